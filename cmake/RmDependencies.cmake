@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Every library that is not ours, as dep_<name>.  docs/dependencies.md says why
+# each is there; tools/install-deps installs them.
+find_package(PkgConfig REQUIRED)
+set(RM_GEN_DIR ${CMAKE_BINARY_DIR}/gen)
+
+function(rm_pkg name module)
+	pkg_check_modules(${name} REQUIRED IMPORTED_TARGET QUIET ${module})
+	add_library(dep_${name} INTERFACE)
+	target_link_libraries(dep_${name} INTERFACE PkgConfig::${name})
+endfunction()
+
+rm_pkg(sodium libsodium>=1.0.18)
+rm_pkg(jansson jansson>=2.14)
+rm_pkg(yaml yaml-0.1>=0.2.5)
+rm_pkg(seccomp libseccomp>=2.5.4)
+rm_pkg(protobuf_c libprotobuf-c>=1.4.1)
+rm_pkg(uv libuv>=1.44.2)
+rm_pkg(nghttp2 libnghttp2>=1.52.0)
+rm_pkg(lmdb lmdb>=0.9.24)
+rm_pkg(zstd libzstd>=1.5.4)
+rm_pkg(cmocka cmocka>=1.1.5)
+
+# llhttp comes as C sources; Debian ships them with the Node.js package.
+set(RM_LLHTTP_SRC /usr/share/llhttp CACHE PATH "Folder of llhttp's C files")
+set(RM_LLHTTP_INC /usr/share/include/llhttp CACHE PATH "Folder of llhttp.h")
+if(NOT EXISTS ${RM_LLHTTP_SRC}/llhttp.c)
+	message(FATAL_ERROR "${RM_LLHTTP_SRC}/llhttp.c: missing. "
+		"Install node-llhttp (tools/install-deps does).")
+endif()
+add_library(dep_llhttp STATIC ${RM_LLHTTP_SRC}/api.c
+	${RM_LLHTTP_SRC}/http.c ${RM_LLHTTP_SRC}/llhttp.c)
+target_link_libraries(dep_llhttp PRIVATE rm_flags_foreign)
+target_compile_options(dep_llhttp PRIVATE -w)
+target_include_directories(dep_llhttp SYSTEM PUBLIC ${RM_LLHTTP_INC})
+
+include(RmWolfssl)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# rm_library(<name> SOURCES <globs> [EXCLUDE <files>] LINK <targets>)
+#   A static library, or an interface library while the folder is empty.
+# rm_program(<folder> LINK <targets>)
+#   restic-manager-<folder> from <folder>/main.c, and rm_<folder>_lib from
+#   the folder's other files, which the tests link.
+
+function(rm_library name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;EXCLUDE;LINK")
+	file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
+	foreach(file IN LISTS arg_EXCLUDE)
+		list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${file})
+	endforeach()
+	if(sources)
+		add_library(${name} STATIC ${sources})
+		target_link_libraries(${name} PRIVATE rm_flags
+			PUBLIC ${arg_LINK})
+		target_include_directories(${name} SYSTEM PRIVATE ${RM_GEN_DIR})
+		add_dependencies(${name} rm_version)
+	else()
+		add_library(${name} INTERFACE)
+		target_link_libraries(${name} INTERFACE ${arg_LINK})
+	endif()
+endfunction()
+
+function(rm_program folder)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+	rm_library(rm_${folder}_lib SOURCES ${folder}/*.c
+		EXCLUDE ${folder}/main.c LINK ${arg_LINK})
+	if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${folder}/main.c)
+		return()
+	endif()
+	set(name restic-manager-${folder})
+	add_executable(${name} ${folder}/main.c)
+	target_link_libraries(${name} PRIVATE rm_flags rm_${folder}_lib)
+	target_include_directories(${name} SYSTEM PRIVATE ${RM_GEN_DIR})
+	add_dependencies(${name} rm_version)
+	install(TARGETS ${name} RUNTIME DESTINATION sbin)
+endfunction()
