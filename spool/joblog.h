@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SPOOL_JOBLOG_H
+#define SPOOL_JOBLOG_H
+/*
+ * Job logs on disk: the only writer of the line form that administrators
+ * grep.
+ *
+ *   2026-11-20T20:43:11.123Z out  processed 120 files
+ *   |24 bytes UTC time      | |tag, two blanks, text
+ *
+ * A file lies at jobs/YYYY/MM/DD/HH/<ULID>.log by the ULID's own time.  The
+ * length committed with the job record is the truth: joblog_append() writes
+ * at that offset and cuts what lies behind it, so a torn line or a batch
+ * that was never committed cannot survive.
+ * Blocking: pool threads and tools only.  One writer per file at a time.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/rc.h"
+#include "lib/base/str.h"
+
+struct buf;
+struct ulid;
+
+enum joblog_tag {
+	JOBLOG_OUT,
+	JOBLOG_ERR,
+	JOBLOG_EVT,
+	JOBLOG_HOOK,
+	JOBLOG_SYS
+};
+
+enum {
+	JOBLOG_PATH_CAP = 4096,
+	JOBLOG_LINE_MAX = 16384,     /* payload bytes; longer ones are cut */
+	JOBLOG_FILE_MAX = 41943040,  /* 40 MiB: the controller's own cap */
+	JOBLOG_FRAME_SIZE = 262144   /* uncompressed bytes per zstd frame */
+};
+
+/* root/jobs/YYYY/MM/DD/HH/<id>.log, or .log.zst. */
+MUST_USE enum rc joblog_path(const char *root, const struct ulid *id,
+    bool compressed, char *dst, size_t cap);
+
+/* Formats one line, newline included: control bytes and malformed UTF-8 as
+ * \xHH, a backslash as \\ only where it would read as such an escape. */
+void joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,
+    struct str text);
+
+/* Writes data (whole lines) at offset at of the job's file, which it makes
+ * with its directories if at is 0, and cuts the file there first.  A file
+ * shorter than at is RC_CORRUPT.  On RC_FULL or RC_IO the file is cut back
+ * to at.  Not durable before joblog_sync(). */
+MUST_USE enum rc joblog_append(const char *root, const struct ulid *id,
+    uint64_t at, struct str data, struct err *e);
+
+/* syncfs of the filesystem the spool lies on: all appends before it, new
+ * directories included, are durable afterwards. */
+MUST_USE enum rc joblog_sync(const char *root, struct err *e);
+
+/* At start, for a job whose log is still open: cuts to bytes.  *damaged is
+ * set when the file is shorter or missing (nothing is changed then). */
+MUST_USE enum rc joblog_recover(const char *root, const struct ulid *id,
+    uint64_t bytes, bool *damaged, struct err *e);
+
+/* After the end: compresses to .log.zst (independent frames cut at line
+ * ends, checksums, index in a trailing skippable frame), fsync, rename,
+ * fsync directory, unlinks .log.  Done before or interrupted anywhere: does
+ * what is left.  bytes is the committed length. */
+MUST_USE enum rc joblog_compress(const char *root, const struct ulid *id,
+    uint64_t bytes, struct err *e);
+#endif
