@@ -8,4 +8,4 @@ add_custom_target(rm_version
 		-DSOURCE=${CMAKE_SOURCE_DIR} -DOUT=${RM_GEN_DIR}/version.h
 		-P ${CMAKE_SOURCE_DIR}/cmake/write_version.cmake
 	BYPRODUCTS ${RM_GEN_DIR}/version.h
-	COMMENT "" VERBATIM)
+	COMMENT "Checking version.h" VERBATIM)
