@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RENDER_PAGES_H
+#define RENDER_PAGES_H
+/*
+ * The pages, and what the controller says in RenderRequest (proto/
+ * render.proto).  A request names a page; params carry ids out of the path,
+ * the query, and what was typed into a form that was refused.
+ *
+ * page       path                        params
+ * bootstrap  /bootstrap                  username, need_token ("1": ask for
+ *                                        it), fingerprint (64 hex digits),
+ *                                        error, error.<field>
+ * login      /login                      username, error
+ * dashboard  /                           q, status, tag, sort, page, notice
+ * host_new   /hosts/new                  hostname, tags, repo_url,
+ *                                        repo_username, initial_paths,
+ *                                        allow_duplicate ("1"), duplicate
+ *                                        ("1": offer it), error,
+ *                                        error.<field>; never repo_password
+ * pending    /hosts/pending/{hash}       hash, state (awaiting, connected,
+ *            and .../awaiting, which is  expired), hostname, tags, repo_url,
+ *            fragment enrol.state        repo_username, expires_at_ms,
+ *                                        created_at_ms, created_by, host (id
+ *                                        when connected), has_password
+ *                                        ("1"), password_generated ("1")
+ * host       /hosts/{id}                 id, page, error, notice
+ * host_jobs  /hosts/{id}/jobs            id, state, page, error, notice
+ * job        /jobs/{id}                  id, from (line), error, notice
+ * error      any                         status (403, 404, 409, 410, 413,
+ *                                        422, 429, 500, 503), message, needs
+ *                                        (role), back (path)
+ *
+ * Unknown params are left alone.  error is a sentence shown as a banner,
+ * notice one that only confirms; error.<field> stands at that field.  <field>
+ * is the name of the form's field.
+ *
+ * Forms post to: /bootstrap (csrf, token, username, password), /login (csrf,
+ * username, password), /logout (csrf), /hosts/new (csrf, hostname, tags,
+ * repo_url, repo_username, repo_password, initial_paths, allow_duplicate),
+ * /hosts/{id}/source-groups/{gid}/run (csrf), /jobs/{id}/cancel (csrf).
+ *
+ * Secrets: page pending writes marker + PAGES_MARK_TOKEN and marker +
+ * PAGES_MARK_PASSWORD; the controller replaces each of them, HTML-escaped,
+ * as often as it stands there.  An empty marker is refused.
+ *
+ * fragment: "" is the whole page; a region's name gives the elements with
+ * that data-live alone; PAGES_ALL gives every region of the page, one after
+ * the other.  Regions (host.row is one element per host, id "host-<id>", and
+ * takes the param host when only one is wanted):
+ *   dashboard          fleet.headline fleet.stats hosts host.row pending.list
+ *   host, host_jobs    host.facts host.strip host.banner host.head
+ *   host_jobs          also host.jobs
+ *   job                job.state job.progress job.announce
+ *   pending            enrol.state
+ * job.log is fed from /api/jobs/{id}/stream.  /events?page=<name>&<params>
+ * sends each fragment as one SSE message of event "fragment"; the client
+ * finds the element by data-live and id.  An event "reload" asks the client
+ * to load the page again (another state, other buttons).
+ *
+ * Reply: status 200; 404 for an id that is not there (the body is the page
+ * error); 400 for an unknown page or fragment; 500 with error for the log.
+ * Controllers answer a refused form with their own status and this body.
+ */
+#include <stddef.h>
+
+#include "lib/base/rc.h"
+
+#define PAGES_MARK_TOKEN "-token"
+#define PAGES_MARK_PASSWORD "-password"
+#define PAGES_ALL "*"
+
+enum {
+	PAGES_REQUEST_MAX = 524288, /* bytes of a RenderRequest */
+	PAGES_REPLY_MAX = 8388608   /* bytes of a RenderReply */
+};
+
+struct view;
+struct value;
+
+/* Fills the page's own variables into root.  RC_NOTFOUND: page error, 404. */
+typedef enum rc pages_view_fn(struct view *v, struct value *root);
+
+struct page {
+	const char *name;
+	const char *template;       /* www/templates/<template>.mustache */
+	pages_view_fn *view;
+	const char *const *regions; /* NULL-terminated, NULL: none */
+};
+
+/* NULL when there is no such page. */
+const struct page *pages_find(const char *name);
+/* The whole table, for start-up checks and tests. */
+const struct page *pages_table(size_t *out_count);
+#endif
