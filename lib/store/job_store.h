@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef LIB_STORE_JOB_STORE_H
+#define LIB_STORE_JOB_STORE_H
+/*
+ * Jobs: one record each, found by id, by host and by state.
+ * Keys: job id | host id, job id | state, job id.  ULIDs sort by time.
+ */
+#include "lib/store/store.h"
+
+struct Rec__Job *job_store_get(struct store_tx *tx, const struct ulid *id);
+struct Rec__Job *job_store_find(struct store_tx *tx, const struct ulid *id);
+/* Inserts or replaces; keeps indexes and versions.  A final state never
+ * changes again: such a put is RC_CONFLICT. */
+void job_store_put(struct store_tx *tx, const struct Rec__Job *j);
+
+typedef bool job_store_fn(void *ctx, const struct Rec__Job *j);
+/* Newest first, strictly older than before (NULL: all), at most max. */
+void job_store_of_host(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *before, size_t max, job_store_fn *fn, void *ctx);
+void job_store_latest(struct store_tx *tx, const struct ulid *before,
+    size_t max, job_store_fn *fn, void *ctx);
+/* Oldest first. */
+void job_store_in_state(struct store_tx *tx, Rec__JobState state,
+    job_store_fn *fn, void *ctx);
+uint64_t job_store_count_of_host(struct store_tx *tx,
+    const struct ulid *host);
+/* Jobs whose log is not closed: for recovery at start. */
+void job_store_open_logs(struct store_tx *tx, job_store_fn *fn, void *ctx);
+
+bool job_state_final(Rec__JobState s);
+/* queued, running, succeeded, failed, cancelled; "none". */
+const char *job_state_name(Rec__JobState s);
+const char *job_kind_name(Rec__JobKind k);
+Rec__JobKind job_kind_parse(struct str s); /* KIND_UNKNOWN */
+#endif

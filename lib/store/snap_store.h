@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef LIB_STORE_SNAP_STORE_H
+#define LIB_STORE_SNAP_STORE_H
+/*
+ * A host's snapshots, as its agent last listed them.  A report comes in
+ * parts that are staged apart and replace the list as a whole.
+ * Keys: host id, inverted time (u64), first 16 bytes of the snapshot id.
+ */
+#include "lib/store/store.h"
+
+/* Stages one part's snapshots of a report. */
+void snap_store_stage(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__Snapshot *s);
+void snap_store_drop_stage(struct store_tx *tx, const struct ulid *host);
+/* The staged ones become the list; returns how many there are.  The caller
+ * updates the host's count and time. */
+uint64_t snap_store_replace(struct store_tx *tx, const struct ulid *host);
+
+typedef bool snap_store_fn(void *ctx, const struct Rec__Snapshot *s);
+/* Newest first, skipping skip, at most max. */
+void snap_store_of_host(struct store_tx *tx, const struct ulid *host,
+    uint64_t skip, uint64_t max, snap_store_fn *fn, void *ctx);
+uint64_t snap_store_count(struct store_tx *tx, const struct ulid *host);
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef LIB_STORE_VAULT_STORE_H
+#define LIB_STORE_VAULT_STORE_H
+/*
+ * What nobody but the controller reads: hashes of passwords, sessions,
+ * tokens and bearers, sealed credentials.  A target of its own: the renderer
+ * does not link it.  What spans state and vault is written here first.
+ * Keys: user id | SHA-256 of the cookie | SHA-256 of the token's secret |
+ * host id | SHA-256 of the bearer -> host id.
+ */
+#include "lib/base/crypt.h"
+#include "lib/store/store.h"
+
+struct Rec__Password *vault_find_password(struct store_tx *tx,
+    const struct ulid *user);
+void vault_put_password(struct store_tx *tx, const struct ulid *user,
+    const struct Rec__Password *p);
+
+struct Rec__Session *vault_find_session(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE]);
+/* At most max a user: the oldest ends. */
+void vault_put_session(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE], const struct Rec__Session *s,
+    size_t max);
+void vault_del_session(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE]);
+
+struct Rec__EnrolToken *vault_find_token(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE]);
+void vault_put_token(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE], const struct Rec__EnrolToken *t);
+void vault_del_token(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE]);
+typedef bool vault_token_fn(void *ctx, const uint8_t hash[CRYPT_HASH_SIZE],
+    const struct Rec__EnrolToken *t);
+void vault_each_token(struct store_tx *tx, vault_token_fn *fn, void *ctx);
+
+struct Rec__HostSecrets *vault_find_host(struct store_tx *tx,
+    const struct ulid *host);
+/* Keeps the index from bearer to host. */
+void vault_put_host(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__HostSecrets *h);
+void vault_del_host(struct store_tx *tx, const struct ulid *host);
+bool vault_host_of_bearer(struct store_tx *tx,
+    const uint8_t hash[CRYPT_HASH_SIZE], struct ulid *out);
+typedef bool vault_host_fn(void *ctx, const struct ulid *host);
+void vault_each_host(struct store_tx *tx, vault_host_fn *fn, void *ctx);
+
+/* Removes expired sessions, and tokens expired for more than a day; at most
+ * max rows; returns how many. */
+size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
+#endif
