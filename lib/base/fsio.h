@@ -15,6 +15,10 @@
 
 struct buf;
 
+/* Half-written files of a process that was killed bear this prefix; walks
+ * that clean up may remove them. */
+#define FSIO_TEMP_PREFIX ".tmp-"
+
 /* RC_NOTFOUND when absent, RC_LIMIT when larger than the room in out. */
 MUST_USE enum rc fsio_read(const char *path, struct buf *out, struct err *e);
 /* Unique temp in the same directory, fsync, rename, fsync directory. */
