@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_AGENTS_H
+#define CONTROLLER_AGENTS_H
+/*
+ * The gRPC service: enrolment, Session and Poll, presence, fencing of older
+ * streams and of second instances.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+
+struct agents;
+struct controller;
+struct grpc_server;
+struct Wire__ControllerMessage;
+
+struct agents *agents_new(struct controller *c);
+void agents_free(struct agents *a);
+struct grpc_server *agents_grpc(struct agents *a); /* lent */
+
+/* Seen within 90 s by Session or Poll. */
+bool agents_online(const struct agents *a, const struct ulid *host);
+/* Sends on the host's live stream, or hands it to its waiting Poll; false:
+ * neither is there (the courier tries again at the next hello or poll). */
+bool agents_send(struct agents *a, const struct ulid *host,
+    const struct Wire__ControllerMessage *m);
+/* Called by ingest after the commit. */
+void agents_ack(struct agents *a, const struct ulid *host, uint64_t seq);
+/* Ends the host's stream with a status, e.g. an event out of order. */
+void agents_drop(struct agents *a, const struct ulid *host,
+    const struct err *e);
+/* Every second: presence that ran out. */
+void agents_tick(struct agents *a);
+unsigned agents_count(const struct agents *a);
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_COURIER_H
+#define CONTROLLER_COURIER_H
+/*
+ * Commands out: what is queued for a host goes to its agent, in order, one
+ * at a time, again and again until the acceptance (or the end) is stored.
+ */
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+
+struct controller;
+struct courier;
+struct Wire__CommandResult;
+
+struct courier *courier_new(struct controller *c);
+void courier_free(struct courier *k);
+/* Something for this host may have changed: a job queued or ended, a cancel
+ * asked for, a hello.  Cheap; merged. */
+void courier_wake(struct courier *k, const struct ulid *host);
+void courier_result(struct courier *k, const struct ulid *host,
+    const struct Wire__CommandResult *r);
+/* Every second: what was sent and not answered. */
+void courier_tick(struct courier *k);
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_JOBS_H
+#define CONTROLLER_JOBS_H
+/*
+ * Jobs: dispatch, cancel, what agents report about them, and the JSON reads.
+ * Route handlers answer their request; the ops run on the store thread.
+ */
+#include "controller/op.h"
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+#include "proto/store.pb-c.h"
+
+struct controller;
+struct json_out;
+struct req;
+struct store_tx;
+
+/* POST /api/hosts/{id}/jobs {kind, args}: 202 {job_id, job_url}. */
+void jobs_dispatch(struct req *r);
+/* POST [/api]/hosts/{id}/source-groups/{gid}/run: 202, the same job again
+ * 200; browsers are sent to the job. */
+void jobs_run_group(struct req *r);
+/* POST [/api]/jobs/{id}/cancel: 202, 404, 409 over, 503 offline. */
+void jobs_cancel(struct req *r);
+/* GET /api/hosts/{id}/jobs, /api/jobs/{id}. */
+void jobs_list(struct req *r);
+void jobs_get(struct req *r);
+/* GET /api/jobs/{id}/log.txt, log.ndjson. */
+void jobs_log_txt(struct req *r);
+void jobs_log_ndjson(struct req *r);
+
+/* Body of jobs_dispatch. */
+extern const struct route_json jobs_dispatch_body;
+extern const struct route_json jobs_run_body; /* bandwidth_up/down_kbps */
+
+/* One job as the API shows it. */
+void jobs_json(struct json_out *j, const char *name,
+    const struct Rec__Job *job);
+
+/* Queues an init if the host has a repository and never had one (M-239).
+ * Inside an op; *made tells. */
+enum rc jobs_auto_init(struct store_tx *tx, const struct op *op,
+    struct Rec__Host *h, bool *made);
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_SSE_H
+#define CONTROLLER_SSE_H
+/*
+ * Event streams of browsers.  /api/jobs/{id}/stream: a job's log replayed
+ * from the spool and followed, id = byte offset; /events?page=...: rendered
+ * fragments of a page's live regions.  The work side only says what changed,
+ * after the commit; rates and replays are decided here.
+ */
+#include <stdint.h>
+
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+
+struct controller;
+struct req;
+struct sse;
+struct Rec__LiveProgress;
+
+struct sse *sse_new(struct controller *c);
+void sse_free(struct sse *s);
+
+/* Routes. */
+void sse_job_stream(struct req *r);
+void sse_page_events(struct req *r);
+
+/* Notices from the work side. */
+void sse_host_changed(struct sse *s, const struct ulid *host);
+void sse_job_changed(struct sse *s, const struct ulid *host,
+    const struct ulid *job);
+/* The job's log is committed up to bytes. */
+void sse_log_grown(struct sse *s, const struct ulid *job, uint64_t bytes);
+void sse_progress(struct sse *s, const struct ulid *host,
+    const struct Rec__LiveProgress *p);
+/* An enrolment token was used; hash is its SHA-256. */
+void sse_token_used(struct sse *s, const uint8_t hash[32]);
+#endif
