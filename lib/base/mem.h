@@ -20,6 +20,9 @@ MUST_USE void *mem_array(size_t count, size_t size);
 MUST_USE void *mem_realloc(void *p, size_t n);
 MUST_USE char *mem_strdup(const char *s);
 MUST_USE char *mem_strndup(const char *s, size_t n);
+/* For sizes that come from outside and have a ceiling already (buf, arena):
+ * zeroed, NULL when there is no memory. */
+MUST_USE void *mem_try_alloc(size_t n);
 void mem_free(void *p);
 /* Zeroes n bytes in a way the compiler keeps. */
 void mem_wipe(void *p, size_t n);
