@@ -71,6 +71,9 @@ void crypt_sign(struct str msg, const uint8_t sec[CRYPT_SIGN_SECRET_SIZE],
 bool crypt_sign_verify(struct str msg, const uint8_t sig[CRYPT_SIGN_SIZE],
     const uint8_t pub[CRYPT_SIGN_PUBLIC_SIZE]);
 
+/* Keyed with a random key of this process: for hash tables, never stored or
+ * sent.  Any thread. */
+uint64_t crypt_shorthash(struct str data);
 /* CRC32C (Castagnoli), start with 0. */
 uint32_t crypt_crc32c(uint32_t crc, struct str data);
 #endif

@@ -17,7 +17,7 @@ struct map *map_new(void);
 void map_free(struct map *m); /* values are not touched */
 size_t map_count(const struct map *m);
 void *map_get(const struct map *m, struct str key); /* NULL: absent */
-/* Returns the value replaced, NULL when new. */
+/* value is not NULL.  Returns the value replaced, NULL when new. */
 void *map_put(struct map *m, struct str key, void *value);
 void *map_del(struct map *m, struct str key); /* returns the value */
 /* Walk: start with *pos = 0; false at the end.  The current entry may be
