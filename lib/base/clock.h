@@ -32,6 +32,8 @@ struct civil {
 	int weekday; /* 0 Sunday .. 6 Saturday */
 };
 void clock_civil(int64_t ms, int32_t offset_s, struct civil *out);
+/* Seconds since 1970 at the start of January 1, UTC; negative before. */
+int64_t clock_year_start_s(int year);
 /* Offset of the IANA zone at that time, seconds east of UTC; false when the
  * zone is unknown.  "UTC" always works.  Zone data is cached. */
 MUST_USE bool clock_zone_offset(const char *zone, int64_t ms,

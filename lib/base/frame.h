@@ -16,7 +16,8 @@ enum { FRAME_HEAD = 5 };
 
 void frame_put(struct buf *out, uint8_t kind, struct str payload);
 /* Looks at the front of in.  RC_OK: a whole frame of *size bytes, payload
- * borrowed.  RC_BUSY: more bytes needed.  RC_LIMIT: longer than max. */
+ * borrowed.  RC_BUSY: more bytes needed.  RC_LIMIT: head and payload are
+ * longer than max.  RC_PROTO: no frame has that length. */
 MUST_USE enum rc frame_peek(struct str in, size_t max, uint8_t *kind,
     struct str *payload, size_t *size);
 #endif
