@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+/*
+ * Everything the agent is, made and wired in main.c.  Loop thread.
+ */
+#include <stdint.h>
+
+#include "agent/facts.h"
+#include "agent/restic.h"
+#include "agent/settings.h"
+
+struct agent {
+	struct settings settings;
+	struct facts facts;          /* host name, OS, arch, boot time */
+	struct restic restic;        /* located at start and before each job */
+	struct loop *loop;
+	struct secrets *secrets;     /* secrets.enc */
+	struct queue *queue;         /* spool/queue.h */
+	struct events *events;       /* into the queue, in batches */
+	struct command *command;     /* accepted commands, one job at a time */
+	struct uplink *uplink;       /* Session, Poll as fallback */
+};
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_COMMAND_H
+#define AGENT_COMMAND_H
+/*
+ * What the agent was told to do: accepted commands on disk (jobs/<id>), one
+ * job at a time, and the memory of ids seen.  A command is answered only
+ * when its acceptance is durable; the same id gets the same answer again.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+
+struct agent;
+struct command;
+struct Wire__Command;
+struct Wire__CommandResult;
+struct Wire__JobProgress;
+
+/* Ends jobs a former process left behind ("agent stopped during the run",
+ * then unlock), before anything is accepted. */
+MUST_USE enum rc command_new(struct agent *a, struct command **out,
+    struct err *e);
+/* Cancels the running job and waits for nothing. */
+void command_free(struct command *c);
+
+/* From the uplink.  The answer comes through uplink_result(), not from
+ * inside. */
+void command_handle(struct command *c, const struct Wire__Command *cmd);
+/* For hello: the ids, at most max; returns how many. */
+size_t command_running(const struct command *c, struct ulid *out, size_t max);
+size_t command_accepted(const struct command *c, struct ulid *out,
+    size_t max);
+/* Graceful stop: SIGINT to restic, then calls done. */
+typedef void command_idle_fn(void *ctx);
+void command_stop(struct command *c, command_idle_fn *done, void *ctx);
+#endif

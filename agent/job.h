@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_JOB_H
+#define AGENT_JOB_H
+/*
+ * One run: started, its steps (restic calls) one after the other, log lines
+ * and progress on the way, the judgement, finished.  Steps stand in job.c in
+ * the order they happen.  A job never depends on a connection.
+ */
+#include <stdbool.h>
+
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+
+struct agent;
+struct job;
+struct Wire__CommandRun;
+
+/* Called once, after job.finished is durable in the queue; the job is gone
+ * afterwards. */
+typedef void job_done_fn(void *ctx);
+
+/* Copies cmd.  Failures to start end the job, through done like all ends. */
+struct job *job_start(struct agent *a, const struct Wire__CommandRun *cmd,
+    job_done_fn *done, void *ctx);
+/* SIGINT, after 10 s SIGTERM, after 5 s SIGKILL, to the whole process group.
+ * Idempotent; the job ends `cancelled` through done. */
+void job_cancel(struct job *j);
+const struct ulid *job_id(const struct job *j);
+#endif
