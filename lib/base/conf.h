@@ -26,20 +26,25 @@ struct conf_strs {
 	size_t n;
 };
 
-enum { CONF_SECRET = 1 }; /* never printed */
+enum {
+	CONF_SECRET = 1
+}; /* never in a message; wiped when freed */
 
 struct conf_key {
 	const char *name; /* in the file; NULL: environment only */
 	const char *env;  /* NULL: file only */
 	enum conf_type type;
 	unsigned flags;
-	int64_t min, max;  /* value, or length of a string */
-	const char *dflt;  /* text form, NULL: unset */
+	int64_t min, max; /* value, length of a string, elements */
+	const char *dflt; /* text form, NULL: unset */
 	size_t offset;
-	const char *help;  /* one sentence */
+	const char *help; /* one sentence */
 };
 
-/* path NULL or absent with must_exist false: defaults and environment. */
+/* path NULL or absent with must_exist false: defaults and environment.
+ * "key:" alone (or null) leaves the default, an empty environment variable
+ * counts as unset.  Control characters and malformed UTF-8 are refused.
+ * What out held before is not freed; after a failure its fields are empty. */
 MUST_USE enum rc conf_load(const struct conf_key *keys, size_t n,
     const char *path, bool must_exist, void *out, struct err *e);
 void conf_free(const struct conf_key *keys, size_t n, void *out);
@@ -47,7 +52,8 @@ void conf_free(const struct conf_key *keys, size_t n, void *out);
 struct buf;
 void conf_sample(const struct conf_key *keys, size_t n, struct buf *out);
 /* One key: value line each, quoted where YAML needs it; unset ones left
- * out.  For files that the program writes itself (agent.yaml). */
+ * out, secrets not.  For files that the program writes itself (agent.yaml),
+ * never for a log. */
 void conf_dump(const struct conf_key *keys, size_t n, const void *in,
     struct buf *out);
 #endif

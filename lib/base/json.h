@@ -7,7 +7,9 @@
  * A reader table maps members to fields of a C struct.  Strings and arrays
  * live in the arena.  Unknown members are ignored; duplicates, wrong types,
  * NUL in strings and depth over 32 are refused with a message that names
- * the member.  Malformed text is RC_PROTO, a bad value RC_INVALID.
+ * the member (or the place, when the text itself is malformed) and never
+ * quotes a value.  Malformed text, duplicates and depth are RC_PROTO, a bad
+ * value RC_INVALID, no room in the arena RC_LIMIT.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +33,12 @@ struct json_strs {
 	size_t n;
 };
 
-enum { JSON_REQUIRED = 1, JSON_NULL_OK = 2 };
+/* NULL_OK: null empties the field (NULL, 0, false, no elements) and counts
+ * as there. */
+enum {
+	JSON_REQUIRED = 1,
+	JSON_NULL_OK = 2
+};
 
 struct json_field {
 	const char *name;
@@ -60,7 +67,9 @@ void json_free(struct json *doc);
 const struct json *json_get(const struct json *v, const char *name);
 size_t json_len(const struct json *v);
 const struct json *json_at(const struct json *v, size_t i);
-/* Absent or another type gives the default. */
+/* Absent or another type gives the default ("" for texts).  A number past
+ * int64 makes the numbers of its document doubles: json_int then gives those
+ * that are whole and at most 2^53. */
 struct str json_text(const struct json *v, const char *name);
 int64_t json_int(const struct json *v, const char *name, int64_t dflt);
 double json_num(const struct json *v, const char *name, double dflt);
@@ -70,7 +79,8 @@ bool json_is_array(const struct json *v);
 struct str json_self_text(const struct json *v);
 
 /* Writer.  Commas and escaping are its business; malformed UTF-8 becomes
- * U+FFFD.  name is NULL inside arrays and at the top. */
+ * U+FFFD, NaN and infinity become null; failures stick to the buf.  name is
+ * NULL inside arrays and at the top. */
 struct json_out {
 	struct buf *b;
 	bool comma;
