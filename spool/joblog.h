@@ -8,6 +8,10 @@
  *   2026-11-20T20:43:11.123Z out  processed 120 files
  *   |24 bytes UTC time      | |tag, two blanks, text
  *
+ * Text: control bytes (C1 ones too) and malformed UTF-8 as \xHH.  So that
+ * this can be undone, backslashes standing directly before what reads as
+ * such an escape, or before an escape, are doubled; all others stand as they
+ * are.
  * A file lies at jobs/YYYY/MM/DD/HH/<ULID>.log by the ULID's own time.  The
  * length committed with the job record is the truth: joblog_append() writes
  * at that offset and cuts what lies behind it, so a torn line or a batch
@@ -33,24 +37,27 @@ enum joblog_tag {
 
 enum {
 	JOBLOG_PATH_CAP = 4096,
-	JOBLOG_LINE_MAX = 16384,     /* payload bytes; longer ones are cut */
-	JOBLOG_FILE_MAX = 41943040,  /* 40 MiB: the controller's own cap */
-	JOBLOG_FRAME_SIZE = 262144   /* uncompressed bytes per zstd frame */
+	JOBLOG_LINE_MAX = 16384,    /* payload bytes; longer ones are cut */
+	JOBLOG_STORED_MAX = 65664,  /* a stored line, newline included */
+	JOBLOG_FILE_MAX = 41943040, /* 40 MiB: the controller's own cap */
+	JOBLOG_END_ROOM = 65536,    /* beyond it, for the last lines */
+	JOBLOG_FRAME_SIZE = 262144  /* uncompressed bytes per zstd frame */
 };
 
-/* root/jobs/YYYY/MM/DD/HH/<id>.log, or .log.zst. */
+/* root/jobs/YYYY/MM/DD/HH/<id>.log, or .log.zst.  Ids of a time after the
+ * year 9999 lie in its last hour.  RC_LIMIT: longer than cap. */
 MUST_USE enum rc joblog_path(const char *root, const struct ulid *id,
     bool compressed, char *dst, size_t cap);
 
-/* Formats one line, newline included: control bytes and malformed UTF-8 as
- * \xHH, a backslash as \\ only where it would read as such an escape. */
+/* Formats one line, newline included, at most JOBLOG_STORED_MAX bytes. */
 void joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,
     struct str text);
 
 /* Writes data (whole lines) at offset at of the job's file, which it makes
  * with its directories if at is 0, and cuts the file there first.  A file
- * shorter than at is RC_CORRUPT.  On RC_FULL or RC_IO the file is cut back
- * to at.  Not durable before joblog_sync(). */
+ * shorter than at, or missing, is RC_CORRUPT.  RC_LIMIT: it would pass
+ * JOBLOG_FILE_MAX + JOBLOG_END_ROOM.  On RC_FULL or RC_IO the file is cut
+ * back to at.  Not durable before joblog_sync(). */
 MUST_USE enum rc joblog_append(const char *root, const struct ulid *id,
     uint64_t at, struct str data, struct err *e);
 
@@ -59,14 +66,16 @@ MUST_USE enum rc joblog_append(const char *root, const struct ulid *id,
 MUST_USE enum rc joblog_sync(const char *root, struct err *e);
 
 /* At start, for a job whose log is still open: cuts to bytes.  *damaged is
- * set when the file is shorter or missing (nothing is changed then). */
+ * set when the file is shorter, or missing with bytes > 0 (nothing is
+ * changed then). */
 MUST_USE enum rc joblog_recover(const char *root, const struct ulid *id,
     uint64_t bytes, bool *damaged, struct err *e);
 
 /* After the end: compresses to .log.zst (independent frames cut at line
  * ends, checksums, index in a trailing skippable frame), fsync, rename,
  * fsync directory, unlinks .log.  Done before or interrupted anywhere: does
- * what is left.  bytes is the committed length. */
+ * what is left.  bytes is the committed length.  RC_NOTFOUND: no log.
+ * RC_CORRUPT: shorter than bytes; it stays as it is. */
 MUST_USE enum rc joblog_compress(const char *root, const struct ulid *id,
     uint64_t bytes, struct err *e);
 #endif

@@ -16,25 +16,30 @@
 struct joblog_reader;
 
 /* Opens .log, then .log.zst, then .log again (compression may happen at the
- * same time).  RC_NOTFOUND: no log.  limit: committed bytes. */
+ * same time).  RC_NOTFOUND: no log.  RC_CORRUPT: a damaged .log.zst.  limit:
+ * committed bytes. */
 MUST_USE enum rc joblog_open(const char *root, const struct ulid *id,
     uint64_t limit, struct joblog_reader **out, struct err *e);
 void joblog_close(struct joblog_reader *r);
 
 /* Reads up to max bytes at offset into out (appended), cut back to the last
- * line end; at the end of the log nothing is added.  *next is the offset
- * after them. */
+ * line end, but at least one line even if that is longer; at the end of the
+ * log nothing is added.  May give less than max and not be at the end.
+ * *next is the offset after them.  RC_CORRUPT: damaged here, or shorter than
+ * limit (what is there is given first).  RC_LIMIT: no room in out. */
 MUST_USE enum rc joblog_read(struct joblog_reader *r, uint64_t offset,
     size_t max, struct buf *out, uint64_t *next, struct err *e);
 
-/* Offset of line n (1-based), or of the first of the last n lines. */
+/* Offset of line n (1-based), or of the first of the last n lines and its
+ * number.  Past the end: the end. */
 MUST_USE enum rc joblog_seek_line(struct joblog_reader *r, uint64_t line,
     uint64_t *offset, struct err *e);
 MUST_USE enum rc joblog_seek_tail(struct joblog_reader *r, uint64_t lines,
     uint64_t *offset, uint64_t *first_line, struct err *e);
 
 /* Takes one line off *rest and splits it; false at the end.  A line that
- * does not have the form is given as tag SYS, ts 0, whole text. */
+ * does not have the form is given as tag SYS, ts 0, whole text.  A last
+ * line without newline is given too. */
 struct joblog_entry {
 	int64_t ts_ms;
 	enum joblog_tag tag;
