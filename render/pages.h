@@ -82,7 +82,7 @@ typedef enum rc pages_view_fn(struct view *v, struct value *root);
 
 struct page {
 	const char *name;
-	const char *template;       /* www/templates/<template>.mustache */
+	const char *template; /* www/templates/<template>.mustache */
 	pages_view_fn *view;
 	const char *const *regions; /* NULL-terminated, NULL: none */
 };
