@@ -12,13 +12,13 @@
 
 struct agent {
 	struct settings settings;
-	struct facts facts;          /* host name, OS, arch, boot time */
-	struct restic restic;        /* located at start and before each job */
+	struct facts facts;   /* host name, OS, arch, boot time */
+	struct restic restic; /* located at start and before each job */
 	struct loop *loop;
-	struct secrets *secrets;     /* secrets.enc */
-	struct queue *queue;         /* spool/queue.h */
-	struct events *events;       /* into the queue, in batches */
-	struct command *command;     /* accepted commands, one job at a time */
-	struct uplink *uplink;       /* Session, Poll as fallback */
+	struct secrets *secrets; /* secrets.enc */
+	struct queue *queue;     /* spool/queue.h */
+	struct events *events;   /* into the queue, in batches */
+	struct command *command; /* accepted commands, one job at a time */
+	struct uplink *uplink;   /* Session, Poll as fallback */
 };
 #endif

@@ -30,8 +30,7 @@ void command_free(struct command *c);
 void command_handle(struct command *c, const struct Wire__Command *cmd);
 /* For hello: the ids, at most max; returns how many. */
 size_t command_running(const struct command *c, struct ulid *out, size_t max);
-size_t command_accepted(const struct command *c, struct ulid *out,
-    size_t max);
+size_t command_accepted(const struct command *c, struct ulid *out, size_t max);
 /* Graceful stop: SIGINT to restic, then calls done. */
 typedef void command_idle_fn(void *ctx);
 void command_stop(struct command *c, command_idle_fn *done, void *ctx);

@@ -33,8 +33,8 @@ typedef void events_ready_fn(void *ctx);
 void events_on_ready(struct events *ev, events_ready_fn *fn, void *ctx);
 /* The next durable event from seq on, packed as a Wire__Event; lent until
  * the next call.  RC_NOTFOUND: none yet. */
-MUST_USE enum rc events_peek(struct events *ev, uint64_t from,
-    uint64_t *seq, struct str *packed, struct err *e);
+MUST_USE enum rc events_peek(struct events *ev, uint64_t from, uint64_t *seq,
+    struct str *packed, struct err *e);
 void events_ack(struct events *ev, uint64_t seq);
 /* Calls fn once everything put so far is durable. */
 void events_when_synced(struct events *ev, events_ready_fn *fn, void *ctx);

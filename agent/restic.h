@@ -39,8 +39,7 @@ enum restic_step {
 	RESTIC_UNLOCK
 };
 char **restic_argv(const struct restic *r, enum restic_step step,
-    const struct Wire__CommandRun *cmd, const char *hostname,
-    struct arena *a);
+    const struct Wire__CommandRun *cmd, const char *hostname, struct arena *a);
 char **restic_env(const struct restic *r, const struct secrets_repo *repo,
     const char *state_dir, struct arena *a);
 
@@ -64,6 +63,5 @@ struct restic_seen {
 };
 enum restic_line restic_read_line(enum restic_step step, bool is_stderr,
     struct str line, struct restic_seen *seen,
-    struct Wire__JobProgress *progress, struct arena *a,
-    struct str *text);
+    struct Wire__JobProgress *progress, struct arena *a, struct str *text);
 #endif

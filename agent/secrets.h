@@ -21,7 +21,10 @@ struct secrets_repo {
 	uint64_t config_version; /* of the controller's Config it came with */
 };
 
-enum secrets_slot { SECRETS_REPO, SECRETS_ADMIN };
+enum secrets_slot {
+	SECRETS_REPO,
+	SECRETS_ADMIN
+};
 
 MUST_USE enum rc secrets_open(const char *path,
     const uint8_t key[CRYPT_KEY_SIZE], struct secrets **out, struct err *e);

@@ -21,7 +21,7 @@ struct settings {
 	char *secrets_path;    /* NULL: <state_dir>/secrets.enc */
 	char *state_dir;       /* /var/lib/restic-manager-agent */
 	char *announce_key;
-	char *enrol_id;        /* stored before the first attempt */
+	char *enrol_id; /* stored before the first attempt */
 	char *log_level;
 	int64_t queue_max_bytes;
 	/* where it was loaded from and will be saved to */

@@ -14,22 +14,22 @@
 
 struct controller {
 	struct settings settings;
-	uint8_t key[CRYPT_KEY_SIZE];    /* secret.key */
-	uint8_t pin[CRYPT_HASH_SIZE];   /* SHA-256 of our certificate's SPKI */
-	uint64_t template_build;        /* part of ETags */
+	uint8_t key[CRYPT_KEY_SIZE];  /* secret.key */
+	uint8_t pin[CRYPT_HASH_SIZE]; /* SHA-256 of our certificate's SPKI */
+	uint64_t template_build;      /* part of ETags */
 	struct loop *loop;
 	struct store *state;
 	struct store *vault;
 	struct store *live;
 	struct op_queue *ops;
-	struct server *server;          /* listeners */
-	struct page_client *pages;      /* connection to the renderer */
-	struct sse *sse;                /* event streams of browsers */
-	struct asset_set *assets;       /* www/static */
-	struct users *users;            /* bootstrap token, login throttle */
-	struct agents *agents;          /* connected agents */
-	struct ingest *ingest;          /* events in */
-	struct courier *courier;        /* commands out */
-	struct ticker *ticker;          /* periodic work */
+	struct server *server;     /* listeners */
+	struct page_client *pages; /* connection to the renderer */
+	struct sse *sse;           /* event streams of browsers */
+	struct asset_set *assets;  /* www/static */
+	struct users *users;       /* bootstrap token, login throttle */
+	struct agents *agents;     /* connected agents */
+	struct ingest *ingest;     /* events in */
+	struct courier *courier;   /* commands out */
+	struct ticker *ticker;     /* periodic work */
 };
 #endif

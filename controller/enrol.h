@@ -38,6 +38,5 @@ struct enrol_out {
 	char bearer[CRYPT_TOKEN_CAP];
 	uint8_t token_hash[CRYPT_HASH_SIZE];
 };
-enum rc enrol_op(struct store_tx *state, struct store_tx *vault,
-    struct op *op);
+enum rc enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op);
 #endif

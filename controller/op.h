@@ -54,7 +54,10 @@ struct op {
 	struct op *next;
 };
 
-enum { OP_ARENA_MAX = 16 << 20, OP_QUEUE_MAX = 10000 };
+enum {
+	OP_ARENA_MAX = 16 << 20,
+	OP_QUEUE_MAX = 10000
+};
 
 struct op *op_new(op_fn *run, op_done_fn *done, void *ctx);
 /* Takes *op.  Past OP_QUEUE_MAX, done gets RC_BUSY. */
@@ -76,6 +79,6 @@ void op_queue_stats(struct op_queue *q, struct op_stats *out);
 
 /* Audit row from the op's actor; payload is JSON or NULL. */
 void op_audit(struct store_tx *state, const struct op *op, const char *action,
-    const char *target_kind, const struct ulid *target,
-    const char *target_name, const char *payload);
+    const char *target_kind, const struct ulid *target, const char *target_name,
+    const char *payload);
 #endif

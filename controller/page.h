@@ -28,8 +28,8 @@ struct page_secrets {
 	struct str password;
 };
 
-MUST_USE enum rc page_client_new(struct controller *c,
-    struct page_client **out, struct err *e);
+MUST_USE enum rc page_client_new(struct controller *c, struct page_client **out,
+    struct err *e);
 void page_client_free(struct page_client *p);
 bool page_ready(const struct page_client *p);
 

@@ -21,7 +21,10 @@ struct buf;
 struct op;
 struct route;
 
-enum { REQ_VARS_MAX = 4, REQ_ID_CAP = 27 };
+enum {
+	REQ_VARS_MAX = 4,
+	REQ_ID_CAP = 27
+};
 
 struct req_form {
 	struct str name;
@@ -30,19 +33,19 @@ struct req_form {
 
 struct req {
 	struct controller *ctl;
-	struct exch *x;             /* NULL once the peer is gone */
-	const struct route *route;  /* NULL: nothing matched */
+	struct exch *x;            /* NULL once the peer is gone */
+	const struct route *route; /* NULL: nothing matched */
 	struct arena arena;
-	char id[REQ_ID_CAP];        /* request id, shown on error pages */
-	char address[64];           /* real client, behind trusted proxies */
-	bool https;                 /* as the client sees it */
-	bool loopback;              /* direct loopback peer, nothing forwarded */
-	bool wants_html;            /* a browser's page or form */
+	char id[REQ_ID_CAP]; /* request id, shown on error pages */
+	char address[64];    /* real client, behind trusted proxies */
+	bool https;          /* as the client sees it */
+	bool loopback;       /* direct loopback peer, nothing forwarded */
+	bool wants_html;     /* a browser's page or form */
 	struct str vars[REQ_VARS_MAX]; /* {id} ... in order, decoded */
 	struct str body;
-	struct req_form *form;      /* fields of a form body */
+	struct req_form *form; /* fields of a form body */
 	size_t form_count;
-	void *in;                   /* body by the route's table */
+	void *in; /* body by the route's table */
 	/* the session; user id zero: not signed in */
 	struct ulid user_id;
 	char user_name[64];
@@ -66,7 +69,7 @@ const char *req_base_url(struct req *r);
 
 /* Answers; exactly one of them ends a request. */
 void req_json(struct req *r, int status, const struct buf *body);
-void req_fail(struct req *r, const struct err *e); /* page or JSON */
+void req_fail(struct req *r, const struct err *e);      /* page or JSON */
 void req_redirect(struct req *r, const char *location); /* 303 */
 void req_empty(struct req *r, int status);
 /* Adds a field to the answer to come (Set-Cookie, Cache-Control ...). */

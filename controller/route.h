@@ -22,7 +22,12 @@ enum route_role {
 	ROUTE_ADMIN
 };
 
-enum route_body { ROUTE_NO_BODY, ROUTE_JSON, ROUTE_FORM, ROUTE_JSON_OR_FORM };
+enum route_body {
+	ROUTE_NO_BODY,
+	ROUTE_JSON,
+	ROUTE_FORM,
+	ROUTE_JSON_OR_FORM
+};
 
 struct route_json {
 	const struct json_field *fields;
@@ -47,6 +52,5 @@ const struct route *route_table(size_t *n);
 /* Finds the row; vars are slices of path.  RC_NOTFOUND, or RC_INVALID with
  * *allow (for 405) when only the method does not fit. */
 MUST_USE enum rc route_find(struct str method, struct str path,
-    const struct route **out, struct str *vars, char *allow,
-    size_t allow_cap);
+    const struct route **out, struct str *vars, char *allow, size_t allow_cap);
 #endif

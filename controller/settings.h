@@ -34,8 +34,8 @@ struct settings {
 	char *timezone;   /* RM_TIMEZONE, "UTC" */
 	int64_t log_retention_days;
 	int64_t log_max_bytes;
-	char *group;      /* RM_GROUP, shares data.mdb and spool, NULL: none */
-	char *render;     /* RM_RENDER: path of the renderer to start
+	char *group;  /* RM_GROUP, shares data.mdb and spool, NULL: none */
+	char *render; /* RM_RENDER: path of the renderer to start
 	                     (all-in-one), NULL: it is started elsewhere */
 	char *log_level;
 	/* derived */

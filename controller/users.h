@@ -17,7 +17,7 @@ bool users_bootstrap_open(const struct users *u);
 void users_tick(struct users *u); /* every minute: forgets old failures */
 
 void users_bootstrap_page(struct req *r); /* GET /bootstrap */
-void users_bootstrap(struct req *r); /* POST /bootstrap, /api/bootstrap */
+void users_bootstrap(struct req *r);      /* POST /bootstrap, /api/bootstrap */
 void users_login_page(struct req *r);
 void users_login(struct req *r);  /* POST /login, /api/auth/login */
 void users_logout(struct req *r); /* POST /logout, /api/auth/logout */

@@ -11,7 +11,9 @@
 #include "lib/base/attr.h"
 #include "lib/base/str.h"
 
-enum { CLOCK_TEXT_CAP = 25 }; /* "2026-11-20T20:43:11.123Z" and NUL */
+enum {
+	CLOCK_TEXT_CAP = 25
+}; /* "2026-11-20T20:43:11.123Z" and NUL */
 
 int64_t clock_now_ms(void);  /* wall clock */
 int64_t clock_mono_ms(void); /* monotonic, for intervals and time limits */

@@ -12,7 +12,9 @@
 
 struct buf;
 
-enum { FRAME_HEAD = 5 };
+enum {
+	FRAME_HEAD = 5
+};
 
 void frame_put(struct buf *out, uint8_t kind, struct str payload);
 /* Looks at the front of in.  RC_OK: a whole frame of *size bytes, payload

@@ -17,7 +17,7 @@ struct list {
 
 #define LIST_ENTRY(p, type, member) CONTAINER_OF(p, type, member)
 /* The body may delete the current element. */
-#define LIST_FOREACH(it, tmp, head) \
+#define LIST_FOREACH(it, tmp, head)                                   \
 	for ((it) = (head)->next, (tmp) = (it)->next; (it) != (head); \
 	     (it) = (tmp), (tmp) = (it)->next)
 
@@ -26,7 +26,7 @@ bool list_empty(const struct list *head);
 bool list_linked(const struct list *el);
 void list_append(struct list *head, struct list *el);
 void list_prepend(struct list *head, struct list *el);
-void list_del(struct list *el); /* harmless when not linked */
+void list_del(struct list *el);                   /* harmless when not linked */
 struct list *list_first(const struct list *head); /* NULL when empty */
-struct list *list_take(struct list *head); /* first, unlinked, or NULL */
+struct list *list_take(struct list *head);        /* first, unlinked, or NULL */
 #endif

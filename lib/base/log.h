@@ -13,7 +13,12 @@
 #include "lib/base/attr.h"
 #include "lib/base/str.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 enum log_area {
 	LOG_MAIN,
@@ -37,9 +42,9 @@ void log_write(enum log_level level, enum log_area area, const char *fmt, ...)
 #define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
 #define log_warn(area, ...) log_write(LOG_WARN, area, __VA_ARGS__)
 #define log_info(area, ...) log_write(LOG_INFO, area, __VA_ARGS__)
-#define log_debug(area, ...) \
+#define log_debug(area, ...)                                              \
 	(log_enabled(LOG_DEBUG) ? log_write(LOG_DEBUG, area, __VA_ARGS__) \
-				: (void)0)
+	                        : (void)0)
 
 /* Limits a call site: at most burst records per period; then one record
  * tells how many were left out.  Storage static at the call site. */

@@ -22,6 +22,5 @@ void *map_put(struct map *m, struct str key, void *value);
 void *map_del(struct map *m, struct str key); /* returns the value */
 /* Walk: start with *pos = 0; false at the end.  The current entry may be
  * deleted during the walk, nothing may be added. */
-bool map_next(const struct map *m, size_t *pos, struct str *key,
-    void **value);
+bool map_next(const struct map *m, size_t *pos, struct str *key, void **value);
 #endif

@@ -40,7 +40,9 @@ enum rc {
 #undef X
 };
 
-enum { RC_COUNT = 18 };
+enum {
+	RC_COUNT = 18
+};
 
 struct rc_info {
 	const char *name;      /* "RC_INVALID" */

@@ -30,7 +30,7 @@ bool str_ends(struct str s, struct str suffix);
 bool str_contains(struct str s, struct str part);
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 struct str str_sub(struct str s, size_t from, size_t n); /* clamped */
-struct str str_trim(struct str s); /* ASCII white space */
+struct str str_trim(struct str s);                       /* ASCII white space */
 /* Splits s at the first sep.  Without one: head = s, tail empty, false. */
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 /* Takes the next sep-separated word off *rest; false when none is left.

@@ -12,7 +12,9 @@
 #include "lib/base/attr.h"
 #include "lib/base/str.h"
 
-enum { ULID_TEXT_CAP = 27 };
+enum {
+	ULID_TEXT_CAP = 27
+};
 
 struct ulid {
 	uint8_t b[16];

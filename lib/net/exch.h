@@ -37,8 +37,8 @@ struct exch_handler {
 };
 
 struct str exch_method(const struct exch *x);
-struct str exch_path(const struct exch *x);  /* undecoded, before '?' */
-struct str exch_query(const struct exch *x); /* after '?', may be empty */
+struct str exch_path(const struct exch *x);      /* undecoded, before '?' */
+struct str exch_query(const struct exch *x);     /* after '?', may be empty */
 struct str exch_authority(const struct exch *x); /* Host or :authority */
 /* First field of that (lower-case) name; .p NULL when absent. */
 struct str exch_field(const struct exch *x, const char *name);

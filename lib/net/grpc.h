@@ -17,7 +17,9 @@
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 
-enum { GRPC_MESSAGE_MAX = 4194304 }; /* 4 MiB */
+enum {
+	GRPC_MESSAGE_MAX = 4194304
+}; /* 4 MiB */
 
 enum grpc_status {
 	GRPC_OK,
@@ -44,7 +46,7 @@ struct grpc_server;
 struct grpc_call;
 
 struct grpc_method {
-	const char *path; /* "/resticmanager.v1.Agent/Poll" */
+	const char *path;   /* "/resticmanager.v1.Agent/Poll" */
 	bool client_stream; /* false: a second message is INVALID_ARGUMENT */
 	void (*on_open)(void *ctx, struct grpc_call *c);
 	void (*on_message)(void *ctx, struct grpc_call *c, struct str msg);

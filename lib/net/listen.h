@@ -22,17 +22,17 @@ struct listener;
 
 /* 0 takes the default in brackets. */
 struct listen_limits {
-	unsigned connections;       /* in all [fd limit less 200] */
-	unsigned per_address;       /* [256]; trusted proxies are exempt */
-	unsigned handshakes;        /* in progress [50] */
-	unsigned handshakes_turn;   /* started per loop turn [8] */
-	unsigned streams;           /* per connection [100] */
-	size_t header_bytes;        /* [32 KiB] */
-	unsigned header_fields;     /* [100] */
-	unsigned header_ms;         /* to a complete header section [10 s] */
-	unsigned idle_ms;           /* without an open exchange [75 s] */
-	unsigned slow_body_bps;     /* after 10 s [1024] */
-	unsigned ping_ms;           /* our PING on long streams, two misses
+	unsigned connections;     /* in all [fd limit less 200] */
+	unsigned per_address;     /* [256]; trusted proxies are exempt */
+	unsigned handshakes;      /* in progress [50] */
+	unsigned handshakes_turn; /* started per loop turn [8] */
+	unsigned streams;         /* per connection [100] */
+	size_t header_bytes;      /* [32 KiB] */
+	unsigned header_fields;   /* [100] */
+	unsigned header_ms;       /* to a complete header section [10 s] */
+	unsigned idle_ms;         /* without an open exchange [75 s] */
+	unsigned slow_body_bps;   /* after 10 s [1024] */
+	unsigned ping_ms;         /* our PING on long streams, two misses
 	                               close [20 s] */
 };
 
@@ -55,8 +55,8 @@ struct listen_opts {
 	void *exempt_ctx;
 };
 
-MUST_USE enum rc listen_open(const struct listen_opts *o,
-    struct listener **out, struct err *e);
+MUST_USE enum rc listen_open(const struct listen_opts *o, struct listener **out,
+    struct err *e);
 uint16_t listen_port(const struct listener *l);
 /* New connections use the new context; old ones go on undisturbed. */
 void listen_set_tls(struct listener *l, struct tls_ctx *tls);

@@ -12,7 +12,9 @@
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 
-enum { TLS_PIN_SIZE = 32 }; /* SHA-256 of the SubjectPublicKeyInfo */
+enum {
+	TLS_PIN_SIZE = 32
+}; /* SHA-256 of the SubjectPublicKeyInfo */
 
 struct tls_ctx; /* shared by the connections made from it; reference count */
 
@@ -30,8 +32,8 @@ MUST_USE enum rc tls_server_new(const struct tls_server_opts *o,
 
 /* Client: pin alone, CA alone, or both (all that are given must hold). */
 struct tls_client_opts {
-	const uint8_t *pin;   /* TLS_PIN_SIZE bytes, or NULL */
-	const char *ca_file;  /* PEM; NULL with no pin: the system's CAs */
+	const uint8_t *pin;  /* TLS_PIN_SIZE bytes, or NULL */
+	const char *ca_file; /* PEM; NULL with no pin: the system's CAs */
 	const char *ca_dir;
 };
 MUST_USE enum rc tls_client_new(const struct tls_client_opts *o,
@@ -41,8 +43,8 @@ struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);
 void tls_ctx_unref(struct tls_ctx *c);
 
 /* SHA-256 of the first certificate's SubjectPublicKeyInfo in a PEM file. */
-MUST_USE enum rc tls_file_pin(const char *cert_file,
-    uint8_t pin[TLS_PIN_SIZE], struct err *e);
+MUST_USE enum rc tls_file_pin(const char *cert_file, uint8_t pin[TLS_PIN_SIZE],
+    struct err *e);
 
 /* Writes a self-signed P-256 certificate (10 years; SANs: names, which are
  * DNS names or IP addresses) and its key, unless both exist. */

@@ -40,7 +40,9 @@ enum store_mode {
 	STORE_OFFLINE /* tools: RC_BUSY while a controller runs */
 };
 
-enum { STORE_SCHEMA = 1 };
+enum {
+	STORE_SCHEMA = 1
+};
 
 /* dir is the environment's directory.  Writer: group ownership and modes as
  * architecture.md section 2 (data.mdb 0640, lock 0600).  A newer schema is
@@ -81,7 +83,12 @@ void store_unpin(struct store *s);
 
 /* Version rows: the number of the transaction that last changed a domain.
  * Written by the puts of the *_store modules themselves. */
-enum store_domain { VER_HOSTS, VER_JOBS, VER_USERS, VER_AUDIT };
+enum store_domain {
+	VER_HOSTS,
+	VER_JOBS,
+	VER_USERS,
+	VER_AUDIT
+};
 uint64_t store_version(struct store_tx *tx, enum store_domain d);
 uint64_t store_host_version(struct store_tx *tx, const struct ulid *host);
 
@@ -92,6 +99,5 @@ struct store_space {
 void store_space(struct store *s, struct store_space *out);
 /* A consistent, compacted copy, written next to path and renamed.
  * Blocking: pool thread. */
-MUST_USE enum rc store_backup(struct store *s, const char *path,
-    struct err *e);
+MUST_USE enum rc store_backup(struct store *s, const char *path, struct err *e);
 #endif

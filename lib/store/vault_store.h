@@ -19,18 +19,16 @@ void vault_put_password(struct store_tx *tx, const struct ulid *user,
 struct Rec__Session *vault_find_session(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE]);
 /* At most max a user: the oldest ends. */
-void vault_put_session(struct store_tx *tx,
-    const uint8_t hash[CRYPT_HASH_SIZE], const struct Rec__Session *s,
-    size_t max);
+void vault_put_session(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE],
+    const struct Rec__Session *s, size_t max);
 void vault_del_session(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE]);
 
 struct Rec__EnrolToken *vault_find_token(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE]);
-void vault_put_token(struct store_tx *tx,
-    const uint8_t hash[CRYPT_HASH_SIZE], const struct Rec__EnrolToken *t);
-void vault_del_token(struct store_tx *tx,
-    const uint8_t hash[CRYPT_HASH_SIZE]);
+void vault_put_token(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE],
+    const struct Rec__EnrolToken *t);
+void vault_del_token(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE]);
 typedef bool vault_token_fn(void *ctx, const uint8_t hash[CRYPT_HASH_SIZE],
     const struct Rec__EnrolToken *t);
 void vault_each_token(struct store_tx *tx, vault_token_fn *fn, void *ctx);
