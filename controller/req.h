@@ -19,11 +19,26 @@
 struct controller;
 struct buf;
 struct op;
+struct req;
 struct route;
 
 enum {
 	REQ_VARS_MAX = 4,
-	REQ_ID_CAP = 27
+	REQ_ID_CAP = 27,
+	REQ_FIELDS_MAX = 20,
+	REQ_FORM_MAX = 64 /* fields of a form or query */
+};
+
+/* exch_handler of the listeners; its context is struct controller. */
+extern const struct exch_handler req_handler;
+
+/* A long answer in pieces (downloads, event streams): writable comes once
+ * soon after the beginning and whenever more may be written again; closed
+ * comes exactly once, also after req_stream_end(), and is the last use of
+ * ctx. */
+struct req_stream {
+	void (*writable)(struct req *r, void *ctx);
+	void (*closed)(struct req *r, void *ctx);
 };
 
 struct req_form {
@@ -52,9 +67,13 @@ struct req {
 	Rec__Role role;
 	char csrf[44];
 	uint8_t session_hash[32];
-	/* set by ops and reads for the answer */
-	struct op *op;
-	bool answered;
+	/* req.c's own */
+	struct http_field fields[REQ_FIELDS_MAX]; /* of the answer to come */
+	size_t field_count;
+	void (*op_done)(struct req *r, struct op *op);
+	const struct req_stream *stream;
+	void *stream_ctx;
+	int status; /* as answered, 0: not yet */
 	int64_t began_ms;
 	unsigned holds;
 };
@@ -67,16 +86,33 @@ MUST_USE enum rc req_ulid(const struct req *r, size_t i, struct ulid *out);
 /* https://host[:port] for links: RM_BASE_URL, else from the request. */
 const char *req_base_url(struct req *r);
 
-/* Answers; exactly one of them ends a request. */
+/* Answers; exactly one of them ends a request.  All do nothing when the
+ * peer has gone. */
 void req_json(struct req *r, int status, const struct buf *body);
-void req_fail(struct req *r, const struct err *e);      /* page or JSON */
+void req_text(struct req *r, int status, const char *type, struct str body);
+/* body is not copied; release(ctx) comes when it is not needed any more. */
+void req_lent(struct req *r, int status, const char *type, struct str body,
+    exch_release_fn *release, void *ctx);
+/* {code, message} or the error page.  RC_AUTH sends browsers to /login. */
+void req_fail(struct req *r, const struct err *e);
+/* The same with a status that no rc has. */
+void req_fail_status(struct req *r, int status, const struct err *e);
 void req_redirect(struct req *r, const char *location); /* 303 */
 void req_empty(struct req *r, int status);
-/* Adds a field to the answer to come (Set-Cookie, Cache-Control ...). */
+/* Adds a field to the answer to come (Set-Cookie, Cache-Control ...): a
+ * name in lower case that is not there yet, or set-cookie.  Copied. */
 void req_add_field(struct req *r, const char *name, const char *value);
 
-/* Submits the op made by op_new(run, ...) on behalf of r: actor filled in,
- * r->op set, r held; after the commit done(r, op) runs unless the peer has
+/* Fields, content-type among them, are added before. */
+void req_stream_begin(struct req *r, int status, const struct req_stream *s,
+    void *ctx);
+/* As exch_stream_write(); RC_CANCELLED when the peer has gone. */
+MUST_USE enum rc req_stream_write(struct req *r, struct str piece);
+void req_stream_end(struct req *r);
+void req_stream_abort(struct req *r); /* what was sent is not whole */
+
+/* Submits the op made by op_new(run, NULL, NULL) on behalf of r: actor
+ * filled in, r held; after the commit done(r, op) runs unless the peer has
  * gone. */
 typedef void req_done_fn(struct req *r, struct op *op);
 void req_submit(struct req *r, struct op *op, req_done_fn *done);
