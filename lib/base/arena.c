@@ -117,9 +117,11 @@ arena_alloc(struct arena *a, size_t n)
 	size_t size;
 	void *p;
 
+	/* Nothing is not free: a peer's empty items must meet the ceiling. */
+	n = n == 0 ? 1 : n;
 	if (a->rc != RC_OK || n > a->max - a->used)
 		return fail(a);
-	if (!size_add(n == 0 ? 1 : n, align - 1, &size))
+	if (!size_add(n, align - 1, &size))
 		return fail(a);
 	size -= size % align;
 	c = chunk_for(a, size);
