@@ -16,6 +16,16 @@
 #define CONTAINER_OF(p, type, member) \
 	((type *)(void *)((char *)(p)-offsetof(type, member)))
 
+/* Defined when the compiler puts ASan or TSan in: they need more memory and
+ * system calls than the program itself. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZER_BUILD 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZER_BUILD 1
+#endif
+#endif
+
 /* A broken invariant of our own: says where, aborts.  Always compiled in;
  * never used on what a peer sent. */
 #define ASSERT(cond) \

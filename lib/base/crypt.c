@@ -14,14 +14,6 @@
 #include "lib/base/fsio.h"
 #include "lib/base/mem.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CRYPT_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CRYPT_SANITIZER 1
-#endif
-#endif
-
 enum {
 	SEAL_NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
 	SEAL_TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES,
@@ -56,7 +48,7 @@ no_core(struct err *e)
 
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return err_errno(e, errno, "cannot forbid core files");
-#ifndef CRYPT_SANITIZER
+#ifndef SANITIZER_BUILD
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return err_errno(e, errno, "cannot forbid memory dumps");
 #endif

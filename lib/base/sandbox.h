@@ -4,6 +4,8 @@
 /*
  * Taking rights away, once, after everything is open: limits, landlock
  * (where the kernel has it), seccomp.  Cannot be undone.
+ * Call it while there is one thread: seccomp covers all, landlock only the
+ * caller and the threads it starts afterwards.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +13,12 @@
 #include "lib/base/rc.h"
 
 enum sandbox_profile {
-	SANDBOX_RENDER,    /* read two directories, talk on open sockets */
-	SANDBOX_CONTROLLER /* no exec, no ptrace, no mounts */
+	/* What is listed and nothing else: read the read paths, accept and
+	 * talk on open sockets, wait, memory without execution. */
+	SANDBOX_RENDER,
+	/* Everything but exec, ptrace, mounts, namespaces, modules, raw
+	 * sockets, change of user.  Landlock only when paths are given. */
+	SANDBOX_CONTROLLER
 };
 
 enum sandbox_mode {
@@ -23,9 +29,10 @@ enum sandbox_mode {
 struct sandbox_opts {
 	enum sandbox_profile profile;
 	enum sandbox_mode mode;
-	const char *const *read_paths; /* landlock, NULL-terminated */
+	/* For landlock, NULL-terminated or NULL.  They must exist. */
+	const char *const *read_paths;
 	const char *const *write_paths;
-	size_t data_bytes; /* RLIMIT_DATA, 0: none */
+	size_t data_bytes; /* RLIMIT_DATA, 0: none; not in sanitizer builds */
 };
 
 /* landlock missing in the kernel: carries on and sets *landlock to false
