@@ -318,10 +318,7 @@ crc32c_sse42(uint32_t crc, const uint8_t *p, size_t n)
 		memcpy(&word, p, sizeof(word));
 		wide = __builtin_ia32_crc32di(wide, word);
 	}
-	crc = (uint32_t)wide;
-	for (; n > 0; n--, p++)
-		crc = __builtin_ia32_crc32qi(crc, *p);
-	return crc;
+	return crc32c_plain((uint32_t)wide, p, n);
 }
 #endif
 

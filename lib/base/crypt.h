@@ -57,8 +57,10 @@ MUST_USE enum rc crypt_key_file(const char *path, uint8_t key[CRYPT_KEY_SIZE],
     struct err *e);
 
 /* argon2id, 64 MiB, t=3, p=1, "$argon2id$v=19$m=65536,t=3,p=1$salt$hash".
- * Blocking for about 0.1 s: pool threads only.  verify reads the
- * parameters of the stored form (m <= 1 GiB, t <= 16, else false). */
+ * Blocking for about 0.1 s: pool threads only.  RC_BUSY for want of memory.
+ * verify reads the parameters of the stored form, also several lanes, which
+ * run one after the other; false beyond m = 1 GiB, t = 16, p = 64, for other
+ * algorithms and for forms that do not fit CRYPT_PASSWORD_CAP. */
 MUST_USE enum rc crypt_password_hash(struct str password,
     char out[CRYPT_PASSWORD_CAP]);
 bool crypt_password_verify(const char *stored, struct str password);
