@@ -47,10 +47,11 @@ ulid_new(struct ulid *out)
 {
 	struct ulid id;
 
-	put_time(&id, clock_now_ms());
 	crypt_random(id.b + TIME_BYTES, RANDOM_BYTES);
 	id.b[TIME_BYTES] &= 0x7f;
 	ASSERT(pthread_mutex_lock(&lock) == 0);
+	/* Inside the lock, or a slow thread would return to an older time. */
+	put_time(&id, clock_now_ms());
 	if (memcmp(id.b, last.b, TIME_BYTES) == 0) {
 		id = last;
 		increment(&id);
