@@ -68,7 +68,9 @@ template_add(struct template_set *set, const char *name, struct str source,
 		return err_set(e, RC_CONFLICT, "template %s: exists twice",
 		    name);
 	en->name = mem_strdup(name);
-	en->source = mem_strndup(source.n == 0 ? "" : source.p, source.n);
+	en->source = mem_alloc(source.n + 1);
+	if (source.n > 0)
+		memcpy(en->source, source.p, source.n);
 	en->t.name = str_of(en->name);
 	rc = template_parse(&en->t, str_from(en->source, source.n), e);
 	if (rc == RC_OK)

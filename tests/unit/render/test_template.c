@@ -53,6 +53,20 @@ a_broken_template_is_refused_with_its_line(void **state)
 }
 
 static void
+a_source_with_nul_bytes_is_read_to_its_end(void **state)
+{
+	struct template_set *set = template_set_new();
+	struct err e;
+
+	(void)state;
+	assert_int_equal(template_add(set, "t", STR("a\0{{b}}\0{{"), &e),
+	    RC_INVALID);
+	assert_int_equal(template_add(set, "t", STR("a\0{{b}}\0"), &e), RC_OK);
+	assert_int_equal(template_find(set, STR("t"))->count, 3);
+	template_set_free(set);
+}
+
+static void
 sections_nest_to_the_bound_and_no_further(void **state)
 {
 	struct template_set *set = template_set_new();
@@ -190,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broken_template_is_refused_with_its_line),
+		cmocka_unit_test(a_source_with_nul_bytes_is_read_to_its_end),
 		cmocka_unit_test(sections_nest_to_the_bound_and_no_further),
 		cmocka_unit_test(a_missing_partial_is_an_error_when_strict),
 		cmocka_unit_test(

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/chart.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "render/text.h"
+#include "render/value.h"
+
+enum {
+	PITCH = 10,
+	WEEK_GAP = 3,
+	CELL_GAP = 2,
+	MONDAY = 1,
+	DATES_MAX = 4,   /* listed by name in a label */
+	AXIS_ROOM = 250, /* a date further right meets "today" */
+	TICK_ROOM = 3    /* days a date under the strip needs */
+};
+
+/* A cell's rectangle: left edge past the cell's x, top, width, height; in
+ * tenths, so that the path is exact. */
+struct kind {
+	char code;
+	const char *class; /* of the path */
+	const char *cell;  /* of a day in the list */
+	const char *word;
+	int severity;
+	int dx, y, w, h;
+};
+
+/* clang-format off */
+static const struct kind kinds[] = {
+	{ 'f', "bad",         "bad k-f",  "failed",           6, 12, 12, 56, 176 },
+	{ 'i', "warn",        "warn k-i", "incomplete",       5, 12, 112, 56, 56 },
+	{ 'm', "bad hollow",  "bad k-m",  "missed",           4, 10, 30, 60, 140 },
+	{ 'r', "run",         "run k-r",  "running",          7, 12, 32, 56, 136 },
+	{ 'o', "ok",          "ok k-o",   "ok",               3, 12, 32, 56, 136 },
+	{ 'z', "idle hollow", "idle k-z", "asleep",           2, 10, 30, 60, 140 },
+	{ 'n', "none",        "none",     "no run",           1, 20, 96, 40, 8 },
+	{ 'b', "none",        "none",     "before enrolment", 0, 38, 98, 4, 4 },
+};
+/* clang-format on */
+
+static const struct kind *
+kind_of(char code)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (kinds[i].code == code)
+			return &kinds[i];
+	}
+	return &kinds[ARRAY_LEN(kinds) - 1];
+}
+
+const char *
+chart_word(char code)
+{
+	return kind_of(code)->word;
+}
+
+char
+chart_worse(char a, char b)
+{
+	return kind_of(a)->severity >= kind_of(b)->severity ? a : b;
+}
+
+/* Left edges of the cells; returns the width of the whole. */
+static int
+edges(int64_t first_day, int x[CHART_DAYS])
+{
+	int at = 0, i;
+
+	for (i = 0; i < CHART_DAYS; i++) {
+		if (i > 0 && text_weekday(first_day + i) == MONDAY)
+			at += WEEK_GAP;
+		x[i] = at;
+		at += PITCH;
+	}
+	return at - CELL_GAP;
+}
+
+static void
+put_tenths(struct buf *out, int v)
+{
+	if (v % 10 == 0)
+		buf_printf(out, "%d", v / 10);
+	else
+		buf_printf(out, "%s%d.%d", v < 0 ? "-" : "",
+		    (v < 0 ? -v : v) / 10, (v < 0 ? -v : v) % 10);
+}
+
+static void
+put_rect(struct buf *out, const struct kind *k, int x)
+{
+	buf_putc(out, 'M');
+	put_tenths(out, x * 10 + k->dx);
+	buf_putc(out, ' ');
+	put_tenths(out, k->y);
+	buf_putc(out, 'h');
+	put_tenths(out, k->w);
+	buf_putc(out, 'v');
+	put_tenths(out, k->h);
+	buf_putc(out, 'h');
+	put_tenths(out, -k->w);
+	buf_putc(out, 'z');
+}
+
+static size_t
+count_of(const char codes[CHART_DAYS], char code)
+{
+	size_t n = 0;
+	int i;
+
+	for (i = 0; i < CHART_DAYS; i++)
+		n += codes[i] == code;
+	return n;
+}
+
+/* ", 2 failed (9 Nov, 19 Nov)" */
+static void
+put_label(struct buf *out, struct arena *a, const char codes[CHART_DAYS],
+    int64_t first_day, const struct kind *k)
+{
+	size_t n = count_of(codes, k->code);
+	const char *sep = " (";
+	int i;
+
+	buf_printf(out, "%s%zu %s", out->len == 0 ? "Last 30 days: " : ", ", n,
+	    k->word);
+	if (n > DATES_MAX || k->code == 'o' || k->code == 'n')
+		return;
+	for (i = 0; i < CHART_DAYS; i++) {
+		if (codes[i] != k->code)
+			continue;
+		buf_printf(out, "%s%s", sep, text_day_name(a, first_day + i));
+		sep = ", ";
+	}
+	buf_putc(out, ')');
+}
+
+static void
+add_path(struct value *paths, const struct kind *k,
+    const char codes[CHART_DAYS], const int x[CHART_DAYS])
+{
+	struct value *path;
+	struct buf d;
+	int i;
+
+	buf_init(&d, KIB(4));
+	for (i = 0; i < CHART_DAYS; i++) {
+		if (codes[i] == k->code)
+			put_rect(&d, k, x[i]);
+	}
+	if (d.len > 0) {
+		path = value_item(paths);
+		value_text(path, "class", k->class);
+		value_copy(path, "d", buf_str(&d));
+	}
+	buf_fini(&d);
+}
+
+void
+chart_heat(struct value *map, const char codes[CHART_DAYS], int64_t first_day)
+{
+	struct value *paths;
+	int x[CHART_DAYS];
+	struct buf label;
+	size_t i;
+
+	if (map == NULL)
+		return;
+	value_copy(map, "days", str_from(codes, CHART_DAYS));
+	value_printf(map, "width", "%d", edges(first_day, x));
+	paths = value_list(map, "paths");
+	buf_init(&label, KIB(1));
+	for (i = 0; i < ARRAY_LEN(kinds); i++) {
+		add_path(paths, &kinds[i], codes, x);
+		if (kinds[i].code != 'b' && count_of(codes, kinds[i].code) > 0)
+			put_label(&label, map->arena, codes, first_day,
+			    &kinds[i]);
+	}
+	if (label.len == 0)
+		buf_puts(&label, "Last 30 days: no runs");
+	value_copy(map, "label", buf_str(&label));
+	buf_fini(&label);
+}
+
+void
+chart_axis(struct value *list, int64_t first_day)
+{
+	int x[CHART_DAYS], width, i;
+	struct value *item;
+
+	if (list == NULL)
+		return;
+	width = edges(first_day, x);
+	for (i = 1; i < CHART_DAYS; i++) {
+		if (text_weekday(first_day + i) != MONDAY || x[i] > AXIS_ROOM)
+			continue;
+		item = value_item(list);
+		value_printf(item, "x", "%d", x[i]);
+		value_text(item, "text",
+		    text_day_name(list->arena, first_day + i));
+	}
+	item = value_item(list);
+	value_printf(item, "x", "%d", width);
+	value_text(item, "text", "today");
+	value_bool(item, "end", true);
+}
+
+static bool
+has_tick(int64_t first_day, int i)
+{
+	int k;
+
+	if (i == CHART_DAYS - 1)
+		return true;
+	if (i > CHART_DAYS - 1 - TICK_ROOM)
+		return false;
+	if (text_weekday(first_day + i) == MONDAY)
+		return true;
+	for (k = 1; i == 0 && k < TICK_ROOM; k++) {
+		if (text_weekday(first_day + k) == MONDAY)
+			return false;
+	}
+	return i == 0;
+}
+
+void
+chart_days(struct value *list, const char codes[CHART_DAYS], int64_t first_day)
+{
+	int i;
+
+	if (list == NULL)
+		return;
+	for (i = 0; i < CHART_DAYS; i++) {
+		const struct kind *k = kind_of(codes[i]);
+		const char *name = text_day_name(list->arena, first_day + i);
+		struct value *item = value_item(list);
+
+		value_text(item, "class", k->cell);
+		value_printf(item, "title", "%s: %s", name, k->word);
+		if (has_tick(first_day, i))
+			value_text(item, "tick",
+			    i == CHART_DAYS - 1 ? "today" : name);
+	}
+}

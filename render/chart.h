@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RENDER_CHART_H
+#define RENDER_CHART_H
+/*
+ * The heat strip: 30 days, oldest first, one character a day.
+ *   o ok  i incomplete  f failed  m missed  z asleep  n not scheduled
+ *   b before enrolment  r running
+ * Drawn as one path per kind; pitch 10, 3 more before each Monday.
+ */
+#include <stdint.h>
+
+#include "lib/base/str.h"
+
+struct arena;
+struct value;
+
+enum {
+	CHART_DAYS = 30
+};
+
+/* Members: days (the codes), width, paths [{class, d}], label (in words). */
+void chart_heat(struct value *map, const char codes[CHART_DAYS],
+    int64_t first_day);
+/* Dates above all strips: [{x, text, end}], last one "today". */
+void chart_axis(struct value *list, int64_t first_day);
+/* One item a day: {class, title, tick}; tick only where a date stands. */
+void chart_days(struct value *list, const char codes[CHART_DAYS],
+    int64_t first_day);
+/* "ok", "incomplete", ... */
+const char *chart_word(char code);
+/* Joins the worse of two outcomes; n and b give way to anything. */
+char chart_worse(char a, char b);
+#endif
