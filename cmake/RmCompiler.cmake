@@ -73,7 +73,10 @@ rm_probe_flags(rm_warnings_known ${rm_warnings})
 rm_probe_flags(rm_hardening_known ${rm_hardening})
 
 add_library(rm_flags_foreign INTERFACE)
-target_compile_options(rm_flags_foreign INTERFACE -fPIE ${rm_hardening_known})
+# Messages and debug information name files from the root of the sources,
+# wherever they were built.
+target_compile_options(rm_flags_foreign INTERFACE -fPIE
+	-ffile-prefix-map=${CMAKE_SOURCE_DIR}/= ${rm_hardening_known})
 target_compile_definitions(rm_flags_foreign INTERFACE _GNU_SOURCE)
 target_link_options(rm_flags_foreign INTERFACE
 	-pie -Wl,-z,relro,-z,now,-z,noexecstack)
