@@ -2,66 +2,100 @@
 #ifndef AGENT_RESTIC_H
 #define AGENT_RESTIC_H
 /*
- * restic as we meet it (restic 0.14 to 0.18): finding it, its version,
- * argument lists and environments gated by version, what its lines mean, and
- * the judgement of a run.  No process is started here but `restic version`;
- * job.c runs things.
+ * restic as we meet it (0.14 to 0.18): finding it, its version, argument
+ * lists and environments gated by version, and what its lines mean.  No
+ * process is started here but `restic version`; job.c runs things.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
+#include "proto/agent.pb-c.h"
 
 struct arena;
+struct buf;
+struct secrets_config;
 struct secrets_repo;
-struct Wire__BackupSummary;
-struct Wire__CommandRun;
-struct Wire__JobProgress;
 
 struct restic {
-	char path[4096];  /* "" when none was found */
-	char version[32]; /* "0.18.0", "" unknown */
-	unsigned number;  /* 0.18.0 is 1800, 0.14.1 is 1401 */
+	char path[4096];  /* absolute; "" when none was found */
+	char version[32]; /* "0.18.0"; "" unknown */
+	unsigned number;  /* 0.18.0 is 1800, 0.14.1 is 1401; 0 unknown */
 };
 
-/* override NULL: PATH.  RC_NOTFOUND with what to do; blocking, 10 s limit. */
+enum {
+	RESTIC_OLDEST = 1400
+};
+
+/* override NULL: PATH and the usual places.  RC_NOTFOUND: none, with what to
+ * do; RC_VERSION: older than 0.14.  Blocking, at most 10 s. */
 MUST_USE enum rc restic_locate(struct restic *out, const char *override,
     struct err *e);
+/* "restic 0.18.0 compiled with ..." */
+MUST_USE bool restic_parse_version(struct str line, struct restic *out);
 
-/* NULL-terminated vectors in the arena.  Secrets are in the environment
- * only; data follows "--". */
 enum restic_step {
 	RESTIC_INIT,
 	RESTIC_BACKUP,
-	RESTIC_SNAPSHOTS,
-	RESTIC_STATS,
+	RESTIC_SNAPSHOTS, /* one JSON document on stdout */
+	RESTIC_STATS,     /* one JSON document on stdout */
 	RESTIC_UNLOCK
 };
-char **restic_argv(const struct restic *r, enum restic_step step,
-    const struct Wire__CommandRun *cmd, const char *hostname, struct arena *a);
-char **restic_env(const struct restic *r, const struct secrets_repo *repo,
-    const char *state_dir, struct arena *a);
 
-/* One line of stdout or stderr.  What a line was: */
+/* Argument vector, NULL-terminated, in the arena (NULL past its ceiling).
+ * No secret in it; paths follow "--".  cmd NULL: for steps without one. */
+char **restic_argv(const struct restic *r, enum restic_step step,
+    const Wire__CommandRun *cmd, const struct secrets_config *caps,
+    const char *hostname, struct arena *a);
+
+/* Environment from a table: nothing of the agent's own RESTIC_*, AWS_* or
+ * B2_* passes.  Holds secrets: restic_env_free() wipes. */
+char **restic_env(const struct restic *r, const struct secrets_repo *repo,
+    const char *state_dir);
+void restic_env_free(char **env);
+
+/* ------------------------------------------------------ restic's lines */
+
 enum restic_line {
-	RESTIC_TEXT,     /* goes to the log */
-	RESTIC_PROGRESS, /* progress is filled in; never logged */
-	RESTIC_SUMMARY,  /* summary is filled in; logged in words */
-	RESTIC_ERROR,    /* one file or item; counted */
-	RESTIC_MISSING,  /* a source path does not exist */
-	RESTIC_EXIT      /* restic's own last word */
+	RESTIC_TEXT,     /* for the log as it is */
+	RESTIC_PROGRESS, /* *progress is filled in; never logged */
+	RESTIC_SUMMARY,  /* seen->summary is filled in; log words */
+	RESTIC_ERROR,    /* one item; counted; log words */
+	RESTIC_MISSING,  /* a source path does not exist; counted */
+	RESTIC_EXIT,     /* restic's own last word */
+	RESTIC_SILENT    /* nothing worth a line */
 };
+
+/* What the lines of one step said. */
 struct restic_seen {
-	struct Wire__BackupSummary *summary; /* filled in when seen */
 	bool has_summary;
+	Wire__BackupSummary summary; /* snapshot_id in snapshot_id below */
+	char snapshot_id[65];        /* 8 characters before 0.15 */
 	uint64_t errors;
 	uint64_t missing;
-	bool locked, wrong_password, no_repository, exists_already;
+	bool locked;
+	bool wrong_password;
+	bool no_repository;
+	bool exists_already;
+	bool refused; /* the server said 401 or 403 */
 	char first_error[200];
-	char exit_message[200];
+	char fatal[200]; /* "Fatal: ..." or exit_error, without the prefix */
 };
+
+void restic_seen_init(struct restic_seen *seen);
+/* words: what to log instead of the line, appended (TEXT: the line). */
 enum restic_line restic_read_line(enum restic_step step, bool is_stderr,
-    struct str line, struct restic_seen *seen,
-    struct Wire__JobProgress *progress, struct arena *a, struct str *text);
+    struct str line, struct restic_seen *seen, Wire__JobProgress *progress,
+    struct buf *words);
+
+/* ------------------------------------------------------ JSON documents */
+
+/* `snapshots --json`: calls fn for each; strings in the arena. */
+typedef void restic_snapshot_fn(void *ctx, const Wire__Snapshot *s);
+MUST_USE enum rc restic_read_snapshots(struct str doc, struct arena *a,
+    restic_snapshot_fn *fn, void *ctx, struct err *e);
+/* `stats --json --mode raw-data`: fills the fields it has. */
+MUST_USE enum rc restic_read_stats(struct str doc, Wire__RepoStats *out,
+    struct err *e);
 #endif

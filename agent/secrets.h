@@ -5,6 +5,7 @@
  * Repository credentials, sealed in secrets.enc (M-111, M-112): additional
  * data "rm-agent-repo-creds-v1", slots repo and admin.  Read afresh for each
  * job; a blob that does not open is an error and is never overwritten.
+ * Blocking (a small file); one thread.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,14 @@ struct secrets_repo {
 	struct secret url;
 	struct secret username;
 	struct secret password;
-	uint64_t config_version; /* of the controller's Config it came with */
+};
+
+/* The host's bandwidth caps in KiB/s, 0: none; and the version of the
+ * controller's Config that brought all this, 0: none yet. */
+struct secrets_config {
+	uint64_t version;
+	uint32_t up_kbps;
+	uint32_t down_kbps;
 };
 
 enum secrets_slot {
@@ -26,15 +34,18 @@ enum secrets_slot {
 	SECRETS_ADMIN
 };
 
+/* RC_CORRUPT when there is a blob and the key does not open it. */
 MUST_USE enum rc secrets_open(const char *path,
     const uint8_t key[CRYPT_KEY_SIZE], struct secrets **out, struct err *e);
 void secrets_close(struct secrets *s);
 /* RC_NOTFOUND: the slot is empty.  secrets_repo_fini() afterwards. */
 MUST_USE enum rc secrets_get(struct secrets *s, enum secrets_slot slot,
     struct secrets_repo *out, struct err *e);
+/* repo NULL empties the slot. */
 MUST_USE enum rc secrets_put(struct secrets *s, enum secrets_slot slot,
-    const struct secrets_repo *in, struct err *e);
+    const struct secrets_repo *repo, const struct secrets_config *config,
+    struct err *e);
 void secrets_repo_fini(struct secrets_repo *r);
-/* Version of the configuration held; 0: none. */
-uint64_t secrets_config_version(struct secrets *s);
+/* As of the last successful open, get or put. */
+struct secrets_config secrets_config(const struct secrets *s);
 #endif

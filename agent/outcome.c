@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/outcome.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/restic.h"
+
+enum {
+	OUTCOME_CANCELLED_EXIT = 130
+};
+
+static void outcome_set(struct outcome *out, const char *status,
+    const char *cause, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+static void
+outcome_set(struct outcome *out, const char *status, const char *cause,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	out->status = status;
+	out->cause = cause;
+	va_start(ap, fmt);
+	if (vsnprintf(out->error, sizeof(out->error), fmt, ap) < 0)
+		out->error[0] = '\0';
+	va_end(ap);
+}
+
+/* Why restic gave up: exit codes of 0.17 and later, else its words. */
+static void
+outcome_failed(const struct restic_seen *seen, int exit_code,
+    struct outcome *out)
+{
+	const char *said =
+	    seen->fatal[0] != '\0' ? seen->fatal : seen->first_error;
+
+	if (exit_code == 12 || seen->wrong_password)
+		outcome_set(out, "failed", "wrong_password",
+		    "the password does not open the repository");
+	else if (exit_code == 11 || seen->locked)
+		outcome_set(out, "failed", "locked",
+		    "repository locked: %.200s", said);
+	else if (seen->refused)
+		outcome_set(out, "failed", "access_denied",
+		    "the server refused access: %.200s", said);
+	else if (exit_code == 10 || seen->no_repository)
+		outcome_set(out, "failed", "no_repository",
+		    "there is no repository at this place: %.180s", said);
+	else if (said[0] != '\0')
+		outcome_set(out, "failed", "restic_failed", "%.230s", said);
+	else
+		outcome_set(out, "failed", "restic_failed",
+		    "restic ended with exit code %d", exit_code);
+}
+
+/* What ends every kind of job alike; false: go on judging. */
+static bool
+outcome_common(const struct outcome_in *in, struct outcome *out)
+{
+	*out = (struct outcome){ .status = "failed",
+		.cause = "",
+		.exit_code = in->exit_code };
+	if (in->cancelled) {
+		outcome_set(out, "cancelled", "cancelled", "%s", "");
+		out->exit_code = OUTCOME_CANCELLED_EXIT;
+	} else if (in->start->rc != RC_OK) {
+		outcome_set(out, "failed", "spawn_failed", "%s",
+		    in->start->msg);
+		out->exit_code = -1;
+	} else if (in->time_limit != NULL) {
+		outcome_set(out, "failed", "time_limit",
+		    "restic %s took too long and was ended", in->time_limit);
+	} else if (in->signal != 0) {
+		outcome_set(out, "failed", "restic_killed",
+		    "restic was ended by signal %d", in->signal);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void
+outcome_incomplete(const struct outcome_in *in, struct outcome *out)
+{
+	uint64_t missing =
+	    in->missing > in->seen->missing ? in->missing : in->seen->missing;
+
+	out->unread = in->seen->errors + missing;
+	if (out->unread == 0)
+		out->unread = 1; /* exit code 3 without a word */
+	out->incomplete = true;
+	if (missing > 0)
+		outcome_set(out, "succeeded", "missing_path",
+		    "%" PRIu64 " source path%s not exist", missing,
+		    missing == 1 ? " does" : "s do");
+	else
+		outcome_set(out, "succeeded", "unreadable",
+		    "%" PRIu64 " item%s could not be read", out->unread,
+		    out->unread == 1 ? "" : "s");
+}
+
+void
+outcome_backup(const struct outcome_in *in, struct outcome *out)
+{
+	const struct restic_seen *seen = in->seen;
+
+	if (outcome_common(in, out))
+		return;
+	if (in->exit_code != 0 && in->exit_code != 3) {
+		outcome_failed(seen, in->exit_code, out);
+	} else if (!seen->has_summary || seen->snapshot_id[0] == '\0') {
+		outcome_set(out, "failed", "no_snapshot",
+		    "restic ended with exit code %d but made no snapshot",
+		    in->exit_code);
+	} else if (in->list->rc != RC_OK) {
+		outcome_set(out, "succeeded", "not_verified",
+		    "the new snapshot could not be verified: %.180s",
+		    in->list->msg);
+		out->incomplete = true;
+		out->unread = seen->errors + seen->missing;
+	} else if (!in->listed) {
+		outcome_set(out, "failed", "no_snapshot",
+		    "snapshot %.8s is not in the repository's list",
+		    seen->snapshot_id);
+	} else if (in->exit_code == 3 || seen->errors > 0 ||
+	           seen->missing > 0 || in->missing > 0) {
+		outcome_incomplete(in, out);
+	} else {
+		outcome_set(out, "succeeded", "", "%s", "");
+	}
+}
+
+void
+outcome_init(const struct outcome_in *in, struct outcome *out)
+{
+	if (outcome_common(in, out))
+		return;
+	if (in->exit_code != 0 && !in->seen->exists_already)
+		outcome_failed(in->seen, in->exit_code, out);
+	else if (in->list->rc == RC_OK)
+		outcome_set(out, "succeeded", "", "%s", "");
+	else if (in->list_seen->wrong_password)
+		outcome_set(out, "failed", "wrong_password",
+		    "a repository is there, but this password does not open "
+		    "it");
+	else
+		outcome_set(out, "failed", "not_verified",
+		    "the repository could not be opened: %.190s",
+		    in->list->msg);
+}
+
+void
+outcome_not_run(const struct err *err, struct outcome *out)
+{
+	*out = (struct outcome){ .exit_code = -1 };
+	outcome_set(out, "failed", err->code != NULL ? err->code : "not_run",
+	    "%s", err->msg);
+}

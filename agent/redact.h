@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef AGENT_REDACT_H
+#define AGENT_REDACT_H
+/*
+ * Keeps secrets out of text that leaves the job: known secrets in any place
+ * (plain and percent-encoded), and user:password@ of anything that looks
+ * like a URL.  Each becomes "***".
+ */
+#include "lib/base/str.h"
+
+struct buf;
+struct redact;
+
+struct redact *redact_new(void);
+void redact_free(struct redact *r); /* wipes */
+/* Copies; texts shorter than 4 bytes are only caught within URLs, else half
+ * of every line would be stars. */
+void redact_secret(struct redact *r, struct str secret);
+/* Appends the text without its secrets; r may be NULL (URLs only). */
+void redact_text(const struct redact *r, struct str text, struct buf *out);
+/* Percent-encodes everything but unreserved characters (RFC 3986, 2.3). */
+void redact_percent(struct str s, struct buf *out);
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/secrets.h"
+
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/fsio.h"
+#include "lib/base/mem.h"
+#include "proto/store.pb-c.h"
+
+#define SECRETS_AD STR("rm-agent-repo-creds-v1")
+
+enum {
+	SECRETS_FILE_MAX = 65536
+};
+
+struct secrets {
+	char *path;
+	uint8_t key[CRYPT_KEY_SIZE];
+	struct secrets_config config;
+};
+
+static void
+secrets_wipe_text(char *z)
+{
+	if (z != NULL)
+		mem_wipe(z, strlen(z));
+}
+
+static void
+secrets_wipe_repo(Rec__RepoSecret *r)
+{
+	if (r == NULL)
+		return;
+	secrets_wipe_text(r->url);
+	secrets_wipe_text(r->username);
+	secrets_wipe_text(r->password);
+}
+
+static void
+secrets_free_record(Rec__AgentSecrets *rec)
+{
+	if (rec == NULL)
+		return;
+	secrets_wipe_repo(rec->repo);
+	secrets_wipe_repo(rec->admin);
+	rec__agent_secrets__free_unpacked(rec, NULL);
+}
+
+/* *out is a record to be freed, an empty one when there is no file. */
+static enum rc
+secrets_read(struct secrets *s, Rec__AgentSecrets **out, struct err *e)
+{
+	struct buf sealed, plain;
+	enum rc rc;
+
+	buf_init(&sealed, SECRETS_FILE_MAX);
+	buf_init(&plain, SECRETS_FILE_MAX);
+	rc = fsio_read(s->path, &sealed, e);
+	if (rc == RC_OK) {
+		rc = crypt_open(s->key, SECRETS_AD, buf_str(&sealed), &plain);
+		if (rc != RC_OK)
+			err_set(e, rc,
+			    "%s does not open with the secrets_key "
+			    "of the configuration; restore either of them, or "
+			    "move the file away and save the repository "
+			    "credentials again",
+			    s->path);
+	} else if (rc == RC_NOTFOUND) {
+		rc = RC_OK;
+	}
+	if (rc == RC_OK) {
+		*out = rec__agent_secrets__unpack(NULL, plain.len,
+		    (const uint8_t *)buf_text(&plain));
+		if (*out == NULL)
+			rc = err_set(e, RC_CORRUPT, "%s is damaged", s->path);
+	}
+	buf_fini(&sealed);
+	buf_wipe_fini(&plain);
+	if (rc != RC_OK)
+		return rc;
+	s->config = (struct secrets_config){ (*out)->config_version,
+		(*out)->bandwidth_up_kbps, (*out)->bandwidth_down_kbps };
+	return RC_OK;
+}
+
+static enum rc
+secrets_write(struct secrets *s, const Rec__AgentSecrets *rec, struct err *e)
+{
+	size_t n = rec__agent_secrets__get_packed_size(rec);
+	struct buf plain, sealed;
+	enum rc rc = RC_LIMIT;
+	char *room;
+
+	buf_init(&plain, SECRETS_FILE_MAX);
+	buf_init(&sealed, SECRETS_FILE_MAX);
+	room = buf_reserve(&plain, n);
+	if (room != NULL) {
+		buf_added(&plain,
+		    rec__agent_secrets__pack(rec, (uint8_t *)room));
+		rc = crypt_seal(s->key, SECRETS_AD, buf_str(&plain), &sealed);
+	}
+	if (rc != RC_OK)
+		err_set(e, rc, "the credentials are too large");
+	else
+		rc = fsio_replace(s->path, buf_str(&sealed), 0600, e);
+	buf_wipe_fini(&plain);
+	buf_fini(&sealed);
+	return rc;
+}
+
+enum rc
+secrets_open(const char *path, const uint8_t key[CRYPT_KEY_SIZE],
+    struct secrets **out, struct err *e)
+{
+	struct secrets *s = MEM_NEW(struct secrets);
+	Rec__AgentSecrets *rec = NULL;
+	enum rc rc;
+
+	s->path = mem_strdup(path);
+	memcpy(s->key, key, CRYPT_KEY_SIZE);
+	rc = secrets_read(s, &rec, e);
+	secrets_free_record(rec);
+	if (rc == RC_OK)
+		*out = s;
+	else
+		secrets_close(s);
+	return rc;
+}
+
+void
+secrets_close(struct secrets *s)
+{
+	if (s == NULL)
+		return;
+	mem_wipe(s->key, sizeof(s->key));
+	mem_free(s->path);
+	mem_free(s);
+}
+
+enum rc
+secrets_get(struct secrets *s, enum secrets_slot slot, struct secrets_repo *out,
+    struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	const Rec__RepoSecret *r;
+	enum rc rc;
+
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	r = slot == SECRETS_REPO ? rec->repo : rec->admin;
+	if (r == NULL) {
+		rc = err_code(e, RC_NOTFOUND,
+		    slot == SECRETS_REPO ? "no_credentials" : "no_admin_slot",
+		    "no %s credentials are stored on this host",
+		    slot == SECRETS_REPO ? "repository" : "admin");
+	} else {
+		*out = (struct secrets_repo){ 0 };
+		secret_set(&out->url, str_of(r->url));
+		secret_set(&out->username, str_of(r->username));
+		secret_set(&out->password, str_of(r->password));
+	}
+	secrets_free_record(rec);
+	return rc;
+}
+
+/* A NUL-terminated copy to be wiped and freed with the record. */
+static char *
+secrets_text(const struct secret *s)
+{
+	return mem_strndup(s->n > 0 ? s->p : "", s->n);
+}
+
+static Rec__RepoSecret *
+secrets_record(const struct secrets_repo *repo)
+{
+	Rec__RepoSecret *r;
+
+	if (repo == NULL)
+		return NULL;
+	r = MEM_NEW(Rec__RepoSecret);
+	rec__repo_secret__init(r);
+	r->url = secrets_text(&repo->url);
+	r->username = secrets_text(&repo->username);
+	r->password = secrets_text(&repo->password);
+	return r;
+}
+
+enum rc
+secrets_put(struct secrets *s, enum secrets_slot slot,
+    const struct secrets_repo *repo, const struct secrets_config *config,
+    struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	Rec__RepoSecret **field;
+	enum rc rc;
+
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	field = slot == SECRETS_REPO ? &rec->repo : &rec->admin;
+	if (*field != NULL) {
+		secrets_wipe_repo(*field);
+		rec__repo_secret__free_unpacked(*field, NULL);
+	}
+	*field = secrets_record(repo);
+	rec->config_version = config->version;
+	rec->bandwidth_up_kbps = config->up_kbps;
+	rec->bandwidth_down_kbps = config->down_kbps;
+	if ((rc = secrets_write(s, rec, e)) == RC_OK)
+		s->config = *config;
+	secrets_free_record(rec);
+	return rc;
+}
+
+void
+secrets_repo_fini(struct secrets_repo *r)
+{
+	secret_fini(&r->url);
+	secret_fini(&r->username);
+	secret_fini(&r->password);
+}
+
+struct secrets_config
+secrets_config(const struct secrets *s)
+{
+	return s->config;
+}
