@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "lib/base/json.h"
+
+struct body {
+	char *name;
+	char *note;
+	int64_t count;
+	bool on;
+	struct json_strs paths;
+	bool seen_note;
+	bool seen_count;
+};
+
+/* clang-format off */
+#define AT(m) offsetof(struct body, m)
+static const struct json_field fields[] = {
+	{ "name", JSON_STR, JSON_REQUIRED, 1, 8, AT(name), 0, JSON_NO_SEEN },
+	{ "note", JSON_STR, JSON_NULL_OK, 0, 100, AT(note), 0, AT(seen_note) },
+	{ "count", JSON_INT, JSON_NULL_OK, -5, 1000, AT(count), 0, AT(seen_count) },
+	{ "on", JSON_BOOL, 0, 0, 0, AT(on), 0, JSON_NO_SEEN },
+	{ "paths", JSON_STRS, 0, 1, 3, AT(paths), 4, JSON_NO_SEEN },
+};
+/* clang-format on */
+
+struct ctx {
+	struct arena a;
+	struct body b;
+	struct err e;
+};
+
+static int
+setup(void **state)
+{
+	static struct ctx c;
+
+	c = (struct ctx){ .b = { .count = 42, .on = true } };
+	arena_init(&c.a, KIB(64));
+	*state = &c;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct ctx *c = *state;
+
+	arena_fini(&c->a);
+	return 0;
+}
+
+static enum rc
+read_str(struct ctx *c, struct str text)
+{
+	c->e.msg[0] = '\0';
+	return json_read(text, fields, ARRAY_LEN(fields), &c->b, &c->a, &c->e);
+}
+
+static enum rc
+read_z(struct ctx *c, const char *text)
+{
+	return read_str(c, str_of(text));
+}
+
+static void
+members_arrive_in_their_fields(void **state)
+{
+	struct ctx *c = *state;
+
+	assert_int_equal(read_z(c,
+	                     " {\"on\":false,\"paths\":[\"/a\",\"\",\"/bcd\"],"
+	                     "\"name\":\"J\\u00fcrgen\\n\",\"count\":-5,"
+	                     "\"note\":\"\",\"unknown\":{\"x\":[1,2.5]}}\n"),
+	    RC_OK);
+	assert_string_equal(c->b.name, "J\xc3\xbcrgen\n");
+	assert_string_equal(c->b.note, "");
+	assert_true(c->b.seen_note);
+	assert_int_equal(c->b.count, -5);
+	assert_true(c->b.seen_count);
+	assert_false(c->b.on);
+	assert_int_equal(c->b.paths.n, 3);
+	assert_string_equal(c->b.paths.v[0], "/a");
+	assert_string_equal(c->b.paths.v[1], "");
+	assert_string_equal(c->b.paths.v[2], "/bcd");
+	assert_null(c->b.paths.v[3]);
+}
+
+static void
+absent_members_leave_the_defaults(void **state)
+{
+	struct ctx *c = *state;
+
+	assert_int_equal(read_z(c, "{\"name\":\"x\"}"), RC_OK);
+	assert_null(c->b.note);
+	assert_false(c->b.seen_note);
+	assert_int_equal(c->b.count, 42);
+	assert_false(c->b.seen_count);
+	assert_true(c->b.on);
+	assert_int_equal(c->b.paths.n, 0);
+}
+
+static void
+null_empties_where_it_is_allowed(void **state)
+{
+	struct ctx *c = *state;
+
+	assert_int_equal(read_z(c,
+	                     "{\"name\":\"x\",\"note\":null,\"count\":null}"),
+	    RC_OK);
+	assert_null(c->b.note);
+	assert_true(c->b.seen_note);
+	assert_int_equal(c->b.count, 0);
+	assert_true(c->b.seen_count);
+	assert_int_equal(read_z(c, "{\"name\":null}"), RC_INVALID);
+	assert_int_equal(read_z(c, "{\"name\":\"x\",\"on\":null}"), RC_INVALID);
+}
+
+struct bad {
+	const char *text;
+	enum rc rc;
+	const char *says; /* part of the message */
+};
+
+static void
+assert_refused(struct ctx *c, const struct bad *bad, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		assert_int_equal(read_z(c, bad[i].text), bad[i].rc);
+		if (strstr(c->e.msg, bad[i].says) == NULL)
+			fail_msg("%s: %s", bad[i].text, c->e.msg);
+		assert_int_equal(c->e.rc, bad[i].rc);
+	}
+}
+
+static void
+bad_values_name_their_member(void **state)
+{
+	static const struct bad bad[] = {
+		{ "{}", RC_INVALID, "name: is missing" },
+		{ "{\"name\":\"\"}", RC_INVALID, "name: must not be empty" },
+		{ "{\"name\":\"123456789\"}", RC_INVALID,
+		    "name: must be at most 8" },
+		{ "{\"name\":1}", RC_INVALID, "name: must be a text" },
+		{ "{\"name\":[\"a\"]}", RC_INVALID, "name: must be a text" },
+		{ "{\"name\":\"a\",\"count\":\"1\"}", RC_INVALID,
+		    "count: must be a whole number" },
+		{ "{\"name\":\"a\",\"count\":1.0}", RC_INVALID,
+		    "count: must be a whole number" },
+		{ "{\"name\":\"a\",\"count\":true}", RC_INVALID,
+		    "count: must be a whole number" },
+		{ "{\"name\":\"a\",\"count\":1001}", RC_INVALID,
+		    "count: must be between -5 and 1000" },
+		{ "{\"name\":\"a\",\"count\":-6}", RC_INVALID, "count" },
+		{ "{\"name\":\"a\",\"count\":9223372036854775807}", RC_INVALID,
+		    "count" },
+		{ "{\"name\":\"a\",\"count\":9223372036854775808}", RC_INVALID,
+		    "out of range" },
+		{ "{\"name\":\"a\",\"count\":1e999}", RC_INVALID,
+		    "out of range" },
+		{ "{\"name\":\"a\",\"on\":\"true\"}", RC_INVALID,
+		    "on: must be true or false" },
+		{ "{\"name\":\"a\",\"on\":1}", RC_INVALID, "on" },
+		{ "{\"name\":\"a\",\"paths\":\"/a\"}", RC_INVALID,
+		    "paths: must be a list" },
+		{ "{\"name\":\"a\",\"paths\":{}}", RC_INVALID,
+		    "paths: must be a list" },
+		{ "{\"name\":\"a\",\"paths\":[]}", RC_INVALID,
+		    "paths: must have 1 to 3 elements" },
+		{ "{\"name\":\"a\",\"paths\":[\"\",\"\",\"\",\"\"]}",
+		    RC_INVALID, "has 4" },
+		{ "{\"name\":\"a\",\"paths\":[\"a\",2]}", RC_INVALID,
+		    "paths: must be a list of texts" },
+		{ "{\"name\":\"a\",\"paths\":[\"a\",\"12345\"]}", RC_INVALID,
+		    "paths: element 2 is longer than 4" },
+	};
+
+	assert_refused(*state, bad, ARRAY_LEN(bad));
+}
+
+static void
+malformed_text_is_refused(void **state)
+{
+	static const struct bad bad[] = {
+		{ "", RC_PROTO, "ends too early" },
+		{ "   ", RC_PROTO, "ends too early" },
+		{ "{", RC_PROTO, "ends too early" },
+		{ "{\"name\":\"a", RC_PROTO, "ends too early" },
+		{ "{\"name\":\"a\"}x", RC_PROTO, "goes on" },
+		{ "{\"name\":\"a\"}{}", RC_PROTO, "goes on" },
+		{ "{\"name\":\"a\",}", RC_PROTO, "not well-formed JSON" },
+		{ "{'name':'a'}", RC_PROTO, "not well-formed JSON" },
+		{ "{\"name\" \"a\"}", RC_PROTO, "not well-formed JSON" },
+		{ "{\"name\":NaN}", RC_PROTO, "not well-formed JSON" },
+		{ "{\"name\":01}", RC_PROTO, "not well-formed JSON" },
+		{ "{\"name\":\"\t\"}", RC_PROTO, "line 1" },
+		{ "{\"name\":\"\\x41\"}", RC_PROTO, "not well-formed JSON" },
+		{ "{\n\"name\":\n\"\\ud800\"}", RC_PROTO, "line 3" },
+		{ "{\"name\":\"\\udc00\\ud800\"}", RC_PROTO, "JSON" },
+		{ "{\"name\":\"\\u0000\"}", RC_PROTO, "NUL" },
+		{ "{\"na\\u0000me\":\"a\"}", RC_PROTO, "NUL" },
+		{ "{\"name\":\"\xff\"}", RC_PROTO, "UTF-8" },
+		{ "{\"name\":\"\xc0\x80\"}", RC_PROTO, "UTF-8" },
+		{ "{\"name\":\"\xed\xa0\x80\"}", RC_PROTO, "UTF-8" },
+		{ "{\"name\":\"\xf4\x90\x80\x80\"}", RC_PROTO, "UTF-8" },
+		{ "{\"name\":\"\xe2\x82\"}", RC_PROTO, "UTF-8" },
+		{ "{\"name\":\"a\",\"\xff\":1}", RC_PROTO, "UTF-8" },
+		{ "\xff\xfe{\"name\":1}", RC_PROTO, "UTF-8" },
+		{ "[]", RC_INVALID, "must be an object" },
+		{ "\"name\"", RC_INVALID, "must be an object" },
+		{ "null", RC_INVALID, "must be an object" },
+	};
+
+	assert_refused(*state, bad, ARRAY_LEN(bad));
+	assert_int_equal(read_str(*state, STR("{\"name\":\"a\"}\0")), RC_PROTO);
+	assert_int_equal(read_str(*state, (struct str){ NULL, 0 }), RC_PROTO);
+}
+
+static void
+duplicates_are_named(void **state)
+{
+	static const struct bad bad[] = {
+		{ "{\"name\":\"a\",\"name\":\"a\"}", RC_PROTO,
+		    "the member \"name\" is there twice" },
+		{ "{\"name\":\"a\",\"x\":{\"y\":1,\"y\":2}}", RC_PROTO,
+		    "\"y\" is there twice" },
+		{ "{\"name\":\"a\",\"n\\u0061me\":\"b\"}", RC_PROTO, "twice" },
+	};
+
+	assert_refused(*state, bad, ARRAY_LEN(bad));
+}
+
+static void
+messages_never_quote_a_value(void **state)
+{
+	static const char *const texts[] = {
+		"{\"password\":\"hunter2\" \"hunter2\"}",
+		"{\"password\":\"hunter2",
+		"{\"password\":\"hunter2\\q\"}",
+		"{\"password\":\"hunter2\xff\"}",
+		"{\"password\":\"hunter2\"}hunter2",
+		"{\"name\":\"hunter2hunter2\"}",
+		"{\"password\":\"hunter2\",\"password\":\"hunter2\"}",
+		"hunter2",
+		"{\"password\":hunter2}",
+	};
+	struct ctx *c = *state;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_int_not_equal(read_z(c, texts[i]), RC_OK);
+		assert_int_not_equal(strlen(c->e.msg), 0);
+		assert_null(strstr(c->e.msg, "hunter2"));
+	}
+}
+
+static enum rc
+read_nested(struct ctx *c, int depth, char open, char end)
+{
+	struct buf b;
+	enum rc rc;
+	int i;
+
+	buf_init(&b, MIB(4));
+	buf_puts(&b, "{\"name\":\"a\",\"x\":");
+	for (i = 1; i < depth; i++)
+		buf_puts(&b, open == '{' ? "{\"\\\"[\":" : "[");
+	buf_puts(&b, "0");
+	for (i = 1; i < depth; i++)
+		buf_putc(&b, end);
+	buf_puts(&b, "}");
+	rc = read_str(c, buf_str(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+static void
+depth_ends_at_thirty_two(void **state)
+{
+	struct ctx *c = *state;
+
+	assert_int_equal(read_nested(c, 32, '[', ']'), RC_OK);
+	assert_int_equal(read_nested(c, 32, '{', '}'), RC_OK);
+	assert_int_equal(read_nested(c, 33, '[', ']'), RC_PROTO);
+	assert_non_null(strstr(c->e.msg, "deeper than 32"));
+	assert_int_equal(read_nested(c, 33, '{', '}'), RC_PROTO);
+	assert_int_equal(read_nested(c, 1000000, '[', ']'), RC_PROTO);
+	/* brackets inside texts do not count */
+	assert_int_equal(read_z(c, "{\"name\":\"a\",\"x\":\"[[[[[[[[[[[[[[[[[[["
+	                           "[[[[[[[[[[[[[["
+	                           "\\\"[[[[\"}"),
+	    RC_OK);
+}
+
+static void
+full_arena_is_a_limit(void **state)
+{
+	struct ctx *c = *state;
+	struct buf b;
+	size_t i;
+
+	arena_fini(&c->a);
+	arena_init(&c->a, 64);
+	buf_init(&b, KIB(1));
+	buf_puts(&b, "{\"name\":\"a\",\"note\":\"");
+	for (i = 0; i < 100; i++)
+		buf_putc(&b, 'n');
+	buf_puts(&b, "\"}");
+	assert_int_equal(read_str(c, buf_str(&b)), RC_LIMIT);
+	assert_non_null(strstr(c->e.msg, "note"));
+	assert_null(c->b.note);
+	buf_fini(&b);
+}
+
+static void
+documents_are_walked(void **state)
+{
+	const char *text = "{\"message_type\":\"status\",\"percent\":0.5,"
+	                   "\"n\":7,\"tags\":[\"a\",[],{\"k\":\"v\"}],"
+	                   "\"whole\":3.0,\"part\":3.5}";
+	const struct json *tags;
+	struct json *doc = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(str_of(text), &doc, NULL), RC_OK);
+	assert_true(json_is_object(doc));
+	assert_false(json_is_array(doc));
+	assert_true(str_eqz(json_text(doc, "message_type"), "status"));
+	assert_true(str_eqz(json_text(doc, "none"), ""));
+	assert_true(str_eqz(json_text(doc, "n"), ""));
+	assert_int_equal(json_int(doc, "n", -1), 7);
+	assert_int_equal(json_int(doc, "whole", -1), 3);
+	assert_int_equal(json_int(doc, "part", -1), -1);
+	assert_int_equal(json_int(doc, "message_type", -1), -1);
+	assert_true(json_num(doc, "percent", 0) > 0.49);
+	assert_true(json_num(doc, "n", 0) > 6.9);
+	assert_true(json_num(doc, "tags", -1) < 0);
+	tags = json_get(doc, "tags");
+	assert_true(json_is_array(tags));
+	assert_int_equal(json_len(tags), 3);
+	assert_true(str_eqz(json_self_text(json_at(tags, 0)), "a"));
+	assert_int_equal(json_len(json_at(tags, 1)), 0);
+	assert_true(str_eqz(json_text(json_at(tags, 2), "k"), "v"));
+	assert_null(json_at(tags, 3));
+	assert_null(json_get(tags, "k"));
+	json_free(doc);
+}
+
+static void
+nothing_may_be_asked_for_anything(void **state)
+{
+	(void)state;
+	assert_null(json_get(NULL, "a"));
+	assert_null(json_at(NULL, 0));
+	assert_int_equal(json_len(NULL), 0);
+	assert_true(str_eqz(json_text(NULL, "a"), ""));
+	assert_true(str_eqz(json_self_text(NULL), ""));
+	assert_int_equal(json_int(NULL, "a", 5), 5);
+	assert_true(json_num(NULL, "a", 5) > 4);
+	assert_false(json_is_object(NULL));
+	assert_false(json_is_array(NULL));
+	json_free(NULL);
+}
+
+static void
+huge_numbers_do_not_cost_the_document(void **state)
+{
+	const char *text = "{\"inode\":18446744073709551615,\"size\":4096,"
+	                   "\"big\":9007199254740993,\"name\":\"f\"}";
+	struct json *doc = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(str_of(text), &doc, NULL), RC_OK);
+	assert_int_equal(json_int(doc, "size", -1), 4096);
+	assert_int_equal(json_int(doc, "inode", -1), -1);
+	assert_true(json_num(doc, "inode", 0) > 1.8e19);
+	assert_true(str_eqz(json_text(doc, "name"), "f"));
+	json_free(doc);
+	doc = NULL;
+	assert_int_equal(json_parse(STR("[1e999]"), &doc, NULL), RC_INVALID);
+	assert_null(doc);
+}
+
+static void
+documents_refuse_what_bodies_refuse(void **state)
+{
+	static const char *const texts[] = { "", "{", "[1,]",
+		"{\"a\":1,\"a\":2}", "\"\\u0000\"", "\"\xff\"",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+		"]"
+		"]]]]" };
+	struct json *doc = NULL;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_int_equal(json_parse(str_of(texts[i]), &doc, NULL),
+		    RC_PROTO);
+		assert_null(doc);
+	}
+	assert_int_equal(json_parse(STR(" \"text\" "), &doc, NULL), RC_OK);
+	assert_true(str_eqz(json_self_text(doc), "text"));
+	json_free(doc);
+}
+
+static void
+writer_places_commas_and_names(void **state)
+{
+	struct json_out j;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, KIB(4));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "a", "x");
+	json_obj(&j, "empty");
+	json_obj_end(&j);
+	json_arr(&j, "list");
+	json_put_int(&j, NULL, INT64_MIN);
+	json_put_uint(&j, NULL, UINT64_MAX);
+	json_arr(&j, NULL);
+	json_arr_end(&j);
+	json_obj(&j, NULL);
+	json_put_bool(&j, "t", true);
+	json_put_bool(&j, "f", false);
+	json_obj_end(&j);
+	json_put_null(&j, NULL);
+	json_arr_end(&j);
+	json_put_time(&j, "at", 1000);
+	json_put_time(&j, "never", 0);
+	json_put(&j, "none", NULL);
+	json_obj_end(&j);
+	assert_int_equal(buf_rc(&b), RC_OK);
+	assert_string_equal(buf_text(&b),
+	    "{\"a\":\"x\",\"empty\":{},\"list\":[-9223372036854775808,"
+	    "18446744073709551615,[],{\"t\":true,\"f\":false},null],"
+	    "\"at\":\"1970-01-01T00:00:01.000Z\",\"never\":null,\"none\":"
+	    "\"\"}");
+	buf_fini(&b);
+}
+
+static void
+assert_written(struct str in, const char *want)
+{
+	struct json *doc = NULL;
+	struct json_out j;
+	struct buf b;
+
+	buf_init(&b, KIB(4));
+	json_out_init(&j, &b);
+	json_put_str(&j, NULL, in);
+	assert_string_equal(buf_text(&b), want);
+	/* What is written without NUL can be read. */
+	if (memchr(in.p, 0, in.n) == NULL) {
+		assert_int_equal(json_parse(buf_str(&b), &doc, NULL), RC_OK);
+		json_free(doc);
+	}
+	buf_fini(&b);
+}
+
+static void
+writer_escapes_texts(void **state)
+{
+	(void)state;
+	assert_written(STR("a\"b\\c/\n\r\t\b\x01\x1f\x7f"),
+	    "\"a\\\"b\\\\c/\\n\\r\\t\\u0008\\u0001\\u001f\\u007f\"");
+	assert_written(STR("a\0b"), "\"a\\u0000b\"");
+	assert_written(STR("J\xc3\xbcrgen \xf0\x9f\x98\x80"),
+	    "\"J\xc3\xbcrgen \xf0\x9f\x98\x80\"");
+	assert_written(STR("\xff"
+	                   "a\xc3"),
+	    "\"\xef\xbf\xbd"
+	    "a\xef\xbf\xbd\"");
+	assert_written(STR("\xed\xa0\x80"),
+	    "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+}
+
+static void
+assert_number(double v, const char *want)
+{
+	struct json_out j;
+	struct buf b;
+
+	buf_init(&b, 100);
+	json_out_init(&j, &b);
+	json_put_num(&j, NULL, v);
+	assert_string_equal(buf_text(&b), want);
+	if (isfinite(v))
+		assert_true(strtod(buf_text(&b), NULL) <= v &&
+		            strtod(buf_text(&b), NULL) >= v);
+	buf_fini(&b);
+}
+
+static void
+numbers_are_short_and_exact(void **state)
+{
+	(void)state;
+	assert_number(0, "0");
+	assert_number(0.1, "0.1");
+	assert_number(-2.5, "-2.5");
+	assert_number(1.0 / 3, "0.33333333333333331");
+	assert_number(1e300, "1e+300");
+	assert_number((double)NAN, "null");
+	assert_number((double)INFINITY, "null");
+	assert_number((double)-INFINITY, "null");
+}
+
+static void
+writer_failure_sticks_to_the_buffer(void **state)
+{
+	struct json_out j;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 8);
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "name", "longer than eight bytes");
+	json_obj_end(&j);
+	assert_int_equal(buf_rc(&b), RC_LIMIT);
+	buf_fini(&b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(members_arrive_in_their_fields),
+		TEST(absent_members_leave_the_defaults),
+		TEST(null_empties_where_it_is_allowed),
+		TEST(bad_values_name_their_member),
+		TEST(malformed_text_is_refused),
+		TEST(duplicates_are_named),
+		TEST(messages_never_quote_a_value),
+		TEST(depth_ends_at_thirty_two),
+		TEST(full_arena_is_a_limit),
+		TEST(documents_are_walked),
+		TEST(nothing_may_be_asked_for_anything),
+		TEST(huge_numbers_do_not_cost_the_document),
+		TEST(documents_refuse_what_bodies_refuse),
+		TEST(writer_places_commas_and_names),
+		TEST(writer_escapes_texts),
+		TEST(numbers_are_short_and_exact),
+		TEST(writer_failure_sticks_to_the_buffer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
