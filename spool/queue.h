@@ -15,7 +15,7 @@
  * Only synced records may be sent: queue_peek() gives no others.  Ring full:
  * the oldest log payloads go first and leave gap records in their place;
  * other records are never dropped.  Segments are preallocated with room for
- * QUEUE_RESERVE_SIZE more bytes that only events may use on a full disk.
+ * QUEUE_RESERVE_SIZE more bytes that LOG records may not use.
  * Blocking (append is a write to the page cache, sync an fdatasync); one
  * thread at a time.
  */
@@ -97,11 +97,11 @@ uint64_t queue_first(const struct queue *q); /* lowest held; next if empty */
 uint64_t queue_next(const struct queue *q);
 uint64_t queue_synced(const struct queue *q); /* highest durable, 0 none */
 
-/* Appends; *seq is its number.  RC_FULL: no room on disk or in the ring (an
- * EVENT passes the ring's limit and uses the reserve first).  RC_LIMIT:
- * larger than QUEUE_RECORD_MAX.  After a failure nothing was appended.  For
- * lines that could not be appended the owner may append a GAP of its own,
- * which then stands for no number but its own. */
+/* Appends; *seq is its number.  RC_FULL: no room on disk or in the ring
+ * (other records than LOG pass the ring's limit and use the reserve first).
+ * RC_LIMIT: larger than QUEUE_RECORD_MAX.  After a failure nothing was
+ * appended.  For lines that could not be appended the owner may append a GAP
+ * of its own, which then stands for no number but its own. */
 MUST_USE enum rc queue_append(struct queue *q, enum queue_type type,
     struct str payload, uint64_t *seq, struct err *e);
 /* fdatasync of what was appended.  After a failure the same records are
