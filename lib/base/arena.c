@@ -182,7 +182,7 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	n = vsnprintf(NULL, 0, fmt, ap);
 	p = n < 0 ? fail(a) : arena_alloc(a, (size_t)n + 1);
 	if (p != NULL)
-		vsnprintf(p, (size_t)n + 1, fmt, again);
+		(void)vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	va_end(ap);
 	return p == NULL ? empty_text() : p;

@@ -62,7 +62,7 @@ grow(struct buf *b, size_t need)
 	data = mem_try_alloc(cap + 1);
 	if (data == NULL)
 		return false;
-	if (b->len != 0)
+	if (b->data != NULL)
 		memcpy(data, b->data, b->len);
 	mem_wipe(b->data, b->cap);
 	mem_free(b->data);
@@ -178,7 +178,7 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	if (n < 0)
 		b->rc = RC_LIMIT;
 	else if ((size_t)n > b->cap - b->len && room(b, (size_t)n))
-		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+		(void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
 	buf_added(b, b->rc == RC_OK ? (size_t)n : 0);
 	va_end(again);
 	va_end(ap);

@@ -242,7 +242,8 @@ clock_parse(struct str s, int64_t *out_ms)
 	    !take_offset(&s, &offset_s) || s.n != 0)
 		return false;
 	second = days_from_civil(c.year, c.month, c.day) * DAY_S +
-	         c.hour * 3600 + c.minute * 60 + c.second - offset_s;
+	         c.hour * INT64_C(3600) + c.minute * INT64_C(60) + c.second -
+	         offset_s;
 	/* A leap second only ends a UTC day; it reads as the next midnight. */
 	if (c.second == 60 && (second % DAY_S != 0 || c.ms != 0))
 		return false;

@@ -55,8 +55,9 @@ struct log_limit {
 };
 bool log_allow(struct log_limit *l, unsigned burst, unsigned period_s);
 
-/* Outside text as one printable word: control bytes, quotes and malformed
- * UTF-8 as \xHH, cut to 200 bytes.  Points into one of eight per-thread
- * buffers: use it in the same call only. */
+/* Outside text as one printable word: control bytes, quotes, backslash,
+ * changes of writing direction and malformed UTF-8 as \xHH, cut to 200 bytes
+ * and "..."; in double quotes when it is empty or has a blank.  Points into
+ * one of eight per-thread buffers: use it in the same call only. */
 const char *log_safe(struct str s);
 #endif

@@ -9,7 +9,7 @@
 NORETURN static void
 out_of_memory(size_t n)
 {
-	fprintf(stderr, "out of memory: %zu bytes refused\n", n);
+	(void)fprintf(stderr, "out of memory: %zu bytes refused\n", n);
 	abort();
 }
 

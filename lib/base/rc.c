@@ -23,7 +23,8 @@ _Static_assert(ARRAY_LEN(infos) == RC_COUNT, "one row per result");
 void
 assert_failed(const char *file, int line, const char *cond)
 {
-	fprintf(stderr, "%s:%d: broken invariant: %s\n", file, line, cond);
+	(void)fprintf(stderr, "%s:%d: broken invariant: %s\n", file, line,
+	    cond);
 	abort();
 }
 
@@ -120,7 +121,7 @@ err_wrap(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	format(&prefix, fmt, ap);
 	va_end(ap);
-	snprintf(text, sizeof(text), "%s: %s", prefix.msg, e->msg);
+	(void)snprintf(text, sizeof(text), "%s: %s", prefix.msg, e->msg);
 	cut_text(text, sizeof(e->msg) - 1);
 	memcpy(e->msg, text, strlen(text) + 1);
 	return e->rc;
@@ -166,6 +167,6 @@ err_errno(struct err *e, int errnum, const char *fmt, ...)
 	if (strlen(e->msg) + strlen(why) + sizeof(": ") > sizeof(e->msg))
 		cut_text(e->msg, room);
 	len = strlen(e->msg);
-	snprintf(e->msg + len, sizeof(e->msg) - len, ": %s", why);
+	(void)snprintf(e->msg + len, sizeof(e->msg) - len, ": %s", why);
 	return e->rc;
 }

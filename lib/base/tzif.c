@@ -290,7 +290,7 @@ rule_local_s(const struct tzif_rule *r, int year, int64_t year_s)
 	         (leap && r->month == 2 ? 1 : 0);
 	/* 1970-01-01 was a Thursday; years before are in the table. */
 	first_weekday = ((year_s / DAY_S + first + 4) % 7 + 7) % 7;
-	day = (r->day - first_weekday + 7) % 7 + (r->week - 1) * 7;
+	day = (r->day - first_weekday + 7) % 7 + (r->week - 1) * INT64_C(7);
 	while (day >= length)
 		day -= 7;
 	return year_s + (first + day) * DAY_S + r->time_s;

@@ -275,8 +275,8 @@ refused_memory_is_reported_like_the_limit(void **state)
 		buf_put_u64(&b, 3);
 		check_invariant(&b);
 		assert_rc(buf_rc(&b), fake_mem_failed() ? RC_LIMIT : RC_OK);
-		assert_true(b.len == 0 || b.len == 5 || b.len == 505 ||
-			    b.len == 513);
+		assert_true(
+		    b.len == 0 || b.len == 5 || b.len == 505 || b.len == 513);
 		buf_fini(&b);
 		if (!fake_mem_failed())
 			break;
