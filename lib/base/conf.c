@@ -478,8 +478,9 @@ read_stream(struct file *f)
 	enum rc rc;
 	int kind;
 
-	if ((rc = next_kind(f, &kind, &line)) != RC_OK ||
-	    (rc = next_kind(f, &kind, &line)) != RC_OK)
+	if ((rc = next_kind(f, &kind, &line)) == RC_OK)
+		rc = next_kind(f, &kind, &line);
+	if (rc != RC_OK)
 		return rc;
 	if (kind == YAML_STREAM_END_EVENT)
 		return RC_OK; /* nothing but comments */

@@ -4,11 +4,16 @@
 /*
  * A host's snapshots, as its agent last listed them.  A report comes in
  * parts that are staged apart and replace the list as a whole.
- * Keys: host id, inverted time (u64), first 16 bytes of the snapshot id.
+ * Keys: host id, inverted time (u64), first 16 characters of the
+ * snapshot id.
  */
 #include "lib/store/store.h"
 
-/* Stages one part's snapshots of a report. */
+enum {
+	SNAP_STORE_MAX = 100000
+}; /* a list: more is RC_LIMIT */
+
+/* Stages one snapshot of a report's part. */
 void snap_store_stage(struct store_tx *tx, const struct ulid *host,
     const struct Rec__Snapshot *s);
 void snap_store_drop_stage(struct store_tx *tx, const struct ulid *host);

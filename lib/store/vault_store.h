@@ -35,9 +35,10 @@ void vault_each_token(struct store_tx *tx, vault_token_fn *fn, void *ctx);
 
 struct Rec__HostSecrets *vault_find_host(struct store_tx *tx,
     const struct ulid *host);
-/* Keeps the index from bearer to host. */
+/* Keeps the index from bearer, and from the previous one, to host. */
 void vault_put_host(struct store_tx *tx, const struct ulid *host,
     const struct Rec__HostSecrets *h);
+/* Also the tokens it used: none of them enrols again. */
 void vault_del_host(struct store_tx *tx, const struct ulid *host);
 bool vault_host_of_bearer(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE], struct ulid *out);
@@ -47,4 +48,14 @@ void vault_each_host(struct store_tx *tx, vault_host_fn *fn, void *ctx);
 /* Removes expired sessions, and tokens expired for more than a day; at most
  * max rows; returns how many. */
 size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
+
+/*
+ * Vault and state cannot be committed as one, and the vault goes first: what
+ * it has and state lacks is left of an op that failed between the two.
+ * Removes the secrets of hosts and the passwords and sessions of users that
+ * state does not know; a token used by such a host is unused again.  Returns
+ * how many rows.  Run by op_queue_new() at start, and by the queue after a
+ * commit that failed half-way.
+ */
+size_t vault_reconcile(struct store_tx *state, struct store_tx *vault);
 #endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/store/audit_store.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/crypt.h"
+#include "lib/store/store_impl.h"
+#include "lib/store/table.h"
+
+static void
+id_key(struct key *k, const struct ulid *id)
+{
+	*k = (struct key){ 0 };
+	key_ulid(k, id);
+}
+
+static void
+hash_field(struct buf *b, const void *p, size_t n)
+{
+	buf_put_u32(b, (uint32_t)n);
+	buf_put(b, p, n);
+}
+
+static void
+hash_text(struct buf *b, const char *z)
+{
+	hash_field(b, z, strlen(z));
+}
+
+/*
+ * SHA-256 over the previous hash and the fields 1 to 10, each as a length
+ * (u32, big-endian) and its bytes, the time as 8 of them.  Not over the
+ * packed record: how protobuf packs is no promise of ours.
+ */
+static bool
+entry_hash(const struct Rec__AuditEntry *a, uint8_t out[CRYPT_HASH_SIZE])
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, TABLE_VALUE_MAX);
+	hash_field(&b, a->previous.data, a->previous.len);
+	hash_field(&b, a->id.data, a->id.len);
+	buf_put_u32(&b, 8);
+	buf_put_u64(&b, (uint64_t)a->at_ms);
+	hash_field(&b, a->actor_id.data, a->actor_id.len);
+	hash_text(&b, a->actor_name);
+	hash_text(&b, a->action);
+	hash_text(&b, a->target_kind);
+	hash_field(&b, a->target_id.data, a->target_id.len);
+	hash_text(&b, a->target_name);
+	hash_text(&b, a->address);
+	hash_text(&b, a->payload);
+	ok = buf_rc(&b) == RC_OK;
+	if (ok)
+		crypt_sha256(buf_str(&b), out);
+	buf_fini(&b);
+	return ok;
+}
+
+static struct Rec__AuditEntry *
+last_entry(struct store_tx *tx)
+{
+	struct Rec__AuditEntry *a = NULL;
+	struct table_scan sc;
+	struct str key, value;
+
+	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_DOWN);
+	if (table_scan_next(&sc, &key, &value))
+		a = table_unpack(tx, TB_AUDIT, value,
+		    &rec__audit_entry__descriptor);
+	table_scan_fini(&sc);
+	return a;
+}
+
+/* Entries follow each other by key, also when the clock was set back. */
+static void
+id_behind(struct ulid *id, const struct ulid *last)
+{
+	size_t i;
+
+	if (memcmp(id->b, last->b, sizeof(id->b)) > 0)
+		return;
+	*id = *last;
+	for (i = sizeof(id->b); i-- > 0;)
+		if (++id->b[i] != 0)
+			break;
+}
+
+void
+audit_store_add(struct store_tx *tx, const struct Rec__AuditEntry *a)
+{
+	struct Rec__AuditEntry e = *a, *last;
+	uint8_t hash[CRYPT_HASH_SIZE];
+	struct ulid id, last_id;
+	struct key k;
+
+	last = last_entry(tx);
+	if (!store_usable(tx))
+		return;
+	ulid_new(&id);
+	e.previous = (ProtobufCBinaryData){ 0, NULL };
+	if (last != NULL) {
+		if (!key_id_field(&last->id, &last_id)) {
+			store_fail(tx, RC_CORRUPT,
+			    "the last audit entry is "
+			    "damaged; restore a backup");
+			return;
+		}
+		id_behind(&id, &last_id);
+		e.previous = last->hash;
+	}
+	e.id = (ProtobufCBinaryData){ sizeof(id.b), id.b };
+	e.at_ms = clock_now_ms();
+	if (!entry_hash(&e, hash)) {
+		store_fail(tx, RC_LIMIT, "an audit entry is too large");
+		return;
+	}
+	e.hash = (ProtobufCBinaryData){ sizeof(hash), hash };
+	id_key(&k, &id);
+	if (table_put_record(tx, TB_AUDIT, &k, &e.base))
+		store_bump(tx, VER_AUDIT);
+}
+
+void
+audit_store_latest(struct store_tx *tx, const struct ulid *before, size_t max,
+    audit_store_fn *fn, void *ctx)
+{
+	struct Rec__AuditEntry *a;
+	struct table_scan sc;
+	struct str key, value;
+	struct key k;
+
+	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_DOWN);
+	if (before != NULL) {
+		id_key(&k, before);
+		table_scan_behind(&sc, &k);
+	}
+	while (max-- > 0 && table_scan_next(&sc, &key, &value)) {
+		a = table_unpack(tx, TB_AUDIT, value,
+		    &rec__audit_entry__descriptor);
+		if (a == NULL || !fn(ctx, a))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
+static bool
+bytes_are(const ProtobufCBinaryData *f, const void *p, size_t n)
+{
+	return f->len == n && (n == 0 || memcmp(f->data, p, n) == 0);
+}
+
+/* Fits: named as its key, behind the entry before it, with the hash of what
+ * it says. */
+static bool
+entry_fits(const struct Rec__AuditEntry *a, struct str key,
+    const uint8_t *previous, size_t previous_len)
+{
+	uint8_t hash[CRYPT_HASH_SIZE];
+
+	return bytes_are(&a->id, key.p, key.n) &&
+	       bytes_are(&a->previous, previous, previous_len) &&
+	       entry_hash(a, hash) && bytes_are(&a->hash, hash, sizeof(hash));
+}
+
+enum rc
+audit_store_verify(struct store_tx *tx, struct ulid *bad, uint64_t *count)
+{
+	uint8_t previous[CRYPT_HASH_SIZE];
+	struct Rec__AuditEntry *a;
+	struct table_scan sc;
+	struct str key, value;
+	struct arena one, *own = tx->arena;
+	size_t previous_len = 0;
+
+	*bad = (struct ulid){ { 0 } };
+	*count = 0;
+	/* One entry at a time: the log may be larger than any arena. */
+	arena_init(&one, MIB(8));
+	tx->arena = &one;
+	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		arena_reset(&one);
+		a = table_unpack(tx, TB_AUDIT, value,
+		    &rec__audit_entry__descriptor);
+		if (a == NULL || !entry_fits(a, key, previous, previous_len)) {
+			(void)key_id_at(tx, TB_AUDIT, key, KEY_TAIL, bad);
+			break;
+		}
+		previous_len = sizeof(previous);
+		memcpy(previous, a->hash.data, sizeof(previous));
+		++*count;
+	}
+	table_scan_fini(&sc);
+	tx->arena = own;
+	arena_fini(&one);
+	return store_rc(tx);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/store/host_store.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/store/store_impl.h"
+#include "lib/store/table.h"
+
+static void
+id_key(struct key *k, const struct ulid *id)
+{
+	*k = (struct key){ 0 };
+	key_ulid(k, id);
+}
+
+/* The NUL keeps "web" and its ids before "web-1". */
+static void
+name_prefix(struct key *k, struct str name)
+{
+	*k = (struct key){ 0 };
+	key_name(k, name);
+	key_u8(k, 0);
+}
+
+static void
+name_key(struct key *k, const struct Rec__Host *h, const struct ulid *id)
+{
+	name_prefix(k, str_of(h->name));
+	key_ulid(k, id);
+}
+
+struct Rec__Host *
+host_store_get(struct store_tx *tx, const struct ulid *id)
+{
+	struct key k;
+
+	id_key(&k, id);
+	return table_get(tx, TB_HOST, &k, &rec__host__descriptor, "host");
+}
+
+struct Rec__Host *
+host_store_find(struct store_tx *tx, const struct ulid *id)
+{
+	struct key k;
+
+	id_key(&k, id);
+	return table_find(tx, TB_HOST, &k, &rec__host__descriptor);
+}
+
+/* The record behind an index key, which ends with the id. */
+static struct Rec__Host *
+behind_index(struct store_tx *tx, struct str key)
+{
+	struct Rec__Host *h;
+	struct ulid id;
+
+	if (!key_id_at(tx, TB_HOST_NAME, key, KEY_TAIL, &id))
+		return NULL;
+	h = host_store_find(tx, &id);
+	if (h == NULL && store_usable(tx))
+		store_fail(tx, RC_CORRUPT,
+		    "the index of host names leads nowhere; restore a backup");
+	return h;
+}
+
+struct Rec__Host *
+host_store_find_name(struct store_tx *tx, struct str name)
+{
+	struct Rec__Host *h = NULL;
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+
+	name_prefix(&prefix, name);
+	table_scan_init(&sc, tx, TB_HOST_NAME, &prefix, SCAN_UP);
+	if (table_scan_next(&sc, &key, &value))
+		h = behind_index(tx, key);
+	table_scan_fini(&sc);
+	return h;
+}
+
+void
+host_store_put(struct store_tx *tx, const struct Rec__Host *h)
+{
+	struct Rec__Host *old;
+	struct ulid id;
+	struct key k;
+
+	if (!key_id_field(&h->id, &id) || h->name[0] == '\0') {
+		store_fail(tx, RC_INVALID, "a host needs an id and a name");
+		return;
+	}
+	old = host_store_find(tx, &id);
+	if (old != NULL && strcmp(old->name, h->name) != 0) {
+		name_key(&k, old, &id);
+		table_del(tx, TB_HOST_NAME, &k);
+	}
+	name_key(&k, h, &id);
+	table_put(tx, TB_HOST_NAME, &k, STR(""));
+	id_key(&k, &id);
+	if (!table_put_record(tx, TB_HOST, &k, &h->base))
+		return;
+	store_bump(tx, VER_HOSTS);
+	store_bump_host(tx, &id);
+}
+
+void
+host_store_each(struct store_tx *tx, host_store_fn *fn, void *ctx)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct Rec__Host *h;
+
+	table_scan_init(&sc, tx, TB_HOST_NAME, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		h = behind_index(tx, key);
+		if (h == NULL || !fn(ctx, h))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
+uint64_t
+host_store_count(struct store_tx *tx)
+{
+	return table_count(tx, TB_HOST);
+}
+
+struct Rec__AgentCursor *
+host_store_cursor(struct store_tx *tx, const struct ulid *id)
+{
+	struct Rec__AgentCursor *c;
+	struct key k;
+
+	id_key(&k, id);
+	c = table_find(tx, TB_CURSOR, &k, &rec__agent_cursor__descriptor);
+	if (c != NULL || !store_usable(tx))
+		return c;
+	c = arena_alloc(store_arena(tx), sizeof(*c));
+	if (c == NULL)
+		store_fail(tx, RC_LIMIT, "too many records at once");
+	else
+		rec__agent_cursor__init(c);
+	return c;
+}
+
+void
+host_store_put_cursor(struct store_tx *tx, const struct ulid *id,
+    const struct Rec__AgentCursor *c)
+{
+	struct key k;
+
+	id_key(&k, id);
+	table_put_record(tx, TB_CURSOR, &k, &c->base);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/store/plan_store.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/store/store_impl.h"
+#include "lib/store/table.h"
+
+static void
+group_key(struct key *k, const struct ulid *host, const struct ulid *group)
+{
+	*k = (struct key){ 0 };
+	key_ulid(k, host);
+	key_ulid(k, group);
+}
+
+/* host | day | group; a day key without group sorts before its groups. */
+static void
+day_key(struct key *k, const struct ulid *host, uint32_t day)
+{
+	*k = (struct key){ 0 };
+	key_ulid(k, host);
+	key_u32(k, day);
+}
+
+struct Rec__SourceGroup *
+plan_store_get(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group)
+{
+	struct key k;
+
+	group_key(&k, host, group);
+	return table_get(tx, TB_GROUP, &k, &rec__source_group__descriptor,
+	    "source group");
+}
+
+struct Rec__SourceGroup *
+plan_store_find(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group)
+{
+	struct key k;
+
+	group_key(&k, host, group);
+	return table_find(tx, TB_GROUP, &k, &rec__source_group__descriptor);
+}
+
+enum {
+	DAY_KEY_GROUP_AT = 20
+};
+
+struct day_reader {
+	plan_store_day_fn *fn;
+	void *ctx;
+};
+
+/* Another group of the host has the name. */
+struct name_search {
+	const struct Rec__SourceGroup *g;
+	bool taken;
+};
+
+static bool
+plan_on_group_name(void *ctx, const struct Rec__SourceGroup *other)
+{
+	struct name_search *s = ctx;
+
+	s->taken =
+	    strcmp(other->name, s->g->name) == 0 &&
+	    (other->id.len != s->g->id.len ||
+	        memcmp(other->id.data, s->g->id.data, s->g->id.len) != 0);
+	return !s->taken;
+}
+
+void
+plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g)
+{
+	struct name_search search = { g, false };
+	struct ulid id, host;
+	struct key k;
+
+	if (!key_id_field(&g->id, &id) || !key_id_field(&g->host_id, &host) ||
+	    g->name[0] == '\0') {
+		store_fail(tx, RC_INVALID,
+		    "a source group needs an id, a host and a name");
+		return;
+	}
+	plan_store_of_host(tx, &host, plan_on_group_name, &search);
+	if (search.taken) {
+		store_fail(tx, RC_CONFLICT,
+		    "the host has another source group of this name");
+		return;
+	}
+	group_key(&k, &host, &id);
+	if (!table_put_record(tx, TB_GROUP, &k, &g->base))
+		return;
+	store_bump(tx, VER_HOSTS);
+	store_bump_host(tx, &host);
+}
+
+void
+plan_store_of_host(struct store_tx *tx, const struct ulid *host,
+    plan_store_fn *fn, void *ctx)
+{
+	struct Rec__SourceGroup *g;
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix = { .n = 0 };
+
+	key_ulid(&prefix, host);
+	table_scan_init(&sc, tx, TB_GROUP, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		g = table_unpack(tx, TB_GROUP, value,
+		    &rec__source_group__descriptor);
+		if (g == NULL || !fn(ctx, g))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
+void
+plan_store_put_day(struct store_tx *tx, const struct ulid *host, uint32_t day,
+    const struct ulid *group, const struct Rec__DayOutcome *o)
+{
+	struct key k;
+
+	day_key(&k, host, day);
+	key_ulid(&k, group);
+	if (!table_put_record(tx, TB_DAY, &k, &o->base))
+		return;
+	store_bump(tx, VER_HOSTS);
+	store_bump_host(tx, host);
+}
+
+/* One row of the walk; false ends it. */
+static bool
+give_day(struct store_tx *tx, struct str key, struct str value, uint32_t to,
+    const struct day_reader *r)
+{
+	const uint8_t *p = (const uint8_t *)key.p + sizeof(struct ulid);
+	struct Rec__DayOutcome *o;
+	struct ulid group;
+	uint32_t day;
+
+	if (!key_id_at(tx, TB_DAY, key, DAY_KEY_GROUP_AT, &group))
+		return false;
+	day = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	      (uint32_t)p[2] << 8 | p[3];
+	if (day > to)
+		return false;
+	o = table_unpack(tx, TB_DAY, value, &rec__day_outcome__descriptor);
+	return o != NULL && r->fn(r->ctx, day, &group, o);
+}
+
+void
+plan_store_days(struct store_tx *tx, const struct ulid *host, uint32_t from,
+    uint32_t to, plan_store_day_fn *fn, void *ctx)
+{
+	const struct day_reader r = { fn, ctx };
+	struct key prefix = { .n = 0 }, start;
+	struct table_scan sc;
+	struct str key, value;
+
+	key_ulid(&prefix, host);
+	table_scan_init(&sc, tx, TB_DAY, &prefix, SCAN_UP);
+	day_key(&start, host, from);
+	table_scan_behind(&sc, &start);
+	while (table_scan_next(&sc, &key, &value) &&
+	       give_day(tx, key, value, to, &r))
+		continue;
+	table_scan_fini(&sc);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/store/snap_store.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/store/store_impl.h"
+#include "lib/store/table.h"
+
+enum {
+	SNAP_ID_KEY = 16
+};
+
+/* The count of a host's rows is kept beside them: reports are bounded by
+ * it, and pages show it. */
+struct list_table {
+	enum table rows;
+	uint8_t count_row;
+};
+static const struct list_table listed = { TB_SNAP, 0 };
+static const struct list_table staged = { TB_SNAP_STAGE, 1 };
+
+static void
+host_prefix(struct key *k, const struct ulid *host)
+{
+	*k = (struct key){ 0 };
+	key_ulid(k, host);
+}
+
+static void
+snap_key(struct key *k, const struct ulid *host, const struct Rec__Snapshot *s)
+{
+	char id[SNAP_ID_KEY] = { 0 };
+	size_t n = strlen(s->id);
+
+	memcpy(id, s->id, n < sizeof(id) ? n : sizeof(id));
+	host_prefix(k, host);
+	key_u64(k, ~(uint64_t)s->time_ms);
+	key_bytes(k, id, sizeof(id));
+}
+
+static void
+count_key(struct key *k, const struct ulid *host, const struct list_table *l)
+{
+	host_prefix(k, host);
+	key_u8(k, l->count_row);
+}
+
+static uint64_t
+count_of(struct store_tx *tx, const struct ulid *host,
+    const struct list_table *l)
+{
+	struct key k;
+
+	count_key(&k, host, l);
+	return table_u64(tx, TB_SNAP_COUNT, &k);
+}
+
+static void
+set_count(struct store_tx *tx, const struct ulid *host,
+    const struct list_table *l, uint64_t n)
+{
+	struct key k;
+
+	count_key(&k, host, l);
+	table_put_u64(tx, TB_SNAP_COUNT, &k, n);
+}
+
+void
+snap_store_stage(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__Snapshot *s)
+{
+	uint64_t n = count_of(tx, host, &staged);
+	struct key k;
+
+	if (s->id[0] == '\0') {
+		store_fail(tx, RC_INVALID, "a snapshot needs an id");
+		return;
+	}
+	snap_key(&k, host, s);
+	if (!table_has(tx, TB_SNAP_STAGE, &k)) {
+		if (n >= SNAP_STORE_MAX) {
+			store_fail(tx, RC_LIMIT,
+			    "more than %d snapshots in one list",
+			    (int)SNAP_STORE_MAX);
+			return;
+		}
+		set_count(tx, host, &staged, n + 1);
+	}
+	table_put_record(tx, TB_SNAP_STAGE, &k, &s->base);
+}
+
+/* Deletes a host's rows that `keep` does not have (NULL: all of them);
+ * returns whether there was one. */
+static bool
+delete_rows(struct store_tx *tx, const struct ulid *host, enum table t,
+    const struct list_table *keep)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	bool any = false;
+
+	host_prefix(&prefix, host);
+	table_scan_init(&sc, tx, t, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value))
+		if (keep == NULL || !table_has(tx, keep->rows, &sc.at))
+			any |= table_del(tx, t, &sc.at);
+	table_scan_fini(&sc);
+	return any;
+}
+
+void
+snap_store_drop_stage(struct store_tx *tx, const struct ulid *host)
+{
+	if (count_of(tx, host, &staged) == 0)
+		return;
+	delete_rows(tx, host, staged.rows, NULL);
+	set_count(tx, host, &staged, 0);
+}
+
+/* Copies the staged rows over the list; only what differs is written. */
+static bool
+copy_rows(struct store_tx *tx, const struct ulid *host)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	struct buf copy;
+	bool any = false;
+
+	buf_init(&copy, TABLE_VALUE_MAX);
+	host_prefix(&prefix, host);
+	table_scan_init(&sc, tx, staged.rows, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		/* A lent value may move when something is written. */
+		buf_reset(&copy);
+		buf_put_str(&copy, value);
+		any |= table_put(tx, listed.rows, &sc.at, buf_str(&copy));
+	}
+	table_scan_fini(&sc);
+	buf_fini(&copy);
+	return any;
+}
+
+uint64_t
+snap_store_replace(struct store_tx *tx, const struct ulid *host)
+{
+	uint64_t n = count_of(tx, host, &staged);
+	bool changed;
+
+	changed = delete_rows(tx, host, listed.rows, &staged);
+	changed |= copy_rows(tx, host);
+	set_count(tx, host, &listed, n);
+	snap_store_drop_stage(tx, host);
+	if (changed)
+		store_bump_host(tx, host);
+	return n;
+}
+
+void
+snap_store_of_host(struct store_tx *tx, const struct ulid *host, uint64_t skip,
+    uint64_t max, snap_store_fn *fn, void *ctx)
+{
+	struct Rec__Snapshot *s;
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+
+	host_prefix(&prefix, host);
+	table_scan_init(&sc, tx, listed.rows, &prefix, SCAN_UP);
+	while (max > 0 && table_scan_next(&sc, &key, &value)) {
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
+		max--;
+		s = table_unpack(tx, listed.rows, value,
+		    &rec__snapshot__descriptor);
+		if (s == NULL || !fn(ctx, s))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
+uint64_t
+snap_store_count(struct store_tx *tx, const struct ulid *host)
+{
+	return count_of(tx, host, &listed);
+}
