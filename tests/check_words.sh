@@ -42,12 +42,12 @@ calls='strcpy|strcat|v?sprintf|strtok|atoi|gets|alloca|scanf|system|popen'
 calls+='|localtime|ctime'
 search "(?<![\\w.>])($calls)\\s*\\(" '' 'banned call' < <(files "${code[@]}")
 
-search '\b(TO''DO|FIX''ME)\b' '' 'unfinished' < <(files "${text[@]}")
+search '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b|\bfor ''now\b' '' 'unfinished' < <(files "${text[@]}")
 
-# Names that others chose: libraries, HTTP, CSS.
+# Words that others chose: libraries, HTTP, CSS, restic.
 foreign='\b(yaml|llhttp|uv|nghttp2|wolfSSL|wc|mdb|json|sodium|crypto|seccomp'
 foreign+='|ZSTD|protobuf_c|archive)_\w+|[\w-]*-color\b|\bcolor-[\w-]+'
-foreign+='|"[^" ]*"|`[^`]*`|<[^>]*>'
+foreign+='|"[^" ]*"|`[^`]*`|<[^>]*>|config already initialized'
 us='(?i)(?<![a-z])(colors?|colored|behaviors?|favor(ite)?s?|honor(s|ed)?'
 us+='|centers?|centered|gray|canceled|canceling|labeled|modeled|catalog'
 us+='|(author|initial|normal|organ|recogn|serial|synchron|minim|optim|custom'
