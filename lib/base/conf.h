@@ -51,9 +51,9 @@ void conf_free(const struct conf_key *keys, size_t n, void *out);
 /* A commented sample file with every key and its default. */
 struct buf;
 void conf_sample(const struct conf_key *keys, size_t n, struct buf *out);
-/* One key: value line each, quoted where YAML needs it; unset ones left
- * out, secrets not.  For files that the program writes itself (agent.yaml),
- * never for a log. */
+/* One key: value line each, quoted where YAML needs it; only texts that are
+ * unset are left out.  Secrets are there too: for files that the program
+ * writes itself (agent.yaml), never for a log. */
 void conf_dump(const struct conf_key *keys, size_t n, const void *in,
     struct buf *out);
 #endif

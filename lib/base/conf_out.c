@@ -126,7 +126,6 @@ conf_sample(const struct conf_key *keys, size_t n, struct buf *out)
 static void
 dump_key(const struct conf_key *k, const void *field, struct buf *out)
 {
-	const struct conf_strs *l;
 	const char *z;
 
 	switch (k->type) {
@@ -138,11 +137,8 @@ dump_key(const struct conf_key *k, const void *field, struct buf *out)
 		put_quoted(out, str_of(z));
 		break;
 	case CONF_STRS:
-		l = field;
-		if (l->n == 0)
-			return;
 		buf_printf(out, "%s: ", k->name);
-		put_list(out, l);
+		put_list(out, field);
 		break;
 	case CONF_INT:
 	case CONF_SIZE:

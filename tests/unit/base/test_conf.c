@@ -456,6 +456,21 @@ values_that_yaml_refuses_become_marks(void **state)
 }
 
 static void
+dumped_empty_list_stays_empty(void **state)
+{
+	const struct settings in = { .days = 1 };
+	struct ctx *c = *state;
+	struct buf b;
+
+	buf_init(&b, KIB(8));
+	conf_dump(keys, ARRAY_LEN(keys), &in, &b);
+	assert_int_equal(load(c, buf_text(&b)), RC_OK);
+	assert_int_equal(c->s.proxies.n, 0);
+	assert_string_equal(c->s.listen, ":8443"); /* unset: the default */
+	buf_fini(&b);
+}
+
+static void
 default_that_breaks_its_own_rule_is_an_error(void **state)
 {
 	static const struct conf_key broken[] = {
@@ -487,6 +502,7 @@ main(void)
 		TEST(messages_never_quote_a_value),
 		TEST(sample_is_a_file_of_the_defaults),
 		TEST(dumped_values_load_again),
+		TEST(dumped_empty_list_stays_empty),
 		TEST(values_that_yaml_refuses_become_marks),
 		TEST(default_that_breaks_its_own_rule_is_an_error),
 	};
