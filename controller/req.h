@@ -103,17 +103,18 @@ void req_empty(struct req *r, int status);
  * name in lower case that is not there yet, or set-cookie.  Copied. */
 void req_add_field(struct req *r, const char *name, const char *value);
 
-/* Fields, content-type among them, are added before. */
-void req_stream_begin(struct req *r, int status, const struct req_stream *s,
-    void *ctx);
+/* Fields, content-type among them, are added before.  False: the peer has
+ * gone, nothing of s will be called. */
+MUST_USE bool req_stream_begin(struct req *r, int status,
+    const struct req_stream *s, void *ctx);
 /* As exch_stream_write(); RC_CANCELLED when the peer has gone. */
 MUST_USE enum rc req_stream_write(struct req *r, struct str piece);
 void req_stream_end(struct req *r);
 void req_stream_abort(struct req *r); /* what was sent is not whole */
 
 /* Submits the op made by op_new(run, NULL, NULL) on behalf of r: actor
- * filled in, r held; after the commit done(r, op) runs unless the peer has
- * gone. */
+ * filled in, r held; after the commit done(r, op) runs, also when the peer
+ * has gone. */
 typedef void req_done_fn(struct req *r, struct op *op);
 void req_submit(struct req *r, struct op *op, req_done_fn *done);
 /* Keeps r alive across other asynchronous work. */
