@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/auth.h"
+
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/req.h"
+#include "lib/base/clock.h"
+#include "lib/store/user_store.h"
+#include "lib/store/vault_store.h"
+
+/* HTTP/2 may split the cookies over several fields. */
+static struct str
+cookie(const struct req *r, const char *name)
+{
+	size_t i, n = exch_field_count(r->x);
+	struct str rest, pair, key, value;
+
+	for (i = 0; i < n; i++) {
+		const struct http_field *f = exch_field_at(r->x, i);
+
+		if (!str_eqz(f->name, "cookie"))
+			continue;
+		rest = f->value;
+		while (str_next(&rest, ';', &pair)) {
+			str_cut(str_trim(pair), '=', &key, &value);
+			if (str_eqz(key, name) && value.p != NULL)
+				return value;
+		}
+	}
+	return str_from(NULL, 0);
+}
+
+/* Tokens are 32 bytes as base64url. */
+static bool
+is_token(struct str s)
+{
+	uint8_t raw[32];
+	size_t n;
+
+	return s.n == CRYPT_TOKEN_CAP - 1 &&
+	       str_unb64(s, true, raw, sizeof(raw), &n) && n == sizeof(raw);
+}
+
+static bool
+find_session(struct req *r, struct ulid *out_user)
+{
+	struct store_tx *tx = store_begin_read(r->ctl->vault, &r->arena);
+	struct Rec__Session *s = vault_find_session(tx, r->session_hash);
+	bool live = s != NULL && s->expires_at_ms > clock_now_ms() &&
+	            s->user_id.len == sizeof(out_user->b) &&
+	            str_copy(r->csrf, sizeof(r->csrf), str_of(s->csrf));
+
+	if (live)
+		memcpy(out_user->b, s->user_id.data, sizeof(out_user->b));
+	store_abort(tx);
+	return live;
+}
+
+void
+auth_identify(struct req *r)
+{
+	struct str token = cookie(r, AUTH_COOKIE);
+	struct store_tx *tx;
+	struct Rec__User *u;
+	struct ulid user;
+
+	if (!is_token(token))
+		return;
+	crypt_sha256(token, r->session_hash);
+	if (!find_session(r, &user))
+		return;
+	tx = store_begin_read(r->ctl->state, &r->arena);
+	u = user_store_find(tx, &user);
+	if (u != NULL && u->disabled_at_ms == 0 &&
+	    str_copy(r->user_name, sizeof(r->user_name), str_of(u->name))) {
+		r->user_id = user;
+		r->role = u->role;
+	} else {
+		r->csrf[0] = '\0';
+	}
+	store_abort(tx);
+}
+
+static Rec__Role
+needed(enum route_role need)
+{
+	switch (need) {
+	case ROUTE_PUBLIC:
+		return REC__ROLE__ROLE_NONE;
+	case ROUTE_VIEWER:
+		return REC__ROLE__ROLE_VIEWER;
+	case ROUTE_OPERATOR:
+		return REC__ROLE__ROLE_OPERATOR;
+	case ROUTE_UNSET:
+	case ROUTE_ADMIN:
+		break;
+	}
+	return REC__ROLE__ROLE_ADMIN;
+}
+
+enum rc
+auth_allows(enum route_role need, Rec__Role have, struct err *e)
+{
+	Rec__Role want = needed(need);
+
+	if (want == REC__ROLE__ROLE_NONE)
+		return RC_OK;
+	if (have < REC__ROLE__ROLE_VIEWER || have > REC__ROLE__ROLE_ADMIN)
+		return err_set(e, RC_AUTH, "sign in first");
+	if (have < want)
+		return err_set(e, RC_DENIED,
+		    "this needs the role %s; you are %s", auth_role_name(want),
+		    auth_role_name(have));
+	return RC_OK;
+}
+
+const char *
+auth_role_name(Rec__Role role)
+{
+	switch (role) {
+	case REC__ROLE__ROLE_VIEWER:
+		return "viewer";
+	case REC__ROLE__ROLE_OPERATOR:
+		return "operator";
+	case REC__ROLE__ROLE_ADMIN:
+		return "admin";
+	case REC__ROLE__ROLE_NONE:
+	case _REC__ROLE_IS_INT_SIZE:
+		break;
+	}
+	return "";
+}
+
+const char *
+auth_need_name(enum route_role need)
+{
+	return auth_role_name(needed(need));
+}
+
+/* Scheme and authority of a URL; an origin has nothing else. */
+static bool
+same_origin(struct str origin, struct str url)
+{
+	struct str scheme = STR("https://");
+	size_t end;
+
+	if (!str_starts(url, scheme))
+		scheme = STR("http://");
+	if (!str_starts(url, scheme))
+		return false;
+	for (end = scheme.n; end < url.n && url.p[end] != '/'; end++)
+		;
+	return str_case_eq(origin, str_sub(url, 0, end));
+}
+
+static bool
+own_origin(const struct auth_origin *o)
+{
+	struct str scheme = o->https ? STR("https://") : STR("http://");
+
+	if (o->base_url != NULL && same_origin(o->origin, str_of(o->base_url)))
+		return true;
+	return str_starts(o->origin, scheme) && o->authority.n > 0 &&
+	       str_case_eq(str_sub(o->origin, scheme.n, o->origin.n),
+	           o->authority);
+}
+
+enum rc
+auth_origin_ok(const struct auth_origin *o, struct err *e)
+{
+	if (o->fetch_site.p != NULL && !str_eqz(o->fetch_site, "same-origin") &&
+	    !str_eqz(o->fetch_site, "none"))
+		return err_code(e, RC_DENIED, "foreign_origin",
+		    "the request was sent by a page of another site");
+	if (o->origin.p != NULL && !own_origin(o))
+		return err_code(e, RC_DENIED, "foreign_origin",
+		    "the request was sent by a page of another site; if this "
+		    "is a reverse proxy of yours, let it pass on Host, or set "
+		    "RM_BASE_URL");
+	return RC_OK;
+}
+
+void
+auth_form_token(struct req *r)
+{
+	struct str token;
+
+	if (r->csrf[0] != '\0' || r->x == NULL)
+		return;
+	token = cookie(r, AUTH_FORM_COOKIE);
+	if (is_token(token)) {
+		ASSERT(str_copy(r->csrf, sizeof(r->csrf), token));
+		return;
+	}
+	crypt_token(r->csrf);
+	auth_set_cookie(r, AUTH_FORM_COOKIE, r->csrf, AUTH_SESSION_S);
+}
+
+static bool
+same_token(struct str a, struct str b)
+{
+	return is_token(a) && a.n == b.n && crypt_eq(a.p, b.p, a.n);
+}
+
+enum rc
+auth_form_ok(const struct req *r, struct err *e)
+{
+	struct str sent = req_field(r, "csrf");
+
+	if (same_token(sent, str_of(r->csrf)))
+		return RC_OK;
+	/* A form that was fetched before its reader signed in elsewhere. */
+	if (r->route->role == ROUTE_PUBLIC &&
+	    same_token(sent, cookie(r, AUTH_FORM_COOKIE)))
+		return RC_OK;
+	return err_code(e, RC_DENIED, "stale_form",
+	    "this form is out of date; load its page again and send it anew");
+}
+
+void
+auth_session_new(struct auth_session *out)
+{
+	crypt_token(out->cookie);
+	crypt_token(out->csrf);
+	crypt_sha256(str_of(out->cookie), out->hash);
+}
+
+void
+auth_set_cookie(struct req *r, const char *name, const char *value,
+    int64_t max_age_s)
+{
+	const char *secure = r->ctl->settings.cookie_secure ? "; Secure" : "";
+
+	req_add_field(r, "set-cookie",
+	    arena_printf(&r->arena,
+	        "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Lax%s", name,
+	        value, (long long)(*value != '\0' ? max_age_s : 0), secure));
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_AUTH_H
+#define CONTROLLER_AUTH_H
+/*
+ * Who asks and whether they may: session cookie, role, and the defences
+ * against requests that another site made the browser send.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controller/route.h"
+#include "lib/base/crypt.h"
+#include "lib/base/rc.h"
+#include "lib/base/str.h"
+#include "proto/store.pb-c.h"
+
+struct req;
+
+#define AUTH_COOKIE "rm_session"
+#define AUTH_FORM_COOKIE "rm_csrf"
+
+enum {
+	AUTH_SESSION_S = 86400,
+	AUTH_SESSIONS_MAX = 50
+};
+
+/* Fills the session part of r from the cookie; without a live session of an
+ * enabled user it stays empty. */
+void auth_identify(struct req *r);
+
+/* RC_AUTH: nobody is signed in (ROLE_NONE); RC_DENIED: the role is too low.
+ * ROUTE_UNSET and anything unknown needs admin. */
+MUST_USE enum rc auth_allows(enum route_role need, Rec__Role have,
+    struct err *e);
+const char *auth_role_name(Rec__Role role); /* "viewer"; "" for none */
+const char *auth_need_name(enum route_role need);
+
+/* What tells where a request that changes something came from. */
+struct auth_origin {
+	struct str origin;     /* Origin, .p NULL: none */
+	struct str fetch_site; /* Sec-Fetch-Site, .p NULL: none */
+	bool https;            /* how the client reached us */
+	struct str authority;
+	const char *base_url; /* RM_BASE_URL or NULL */
+};
+MUST_USE enum rc auth_origin_ok(const struct auth_origin *o, struct err *e);
+
+/* Makes sure that r->csrf holds a token for a form: the session's, or one
+ * that a cookie of its own carries while nobody is signed in. */
+void auth_form_token(struct req *r);
+/* Whether the form's field csrf holds that token. */
+MUST_USE enum rc auth_form_ok(const struct req *r, struct err *e);
+
+/* A new session: its cookie's text, and what is stored. */
+struct auth_session {
+	char cookie[CRYPT_TOKEN_CAP];
+	uint8_t hash[CRYPT_HASH_SIZE];
+	char csrf[CRYPT_TOKEN_CAP];
+};
+void auth_session_new(struct auth_session *out);
+/* Sets the cookie; value "" removes it. */
+void auth_set_cookie(struct req *r, const char *name, const char *value,
+    int64_t max_age_s);
+#endif

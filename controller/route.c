@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/route.h"
+
+#include <string.h>
+
+#include "controller/asset.h"
+#include "controller/hosts.h"
+#include "controller/page.h"
+#include "controller/req.h"
+#include "controller/server.h"
+#include "controller/sse.h"
+#include "controller/users.h"
+
+/* Where two patterns fit, the first row wins: literals before {variables}.
+ * {*} takes the rest of the path. */
+/* clang-format off */
+static const struct route routes[] = {
+	/* method  pattern  role  body  max  json  run */
+	{ "GET",  "/healthz",    ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, server_health },
+	{ "GET",  "/api/version", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, server_version },
+	{ "GET",  "/static/{*}", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, asset_get },
+
+	{ "GET",  "/bootstrap",  ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, users_bootstrap_page },
+	{ "POST", "/bootstrap",  ROUTE_PUBLIC, ROUTE_FORM, KIB(8), NULL, users_bootstrap },
+	{ "POST", "/api/bootstrap", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &users_bootstrap_body, users_bootstrap },
+	{ "GET",  "/login",      ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, users_login_page },
+	{ "POST", "/login",      ROUTE_PUBLIC, ROUTE_FORM, KIB(8), NULL, users_login },
+	{ "POST", "/api/auth/login", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &users_login_body, users_login },
+	{ "POST", "/logout",     ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, users_logout },
+	{ "POST", "/api/auth/logout", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, users_logout },
+
+	{ "GET",  "/",           ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_dashboard },
+	{ "GET",  "/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host },
+	{ "GET",  "/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host_jobs },
+	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
+	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
+
+	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
+	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
+	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
+	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_groups },
+	{ "GET",  "/api/fleet/summary", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_summary },
+	{ "GET",  "/api/jobs/{id}/stream", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_job_stream },
+};
+/* clang-format on */
+
+const struct route *
+route_table(size_t *n)
+{
+	*n = ARRAY_LEN(routes);
+	return routes;
+}
+
+static bool
+is_variable(struct str segment)
+{
+	return segment.n > 2 && segment.p[0] == '{';
+}
+
+/* Both begin with a slash; one segment of each is compared a time. */
+static bool
+match(struct str pattern, struct str path, struct str *vars)
+{
+	struct str want, have;
+	size_t n = 0;
+	bool more;
+
+	str_next(&pattern, '/', &want);
+	str_next(&path, '/', &have);
+	if (have.n != 0)
+		return false;
+	while (str_next(&pattern, '/', &want)) {
+		if (str_eqz(want, "{*}")) {
+			vars[n] = path;
+			return path.n > 0;
+		}
+		more = str_next(&path, '/', &have);
+		if (!more)
+			return false;
+		if (is_variable(want)) {
+			if (have.n == 0)
+				return false;
+			vars[n++] = have;
+		} else if (!str_eq(want, have)) {
+			return false;
+		}
+	}
+	return !str_next(&path, '/', &have);
+}
+
+/* "GET, POST": each method once; a list too long for allow is cut. */
+static void
+allow_add(char *allow, size_t cap, const char *method)
+{
+	char longer[128];
+
+	if (strstr(allow, method) != NULL)
+		return;
+	if (!str_fmt(longer, sizeof(longer), "%s%s%s", allow,
+	        *allow != '\0' ? ", " : "", method))
+		return;
+	if (strlen(longer) < cap)
+		memcpy(allow, longer, strlen(longer) + 1);
+}
+
+enum rc
+route_find(struct str method, struct str path, const struct route **out,
+    struct str *vars, char *allow, size_t allow_cap)
+{
+	struct str found[REQ_VARS_MAX] = { 0 };
+	bool seen = false;
+	size_t i;
+
+	if (str_eqz(method, "HEAD"))
+		method = STR("GET");
+	allow[0] = '\0';
+	for (i = 0; i < ARRAY_LEN(routes); i++) {
+		const struct route *r = &routes[i];
+
+		if (!match(str_of(r->pattern), path, found))
+			continue;
+		if (str_eqz(method, r->method)) {
+			memcpy(vars, found, sizeof(found));
+			*out = r;
+			return RC_OK;
+		}
+		seen = true;
+		allow_add(allow, allow_cap, r->method);
+	}
+	return seen ? RC_INVALID : RC_NOTFOUND;
+}

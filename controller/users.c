@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/users.h"
+
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/op.h"
+#include "controller/page.h"
+#include "controller/req.h"
+#include "controller/route.h"
+#include "controller/throttle.h"
+#include "controller/users_own.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/net/loop.h"
+#include "lib/store/user_store.h"
+#include "lib/store/vault_store.h"
+
+/* Of a password nobody knows: what an unknown user's is compared with, so
+ * that the answer takes as long as a known one's. */
+static const char nobodys_password[] =
+    "$argon2id$v=19$m=65536,t=3,p=1$AAECAwQFBgcICQoLDA0ODw$"
+    "y0wVHDTWaMsNBHDLlNcWHQDtd2iqTwtoVqWYbkhYhno";
+
+#define IN(member) offsetof(struct users_in, member)
+
+/* clang-format off */
+static const struct json_field login_fields[] = {
+	{ "username", JSON_STR, JSON_REQUIRED, 0, 1024, IN(username), 0, JSON_NO_SEEN },
+	{ "password", JSON_STR, JSON_REQUIRED, 0, 4096, IN(password), 0, JSON_NO_SEEN },
+};
+/* clang-format on */
+
+const struct route_json users_login_body = { login_fields,
+	ARRAY_LEN(login_fields), sizeof(struct users_in) };
+
+/* --------------------------------------------------------------- attempts */
+
+const struct users_in *
+users_input(struct req *r)
+{
+	struct users_in *in = r->in;
+
+	if (in == NULL) {
+		in = arena_alloc(&r->arena, sizeof(*in));
+		if (in == NULL)
+			return NULL;
+		in->token = arena_str(&r->arena, req_field(r, "token"));
+		in->username = arena_str(&r->arena, req_field(r, "username"));
+		in->password = arena_str(&r->arena, req_field(r, "password"));
+	}
+	return in;
+}
+
+bool
+users_name(const char *text, char out[USERS_NAME_CAP])
+{
+	size_t i, n = strlen(text);
+
+	out[0] = '\0';
+	if (n == 0 || n >= USERS_NAME_CAP)
+		return false;
+	for (i = 0; i < n; i++) {
+		char c = text[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    memchr("._@-", c, 4) == NULL) {
+			out[0] = '\0';
+			return false;
+		}
+		out[i] = c;
+	}
+	out[n] = '\0';
+	return true;
+}
+
+void
+users_attempt_free(struct users_attempt *a)
+{
+	secret_fini(&a->password);
+	mem_wipe(a->stored, sizeof(a->stored));
+	mem_free(a);
+}
+
+static void
+attempt_work(void *ctx)
+{
+	struct users_attempt *a = ctx;
+	struct str password = secret_str(&a->password);
+
+	if (!a->verify)
+		a->rc = crypt_password_hash(password, a->stored);
+	else if (crypt_password_verify(a->stored, password))
+		a->rc = RC_OK;
+	else
+		a->rc = RC_AUTH;
+}
+
+static void users_on_worked(void *ctx);
+
+static void
+start_first(struct users *u)
+{
+	struct list *first = list_first(&u->attempts);
+
+	if (first != NULL)
+		loop_work(u->ctl->loop, attempt_work, users_on_worked,
+		    LIST_ENTRY(first, struct users_attempt, link));
+}
+
+static void
+users_on_worked(void *ctx)
+{
+	struct users_attempt *a = ctx;
+	struct users *u = a->users;
+	struct req *r = a->r;
+
+	list_del(&a->link);
+	u->waiting--;
+	start_first(u);
+	a->done(a);
+	req_release(r);
+}
+
+enum rc
+users_attempt_start(struct users_attempt *a)
+{
+	struct users *u = a->users;
+
+	if (u->waiting >= USERS_WAITING_MAX)
+		return RC_BUSY;
+	req_hold(a->r);
+	list_append(&u->attempts, &a->link);
+	if (u->waiting++ == 0)
+		start_first(u);
+	return RC_OK;
+}
+
+/* ---------------------------------------------------------------- sign in */
+
+void
+users_login_page(struct req *r)
+{
+	if (users_bootstrap_open(r->ctl->users)) {
+		req_redirect(r, "/bootstrap");
+		return;
+	}
+	if (!ulid_is_zero(&r->user_id)) {
+		req_redirect(r, "/");
+		return;
+	}
+	auth_form_token(r);
+	page_reply(r, 200, "login", NULL, 0, NULL);
+}
+
+/* Browsers get the form again. */
+static void
+login_refused(struct req *r, const char *name, const struct err *e)
+{
+	const struct page_param params[] = {
+		{ "username", str_of(name) },
+		{ "error", str_of(e->msg) },
+	};
+
+	if (!r->wants_html) {
+		req_fail(r, e);
+		return;
+	}
+	auth_form_token(r);
+	page_reply(r, rc_info(e->rc)->http_status, "login", params,
+	    ARRAY_LEN(params), NULL);
+}
+
+static void
+too_many(struct req *r, const char *name, unsigned wait_s)
+{
+	static struct log_limit limit;
+	struct err e;
+
+	if (log_allow(&limit, 10, 60))
+		log_warn(LOG_AUTH, "sign-in attempts throttled address=%s",
+		    r->address);
+	req_add_field(r, "retry-after", arena_printf(&r->arena, "%u", wait_s));
+	(void)err_set(&e, RC_RATE,
+	    "too many failed attempts; try again in %u seconds", wait_s);
+	login_refused(r, name, &e);
+}
+
+static void
+find_user(struct users_attempt *a)
+{
+	struct controller *c = a->r->ctl;
+	struct store_tx *state, *vault;
+	struct Rec__Password *p = NULL;
+	struct Rec__User *u;
+
+	ASSERT(
+	    str_copy(a->stored, sizeof(a->stored), str_of(nobodys_password)));
+	if (a->name[0] == '\0')
+		return;
+	state = store_begin_read(c->state, &a->r->arena);
+	vault = store_begin_read(c->vault, &a->r->arena);
+	u = user_store_find_name(state, str_of(a->name));
+	if (u != NULL && u->disabled_at_ms == 0 &&
+	    u->id.len == sizeof(a->user.b)) {
+		memcpy(a->user.b, u->id.data, sizeof(a->user.b));
+		p = vault_find_password(vault, &a->user);
+	}
+	a->known = p != NULL &&
+	           str_copy(a->stored, sizeof(a->stored), str_of(p->argon2id));
+	store_abort(vault);
+	store_abort(state);
+}
+
+void
+users_put_session(struct store_tx *vault, const struct users_session_in *in)
+{
+	int64_t now = clock_now_ms();
+	struct Rec__Session s = REC__SESSION__INIT;
+
+	s.user_id.data = (uint8_t *)(uintptr_t)in->user.b;
+	s.user_id.len = sizeof(in->user.b);
+	s.created_at_ms = now;
+	s.expires_at_ms = now + (int64_t)AUTH_SESSION_S * 1000;
+	s.csrf = (char *)(uintptr_t)in->session.csrf;
+	s.address = (char *)(uintptr_t)in->address;
+	vault_put_session(vault, in->session.hash, &s, AUTH_SESSIONS_MAX);
+}
+
+static enum rc
+login_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct users_session_in *in = op->in;
+	struct Rec__User *u = user_store_get(state, &in->user);
+
+	if (u == NULL)
+		return store_rc(state);
+	if (u->disabled_at_ms != 0)
+		return store_fail(state, RC_AUTH, "the account is disabled");
+	op->actor.user = in->user;
+	memcpy(op->actor.name, in->name, sizeof(op->actor.name));
+	u->last_login_ms = clock_now_ms();
+	in->role = u->role;
+	users_put_session(vault, in);
+	user_store_put(state, u);
+	op_audit(state, op, "auth.login", "user", &in->user, in->name, NULL);
+	return RC_OK;
+}
+
+static enum rc
+login_failed_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	const struct users_session_in *in = op->in;
+
+	(void)vault;
+	/* An unknown name may be a password typed into the wrong field. */
+	op_audit(state, op, "auth.login_failed", "user",
+	    ulid_is_zero(&in->user) ? NULL : &in->user, in->name, NULL);
+	return RC_OK;
+}
+
+void
+users_signed_in(struct req *r, const struct users_session_in *in, int status)
+{
+	char id[ULID_TEXT_CAP];
+	struct json_out j;
+	struct buf b;
+
+	auth_set_cookie(r, AUTH_COOKIE, in->session.cookie, AUTH_SESSION_S);
+	if (r->wants_html) {
+		auth_set_cookie(r, AUTH_FORM_COOKIE, "", 0);
+		req_redirect(r, "/");
+		return;
+	}
+	ulid_text(&in->user, id);
+	buf_init(&b, KIB(1));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "user_id", id);
+	json_put(&j, "role", auth_role_name(in->role));
+	json_obj_end(&j);
+	req_json(r, status, &b);
+	buf_fini(&b);
+}
+
+static void
+users_on_login(struct req *r, struct op *op)
+{
+	const struct users_session_in *in = op->in;
+
+	if (op->err.rc != RC_OK) {
+		login_refused(r, in->name, &op->err);
+		return;
+	}
+	throttle_succeeded(r->ctl->users->throttle, in->name, in->address);
+	users_signed_in(r, in, 200);
+}
+
+static void
+users_on_login_failed(struct req *r, struct op *op)
+{
+	struct err e;
+
+	(void)op;
+	(void)err_set(&e, RC_AUTH, "user name or password is wrong");
+	login_refused(r, "", &e);
+}
+
+static void
+users_on_verified(struct users_attempt *a)
+{
+	bool good = a->rc == RC_OK && a->known;
+	struct op *op = op_new(good ? login_op : login_failed_op, NULL, NULL);
+	struct users_session_in *in = arena_alloc(&op->arena, sizeof(*in));
+
+	ASSERT(in != NULL); /* the op's arena is empty */
+	op->in = in;
+	op->vault = good;
+	memcpy(in->address, a->r->address, sizeof(in->address));
+	if (a->known) {
+		in->user = a->user;
+		memcpy(in->name, a->name, sizeof(in->name));
+	}
+	if (good)
+		auth_session_new(&in->session);
+	req_submit(a->r, op, good ? users_on_login : users_on_login_failed);
+	users_attempt_free(a);
+}
+
+void
+users_login(struct req *r)
+{
+	struct users *u = r->ctl->users;
+	const struct users_in *in = users_input(r);
+	struct users_attempt *a;
+	struct err e;
+	unsigned wait_s;
+
+	if (in == NULL || strlen(in->password) > USERS_PASSWORD_MAX) {
+		(void)err_set(&e, RC_INVALID, "the password is too long");
+		login_refused(r, "", &e);
+		return;
+	}
+	a = MEM_NEW(struct users_attempt);
+	a->users = u;
+	a->r = r;
+	a->verify = true;
+	a->done = users_on_verified;
+	users_name(in->username, a->name);
+	wait_s = throttle_begin(u->throttle, a->name, r->address);
+	if (wait_s > 0) {
+		too_many(r, a->name, wait_s);
+		users_attempt_free(a);
+		return;
+	}
+	find_user(a);
+	secret_set(&a->password, str_of(in->password));
+	if (users_attempt_start(a) == RC_OK)
+		return;
+	throttle_undo(u->throttle, a->name, r->address);
+	(void)err_set(&e, RC_BUSY,
+	    "too many people sign in at this moment; try again");
+	login_refused(r, a->name, &e);
+	users_attempt_free(a);
+}
+
+/* --------------------------------------------------------------- sign out */
+
+static enum rc
+logout_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	vault_del_session(vault, op->in);
+	op_audit(state, op, "auth.logout", "user", &op->actor.user,
+	    op->actor.name, NULL);
+	return RC_OK;
+}
+
+static void
+users_on_logout(struct req *r, struct op *op)
+{
+	if (op->err.rc != RC_OK) {
+		req_fail(r, &op->err);
+		return;
+	}
+	auth_set_cookie(r, AUTH_COOKIE, "", 0);
+	if (r->wants_html)
+		req_redirect(r, "/login");
+	else
+		req_empty(r, 204);
+}
+
+void
+users_logout(struct req *r)
+{
+	struct op *op = op_new(logout_op, NULL, NULL);
+
+	op->vault = true;
+	op->in = arena_alloc(&op->arena, sizeof(r->session_hash));
+	ASSERT(op->in != NULL);
+	memcpy(op->in, r->session_hash, sizeof(r->session_hash));
+	req_submit(r, op, users_on_logout);
+}
