@@ -2,6 +2,7 @@
 #include "lib/base/json.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <string.h>
 
 /* jansson has macros of these names, ours are functions */
@@ -9,6 +10,7 @@
 #undef json_is_array
 
 #include "lib/base/arena.h"
+#include "lib/base/crypt.h"
 #include "lib/base/log.h"
 
 enum {
@@ -113,9 +115,23 @@ parse_failed(const json_error_t *je, struct err *e)
 	    je->line, je->column);
 }
 
+/* Left alone, jansson opens /dev/urandom for its hash key, which a sandbox
+ * may refuse; it then takes the time of day. */
+static void
+seed(void)
+{
+	uint32_t key;
+
+	crypt_random(&key, sizeof(key));
+	json_object_seed(key | 1); /* 0 would mean: find one yourself */
+}
+
 static json_t *
 load(struct str text, size_t flags, json_error_t *je)
 {
+	static pthread_once_t seeded = PTHREAD_ONCE_INIT;
+
+	ASSERT(pthread_once(&seeded, seed) == 0);
 	return json_loadb(text.p != NULL ? text.p : "", text.n,
 	    flags | JSON_REJECT_DUPLICATES, je);
 }

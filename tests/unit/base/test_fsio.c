@@ -167,9 +167,9 @@ failed_replace_keeps_the_old_file_and_leaves_no_temp(void **state)
 
 /* In a child, so that the limit dies with it. */
 static int
-replace_with_file_limit(const char *path)
+replace_with_file_limit(const char *path, rlim_t limit)
 {
-	const struct rlimit lim = { 1000, 1000 };
+	const struct rlimit lim = { limit, limit };
 	char big[5000] = { 0 };
 	struct err e;
 
@@ -194,16 +194,20 @@ wait_for(pid_t pid)
 static void
 write_that_stops_half_way_keeps_the_old_file(void **state)
 {
+	static const rlim_t limits[] = { 0, 1, 1000, 4096, 4999 };
 	struct tmpdir *t = *state;
+	size_t i;
 	pid_t pid;
 
 	tmpdir_write(t, "f", "old");
-	pid = fork();
-	if (pid == 0)
-		_exit(replace_with_file_limit(t->file));
-	assert_int_equal(wait_for(pid), 0);
-	assert_holds(t->file, "old");
-	assert_int_equal(tmpdir_count(t->path), 1);
+	for (i = 0; i < ARRAY_LEN(limits); i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit(replace_with_file_limit(t->file, limits[i]));
+		assert_int_equal(wait_for(pid), 0);
+		assert_holds(t->file, "old");
+		assert_int_equal(tmpdir_count(t->path), 1);
+	}
 }
 
 static void

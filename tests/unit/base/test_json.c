@@ -416,6 +416,48 @@ documents_refuse_what_bodies_refuse(void **state)
 	json_free(doc);
 }
 
+/* jansson's; its header and ours have macros and functions of one name. */
+void json_set_alloc_funcs(void *(*take)(size_t), void (*give)(void *));
+
+static size_t allocations_left;
+
+static void *
+scarce_malloc(size_t n)
+{
+	if (allocations_left == 0)
+		return NULL;
+	allocations_left--;
+	return malloc(n);
+}
+
+static enum rc
+read_with_memory_for(struct ctx *c, size_t allocations)
+{
+	enum rc rc;
+
+	allocations_left = allocations;
+	json_set_alloc_funcs(scarce_malloc, free);
+	rc = read_z(c,
+	    "{\"name\":\"a longer name\\n\",\"x\":[1,2.5,{\"y\":null}],"
+	    "\"note\":\"n\",\"z1\":1,\"z2\":2,\"z3\":3,\"z4\":4,\"z5\":5,"
+	    "\"z6\":6,\"z7\":7,\"z8\":8,\"z9\":9}");
+	json_set_alloc_funcs(malloc, free);
+	return rc;
+}
+
+static void
+want_of_memory_is_an_error_at_every_point(void **state)
+{
+	size_t n = 0;
+
+	/* With enough of it the name is found to be too long. */
+	while (strstr(((struct ctx *)*state)->e.msg, "at most 8") == NULL) {
+		assert_int_not_equal(read_with_memory_for(*state, n), RC_OK);
+		assert_in_range(n++, 0, 1000);
+	}
+	assert_in_range(n, 20, 1000);
+}
+
 static void
 writer_places_commas_and_names(void **state)
 {
@@ -554,6 +596,7 @@ main(void)
 		TEST(nothing_may_be_asked_for_anything),
 		TEST(huge_numbers_do_not_cost_the_document),
 		TEST(documents_refuse_what_bodies_refuse),
+		TEST(want_of_memory_is_an_error_at_every_point),
 		TEST(writer_places_commas_and_names),
 		TEST(writer_escapes_texts),
 		TEST(numbers_are_short_and_exact),
