@@ -70,7 +70,7 @@ void
 key_name(struct key *k, struct str name)
 {
 	uint8_t hash[CRYPT_HASH_SIZE];
-	uint8_t low[TABLE_NAME_MAX];
+	uint8_t low[TABLE_NAME_MAX] = { 0 };
 	size_t i, n = name.n;
 
 	if (n > TABLE_NAME_MAX)
