@@ -52,7 +52,7 @@ put()
 }
 
 fresh
-for name in format tidy includes words sizes; do
+for name in format tidy includes words sizes scripts; do
 	check "$name" || {
 		echo "check_$name.sh refused a good tree: $said"
 		failed=1
@@ -84,10 +84,16 @@ refuses words 'not UK spelling'
 put lib/base/x.c "/* $tree */"
 refuses words 'a name of this machine'
 
+# Many lines from one word each.
+# shellcheck disable=SC2046
 put lib/base/x.c $(yes 'int;' | head -n 801)
 refuses sizes '801 lines'
+# shellcheck disable=SC2046
 put lib/base/x.c 'void x(void)' '{' $(yes 'x();' | head -n 71) '}'
 refuses sizes 'function of 71 lines'
+
+put check '#!/bin/bash' 'cd $1'
+refuses scripts 'check:2:'
 
 put render/main.c 'int execv(const char *, char *const *);' \
 	'int main(void) { return execv("a", 0); }'
