@@ -306,6 +306,32 @@ password_forms_of_other_programs_verify(void **state)
 	}
 }
 
+/* Right forms, one step inside and one outside the limits. */
+static void
+password_forms_beyond_the_limits_are_refused(void **state)
+{
+	static const char *const inside[] = {
+		"$argon2id$v=19$m=64,t=16,p=1$c29tZXNhbHQ"
+		"$KorP4nCgMFwacIvaC5+p8ybssxq97HULSqzA4HbY2TE",
+		"$argon2id$v=19$m=1024,t=1,p=64$c29tZXNhbHQ"
+		"$hS7QVB7Hd2ieBBCW6FuLVty+JF90WhBRkd0gUPBJKus",
+	};
+	static const char *const outside[] = {
+		"$argon2id$v=19$m=64,t=17,p=1$c29tZXNhbHQ"
+		"$CEWrftO+c9AKc+NuNwQemF6ajKYxFE0BhXNkNz7zN94",
+		"$argon2id$v=19$m=1024,t=1,p=65$c29tZXNhbHQ"
+		"$5IhOVBOhubcFdHHNAK1WqXqbOf9kWwuchgwIv3vTkn0",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(inside); i++)
+		assert_true(crypt_password_verify(inside[i], STR("password")));
+	for (i = 0; i < ARRAY_LEN(outside); i++)
+		assert_false(
+		    crypt_password_verify(outside[i], STR("password")));
+}
+
 static void
 planted_or_damaged_forms_are_refused(void **state)
 {
@@ -422,6 +448,7 @@ main(void)
 		cmocka_unit_test(key_file_of_a_wrong_size_is_refused),
 		cmocka_unit_test(password_verifies_only_itself),
 		cmocka_unit_test(password_forms_of_other_programs_verify),
+		cmocka_unit_test(password_forms_beyond_the_limits_are_refused),
 		cmocka_unit_test(planted_or_damaged_forms_are_refused),
 		cmocka_unit_test(signature_binds_message_and_key),
 		cmocka_unit_test(crc32c_of_known_texts),

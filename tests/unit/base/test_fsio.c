@@ -81,6 +81,22 @@ read_of_more_than_the_room_leaves_the_buffer_as_it_was(void **state)
 }
 
 static void
+read_that_fails_late_leaves_the_buffer_as_it_was(void **state)
+{
+	static char text[50000];
+	struct tmpdir *t = *state;
+	struct buf b;
+
+	memset(text, 'x', sizeof(text) - 1);
+	tmpdir_write(t, "f", text);
+	buf_init(&b, 40000);
+	buf_puts(&b, "hello");
+	assert_int_equal(fsio_read(t->file, &b, NULL), RC_LIMIT);
+	assert_true(str_eqz(buf_str(&b), "hello"));
+	buf_fini(&b);
+}
+
+static void
 read_errors_name_the_file(void **state)
 {
 	struct tmpdir *t = *state;
@@ -559,6 +575,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(read_appends_to_what_is_there),
 		TEST(read_of_more_than_the_room_leaves_the_buffer_as_it_was),
+		TEST(read_that_fails_late_leaves_the_buffer_as_it_was),
 		TEST(read_errors_name_the_file),
 		TEST(read_takes_large_and_empty_files),
 		TEST(replace_sets_contents_and_mode),

@@ -40,6 +40,7 @@ static const char zoneinfo[] = "/usr/share/zoneinfo";
 struct world {
 	struct tmpdir outside; /* not among the paths */
 	struct tmpdir in;      /* read path, for the controller write path */
+	struct tmpdir library; /* read path for both */
 	int listener;          /* Unix socket, listening */
 	int peer;              /* connected to the listener, has sent "hello" */
 	int pair[2];
@@ -65,8 +66,10 @@ setup(void **state)
 
 	tmpdir_make(&w.outside);
 	tmpdir_make(&w.in);
+	tmpdir_make(&w.library);
 	tmpdir_write(&w.outside, "secret", "secret");
 	tmpdir_write(&w.in, "data", "data");
+	tmpdir_write(&w.library, "book", "book");
 	a = address(&w);
 	w.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	w.peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -93,6 +96,7 @@ teardown(void **state)
 	(void)close(w->pair[1]);
 	tmpdir_remove(w->outside.path);
 	tmpdir_remove(w->in.path);
+	tmpdir_remove(w->library.path);
 	return 0;
 }
 
@@ -116,7 +120,8 @@ static int
 enter(const struct world *w, enum sandbox_profile profile,
     enum sandbox_mode mode)
 {
-	const char *read_paths[] = { w->in.path, zoneinfo, NULL };
+	const char *read_paths[] = { w->in.path, w->library.path, zoneinfo,
+		NULL };
 	const char *write_paths[] = { w->in.path, NULL };
 	const struct sandbox_opts render = { SANDBOX_RENDER, mode, read_paths,
 		NULL, MIB(64) };
@@ -401,6 +406,39 @@ create_outside(struct world *w)
 {
 	return result(open(tmpdir_file(&w->outside, "new"),
 	    O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int
+read_library(struct world *w)
+{
+	return result(
+	    open(tmpdir_file(&w->library, "book"), O_RDONLY | O_CLOEXEC));
+}
+
+static int
+write_library(struct world *w)
+{
+	return result(
+	    open(tmpdir_file(&w->library, "book"), O_WRONLY | O_CLOEXEC));
+}
+
+static int
+create_in_library(struct world *w)
+{
+	return result(open(tmpdir_file(&w->library, "new"),
+	    O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int
+truncate_library(struct world *w)
+{
+	return result(truncate(tmpdir_file(&w->library, "book"), 0));
+}
+
+static int
+unlink_library(struct world *w)
+{
+	return result(unlink(tmpdir_file(&w->library, "book")));
 }
 
 /* Probes: sockets. */
@@ -955,6 +993,7 @@ controller_does_its_work(void **state)
 		PROBE(read_allowed_file),
 		PROBE(list_allowed_directory),
 		PROBE(replace_in_write_path),
+		PROBE(read_library),
 		PROBE(ask_for_zone),
 		PROBE(socket_unix),
 		PROBE(socket_inet),
@@ -1008,6 +1047,10 @@ controller_stays_on_its_paths(void **state)
 		PROBE(read_outside),
 		PROBE(read_passwd),
 		PROBE(create_outside),
+		PROBE(write_library),
+		PROBE(create_in_library),
+		PROBE(truncate_library),
+		PROBE(unlink_library),
 	};
 	struct world *w = *state;
 	size_t i;
