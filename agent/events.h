@@ -2,40 +2,65 @@
 #ifndef AGENT_EVENTS_H
 #define AGENT_EVENTS_H
 /*
- * Durable events on their way to the controller: appended to the queue,
- * synced in batches (100 ms or 64 KiB, at once for the end of a job), and
- * only then offered to the uplink.  Appending never fails to the caller: a
- * full disk loses log lines first (a gap says how many), never results.
- * Loop thread; the fdatasync runs in the pool.
+ * Durable events on their way to the controller: staged in memory, appended
+ * to the queue and synced in batches in the pool (100 ms or 64 KiB, at once
+ * for the end of a job), and only then offered to the uplink.
+ *
+ * Putting never fails: a full disk loses log lines first (a gap says how
+ * many), never other events, which stay staged until there is room.  The
+ * queue belongs to the pool while a batch is under way, so peeks and acks
+ * wait for its end; on_ready tells.  Loop thread.
+ *
+ * Payloads in the queue are packed Wire__Events without seq and at_ms, which
+ * the queue knows itself; events_peek() puts them in front.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
+#include "proto/agent.pb-c.h"
 
+struct buf;
 struct events;
 struct loop;
 struct queue;
-struct Wire__Event;
-struct Wire__LogChunk;
+struct queue_run;
+
+/* For queue_opts.gap: several dropped log events become one gap. */
+void events_gap(void *ctx, const struct queue_run *run, struct buf *gap);
 
 struct events *events_new(struct loop *l, struct queue *q);
-void events_free(struct events *ev); /* syncs what is appended */
+/* Appends and syncs what is staged (blocking), as far as there is room. */
+void events_free(struct events *ev);
 
-/* seq and at_ms are filled in.  now: sync at once. */
-void events_put(struct events *ev, struct Wire__Event *e, bool now);
-/* A log chunk (at most 64 KiB packed; lines.c sees to it). */
-void events_put_log(struct events *ev, const struct Wire__LogChunk *chunk);
+/* now: sync at once. */
+void events_put(struct events *ev, const Wire__Event *e, bool now);
+void events_put_log(struct events *ev, const Wire__LogChunk *chunk);
 
-/* Tells the uplink that more events are durable. */
+/* More is durable, or the queue is free again.  Not from inside a call. */
 typedef void events_ready_fn(void *ctx);
 void events_on_ready(struct events *ev, events_ready_fn *fn, void *ctx);
-/* The next durable event from seq on, packed as a Wire__Event; lent until
- * the next call.  RC_NOTFOUND: none yet. */
-MUST_USE enum rc events_peek(struct events *ev, uint64_t from, uint64_t *seq,
-    struct str *packed, struct err *e);
+
+struct events_item {
+	uint64_t seq;
+	struct str packed; /* a whole Wire__Event; lent until the next call */
+};
+/* The next durable event from that number on.  RC_NOTFOUND: none; RC_BUSY:
+ * wait for on_ready; RC_CORRUPT: see events_renew(). */
+MUST_USE enum rc events_peek(struct events *ev, uint64_t from,
+    struct events_item *out, struct err *e);
 void events_ack(struct events *ev, uint64_t seq);
-/* Calls fn once everything put so far is durable. */
+/* Numbers for hello; RC_BUSY: wait for on_ready. */
+struct events_range {
+	uint8_t epoch[16];
+	uint64_t first;
+	uint64_t next; /* behind the last durable one */
+};
+MUST_USE enum rc events_range(struct events *ev, struct events_range *out);
+/* A new epoch: the controller's numbers and ours do not fit. */
+MUST_USE enum rc events_renew(struct events *ev, struct err *e);
+/* Calls fn once when everything put so far is durable. */
 void events_when_synced(struct events *ev, events_ready_fn *fn, void *ctx);
 #endif

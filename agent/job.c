@@ -81,6 +81,7 @@ struct job {
 	struct loop_timer *escalate;
 	bool timed_out;
 	bool cancelled;
+	bool stopped; /* cancelled because the agent stops */
 	unsigned escalation;
 	struct restic_seen seen; /* of the step that runs */
 	struct buf document;
@@ -421,6 +422,19 @@ job_on_durable(void *ctx)
 	mem_free(j);
 }
 
+/* Nobody asked for this cancel; say what it was. */
+static void
+job_restate_stopped(struct job *j)
+{
+	struct err e = { 0 };
+
+	if (!j->stopped || strcmp(j->outcome.status, "cancelled") != 0)
+		return;
+	err_code(&e, RC_CANCELLED, "agent_restarted",
+	    "agent stopped during the run");
+	outcome_not_run(&e, &j->outcome);
+}
+
 static void
 job_finish(struct job *j)
 {
@@ -428,9 +442,7 @@ job_finish(struct job *j)
 	Wire__Event ev = WIRE__EVENT__INIT;
 	int64_t now = clock_now_ms();
 
-	/* The last step may have been cancelled after the judgement. */
-	if (j->cancelled && strcmp(j->outcome.status, "succeeded") == 0)
-		log_info(LOG_JOB, "cancel came too late job=%s", j->id_text);
+	job_restate_stopped(j);
 	buf_reset(&j->words);
 	redact_text(j->redact, str_of(j->outcome.error), &j->words);
 	if (j->outcome.error[0] != '\0')
@@ -470,6 +482,13 @@ job_cancel(struct job *j)
 		proc_signal(j->proc, SIGINT);
 		loop_timer_start(j->escalate, JOB_TERM_MS, 0);
 	}
+}
+
+void
+job_stop(struct job *j)
+{
+	j->stopped = true;
+	job_cancel(j);
 }
 
 const struct ulid *

@@ -25,5 +25,7 @@ struct job *job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 /* SIGINT, after 10 s SIGTERM, after 5 s SIGKILL, to the whole process group.
  * Idempotent; the job ends `cancelled` through done. */
 void job_cancel(struct job *j);
+/* The same because the agent stops: the job ends `failed`. */
+void job_stop(struct job *j);
 const struct ulid *job_id(const struct job *j);
 #endif

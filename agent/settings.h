@@ -29,6 +29,7 @@ struct settings {
 	/* derived */
 	char *queue_dir;
 	char *jobs_dir;
+	char *secrets_file;
 };
 
 /* path NULL: RM_AGENT_CONFIG, else the platform's default.  A file that
@@ -37,5 +38,7 @@ MUST_USE enum rc settings_load(struct settings *out, const char *path,
     struct err *e);
 MUST_USE enum rc settings_save(const struct settings *s, struct err *e);
 void settings_free(struct settings *s);
+/* Replaces one text; value NULL unsets it. */
+void settings_set(char **field, const char *value);
 const struct conf_key *settings_keys(size_t *n);
 #endif

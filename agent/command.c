@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/command.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/events.h"
+#include "agent/job.h"
+#include "agent/proc.h"
+#include "agent/secrets.h"
+#include "agent/uplink.h"
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fsio.h"
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
+#include "lib/net/loop.h"
+#include "proto/store.pb-c.h"
+
+enum {
+	COMMAND_FILES_MAX = 100000,
+	COMMAND_KEEP_DAYS = 30,
+	COMMAND_PATHS_MAX = 10000,
+	COMMAND_UNLOCK_MS = 60000,
+	COMMAND_RESERVE = 65536
+};
+
+/* No path is longer: settings.c bounds state_dir. */
+#define COMMAND_PATH_CAP 3990
+
+/* Given up for a job's file when the disk is full: the backup still runs. */
+#define COMMAND_RESERVE_NAME "reserve"
+
+enum command_phase {
+	COMMAND_ACCEPTING, /* the file is being written */
+	COMMAND_RUNNING,
+	COMMAND_RECOVERED, /* left behind; its end is not durable yet */
+	COMMAND_ENDED
+};
+
+/* One id that was seen. */
+struct entry {
+	struct command *owner;
+	struct ulid id;
+	enum command_phase phase;
+	Wire__CommandRun *run; /* until it is started */
+	struct err write;      /* outcome of the pool job */
+	int64_t accepted_ms;
+};
+
+struct command {
+	struct agent *agent;
+	struct map *seen;      /* id bytes -> struct entry */
+	struct entry *current; /* accepting or running */
+	struct job *job;
+	bool recovering; /* unlock runs, or ends wait to be durable */
+	unsigned recovered;
+	struct proc *unlock;
+	char **unlock_env;
+	struct loop_timer *unlock_limit;
+	command_idle_fn *idle;
+	void *idle_ctx;
+};
+
+/* ----------------------------------------------------------- jobs/<id> */
+
+static struct str
+command_key(const struct ulid *id)
+{
+	return str_from(id->b, sizeof(id->b));
+}
+
+static enum rc
+command_path(const struct command *c, const struct ulid *id, char *dst,
+    size_t cap)
+{
+	char name[ULID_TEXT_CAP];
+
+	ulid_text(id, name);
+	return fsio_join(dst, cap, c->agent->settings.jobs_dir, name);
+}
+
+static bool
+command_reserve_path(const struct command *c, char *dst, size_t cap)
+{
+	return fsio_join(dst, cap, c->agent->settings.jobs_dir,
+	           COMMAND_RESERVE_NAME) == RC_OK;
+}
+
+static bool
+command_give_reserve(const struct command *c)
+{
+	char path[COMMAND_PATH_CAP];
+
+	return command_reserve_path(c, path, sizeof(path)) && unlink(path) == 0;
+}
+
+/* No room for it is no error: it is tried again after the next job. */
+static void
+command_make_reserve(const struct command *c)
+{
+	char path[COMMAND_PATH_CAP];
+	int fd;
+
+	if (!command_reserve_path(c, path, sizeof(path)))
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	if (posix_fallocate(fd, 0, COMMAND_RESERVE) != 0)
+		unlink(path);
+	close(fd);
+}
+
+static enum rc
+command_write(const struct command *c, const struct entry *en, bool ended,
+    struct err *e)
+{
+	Rec__AgentJob rec = REC__AGENT_JOB__INIT;
+	char path[COMMAND_PATH_CAP];
+	uint8_t *bytes;
+	size_t n;
+	enum rc rc;
+
+	rec.accepted_at_ms = en->accepted_ms;
+	rec.ended = ended;
+	rec.ended_at_ms = ended ? clock_now_ms() : 0;
+	n = rec__agent_job__get_packed_size(&rec);
+	bytes = mem_alloc(n);
+	rec__agent_job__pack(&rec, bytes);
+	rc = command_path(c, &en->id, path, sizeof(path));
+	if (rc == RC_OK)
+		rc = fsio_replace(path, str_from(bytes, n), 0600, e);
+	if (rc == RC_FULL && command_give_reserve(c))
+		rc = fsio_replace(path, str_from(bytes, n), 0600, e);
+	else if (rc == RC_OK && ended)
+		command_make_reserve(c);
+	mem_free(bytes);
+	return rc;
+}
+
+static struct entry *
+command_add(struct command *c, const struct ulid *id, enum command_phase phase)
+{
+	struct entry *en = MEM_NEW(struct entry);
+
+	en->owner = c;
+	en->id = *id;
+	en->phase = phase;
+	map_put(c->seen, command_key(id), en);
+	return en;
+}
+
+/* A file that cannot be read counts as seen and not ended: its job will be
+ * ended as failed, and never run again. */
+static enum rc
+command_load_one(void *ctx, const char *name, struct err *e)
+{
+	struct command *c = ctx;
+	Rec__AgentJob *rec = NULL;
+	char path[COMMAND_PATH_CAP];
+	struct ulid id;
+	struct buf b;
+	int64_t age = 0;
+	bool ended = false;
+
+	if (!ulid_parse(str_of(name), &id) ||
+	    command_path(c, &id, path, sizeof(path)) != RC_OK)
+		return RC_OK;
+	buf_init(&b, MIB(4));
+	if (fsio_read(path, &b, NULL) == RC_OK)
+		rec = rec__agent_job__unpack(NULL, b.len,
+		    (const uint8_t *)buf_text(&b));
+	if (rec != NULL) {
+		ended = rec->ended;
+		age = clock_now_ms() - rec->ended_at_ms;
+		rec__agent_job__free_unpacked(rec, NULL);
+	}
+	buf_fini(&b);
+	if (ended && age > COMMAND_KEEP_DAYS * 86400000LL)
+		return fsio_remove(path, e);
+	command_add(c, &id, ended ? COMMAND_ENDED : COMMAND_RECOVERED);
+	return RC_OK;
+}
+
+/* ----------------------------------------------------------- the answer */
+
+static void
+command_answer(struct command *c, const struct ulid *id, bool accepted,
+    const char *error)
+{
+	Wire__CommandResult r = WIRE__COMMAND_RESULT__INIT;
+	char text[ULID_TEXT_CAP];
+
+	ulid_text(id, text);
+	r.job_id = text;
+	r.accepted = accepted;
+	r.error = (char *)(uintptr_t)error;
+	uplink_result(c->agent->uplink, &r);
+}
+
+/* NULL when it may run. */
+static const char *
+command_objection(const Wire__CommandRun *run)
+{
+	size_t i;
+
+	if (run->n_includes > COMMAND_PATHS_MAX ||
+	    run->n_excludes > COMMAND_PATHS_MAX)
+		return "too many paths";
+	if (strcmp(run->kind, "backup") != 0)
+		return NULL;
+	if (run->n_includes == 0)
+		return "no source paths";
+	for (i = 0; i < run->n_includes; i++)
+		if (run->includes[i][0] != '/')
+			return "a source path is not absolute";
+	return NULL;
+}
+
+/* ------------------------------------------------------------- running */
+
+static void
+command_check_idle(struct command *c)
+{
+	command_idle_fn *fn = c->idle;
+
+	if (fn == NULL || c->current != NULL || c->recovering)
+		return;
+	c->idle = NULL;
+	fn(c->idle_ctx);
+}
+
+static void
+command_mark_ended(struct entry *en)
+{
+	struct err e = { 0 };
+
+	en->phase = COMMAND_ENDED;
+	if (command_write(en->owner, en, true, &e) != RC_OK)
+		log_warn(LOG_JOB,
+		    "the end of a job is not marked, it will "
+		    "be told twice error=%s",
+		    e.msg);
+}
+
+static void
+command_on_job_done(void *ctx)
+{
+	struct command *c = ctx;
+
+	c->job = NULL;
+	command_mark_ended(c->current);
+	c->current = NULL;
+	command_check_idle(c);
+}
+
+static void
+command_write_accepted(void *ctx)
+{
+	struct entry *en = ctx;
+
+	if (command_write(en->owner, en, false, &en->write) == RC_OK)
+		en->write.rc = RC_OK;
+}
+
+static void
+command_on_accepted(void *ctx)
+{
+	struct entry *en = ctx;
+	struct command *c = en->owner;
+
+	if (en->write.rc != RC_OK) {
+		command_answer(c, &en->id, false, en->write.msg);
+		map_del(c->seen, command_key(&en->id));
+		c->current = NULL;
+		wire__command_run__free_unpacked(en->run, NULL);
+		mem_free(en);
+		command_check_idle(c);
+		return;
+	}
+	en->phase = COMMAND_RUNNING;
+	command_answer(c, &en->id, true, "");
+	c->job = job_start(c->agent, en->run, command_on_job_done, c);
+	wire__command_run__free_unpacked(en->run, NULL);
+	en->run = NULL;
+	if (c->idle != NULL)
+		job_stop(c->job);
+}
+
+static Wire__CommandRun *
+command_copy(const Wire__CommandRun *run)
+{
+	size_t n = wire__command_run__get_packed_size(run);
+	uint8_t *bytes = mem_alloc(n);
+	Wire__CommandRun *copy;
+
+	wire__command_run__pack(run, bytes);
+	copy = wire__command_run__unpack(NULL, n, bytes);
+	mem_free(bytes);
+	ASSERT(copy != NULL);
+	return copy;
+}
+
+static void
+command_run(struct command *c, const Wire__CommandRun *run)
+{
+	const char *objection = command_objection(run);
+	struct entry *en;
+	struct ulid id;
+
+	if (!ulid_parse(str_of(run->job_id), &id)) {
+		log_warn(LOG_JOB, "command without a valid job id, ignored");
+		return;
+	}
+	en = map_get(c->seen, command_key(&id));
+	if (en != NULL) {
+		if (en->phase != COMMAND_ACCEPTING)
+			command_answer(c, &id, true, "");
+		return;
+	}
+	if (objection != NULL || c->current != NULL || c->recovering ||
+	    c->idle != NULL) {
+		command_answer(c, &id, false,
+		    objection != NULL ? objection : "busy");
+		return;
+	}
+	en = command_add(c, &id, COMMAND_ACCEPTING);
+	en->run = command_copy(run);
+	en->accepted_ms = clock_now_ms();
+	c->current = en;
+	loop_work(c->agent->loop, command_write_accepted, command_on_accepted,
+	    en);
+}
+
+/* --------------------------------------------------- ends without a run */
+
+static void
+command_on_recovered(void *ctx)
+{
+	struct entry *en = ctx;
+	struct command *c = en->owner;
+
+	command_mark_ended(en);
+	if (--c->recovered == 0 && c->unlock == NULL) {
+		c->recovering = false;
+		command_check_idle(c);
+	}
+}
+
+/* Tells the end of a job that no process of ours runs. */
+static void
+command_tell_end(struct command *c, struct entry *en, const char *status,
+    const char *cause, const char *error)
+{
+	Wire__JobFinished f = WIRE__JOB_FINISHED__INIT;
+	Wire__Event ev = WIRE__EVENT__INIT;
+	char text[ULID_TEXT_CAP];
+
+	ulid_text(&en->id, text);
+	en->phase = COMMAND_RECOVERED;
+	f.job_id = text;
+	f.status = (char *)(uintptr_t)status;
+	f.cause = (char *)(uintptr_t)cause;
+	f.error = (char *)(uintptr_t)error;
+	f.exit_code = -1;
+	f.finished_at_ms = clock_now_ms();
+	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
+	ev.job_finished = &f;
+	c->recovering = true;
+	c->recovered++;
+	events_put(c->agent->events, &ev, true);
+	events_when_synced(c->agent->events, command_on_recovered, en);
+}
+
+/* A run may have been lost on its way while its cancel arrives: answering
+ * with an end, and remembering the id, settles it for good. */
+static void
+command_cancel(struct command *c, const Wire__CommandCancel *cancel)
+{
+	struct entry *en;
+	struct ulid id;
+
+	if (!ulid_parse(str_of(cancel->job_id), &id))
+		return;
+	en = map_get(c->seen, command_key(&id));
+	if (en == NULL) {
+		log_info(LOG_JOB, "cancel of a job never seen job=%s",
+		    log_safe(str_of(cancel->job_id)));
+		en = command_add(c, &id, COMMAND_RECOVERED);
+		en->accepted_ms = clock_now_ms();
+		command_tell_end(c, en, "cancelled", "cancelled", "");
+	} else if (en == c->current && c->job != NULL) {
+		job_cancel(c->job);
+	}
+}
+
+/* ------------------------------------------------------------- recovery */
+
+static void
+command_on_unlock_line(void *ctx, bool is_stderr, struct str line)
+{
+	(void)ctx;
+	(void)is_stderr;
+	(void)line; /* may name the repository; the exit code is enough */
+}
+
+static void
+command_on_unlock_end(void *ctx, const struct proc_end *end)
+{
+	struct command *c = ctx;
+
+	log_info(LOG_JOB, "unlock after an interrupted run exit=%d",
+	    end->exit_code);
+	c->unlock = NULL;
+	restic_env_free(c->unlock_env);
+	c->unlock_env = NULL;
+	loop_timer_stop(c->unlock_limit);
+	if (c->recovered == 0) {
+		c->recovering = false;
+		command_check_idle(c);
+	}
+}
+
+static void
+command_on_unlock_limit(void *ctx)
+{
+	struct command *c = ctx;
+
+	if (c->unlock != NULL)
+		proc_signal(c->unlock, SIGKILL);
+}
+
+/* restic removes locks of dead processes of this host only. */
+static void
+command_unlock(struct command *c)
+{
+	struct agent *a = c->agent;
+	struct secrets_config caps = secrets_config(a->secrets);
+	struct proc_opts o = { .loop = a->loop };
+	struct secrets_repo repo;
+	struct arena arena;
+
+	if (a->restic.number == 0 ||
+	    secrets_get(a->secrets, SECRETS_REPO, &repo, NULL) != RC_OK)
+		return;
+	c->unlock_env = restic_env(&a->restic, &repo, a->settings.state_dir);
+	secrets_repo_fini(&repo);
+	arena_init(&arena, KIB(64));
+	o.argv = restic_argv(&a->restic, RESTIC_UNLOCK, NULL, &caps,
+	    a->facts.hostname, &arena);
+	o.envp = c->unlock_env;
+	o.on_line = command_on_unlock_line;
+	o.on_end = command_on_unlock_end;
+	o.ctx = c;
+	c->recovering = true;
+	loop_timer_start(c->unlock_limit, COMMAND_UNLOCK_MS, 0);
+	c->unlock = proc_start(&o);
+	arena_fini(&arena);
+}
+
+static void
+command_recover(struct command *c)
+{
+	struct str key;
+	void *value;
+	size_t pos = 0;
+	bool any = false;
+
+	while (map_next(c->seen, &pos, &key, &value)) {
+		struct entry *en = value;
+
+		if (en->phase != COMMAND_RECOVERED)
+			continue;
+		any = true;
+		command_tell_end(c, en, "failed", "agent_restarted",
+		    "agent stopped during the run");
+	}
+	if (any)
+		command_unlock(c);
+}
+
+enum rc
+command_new(struct agent *a, struct command **out, struct err *e)
+{
+	struct command *c = MEM_NEW(struct command);
+	enum rc rc;
+
+	c->agent = a;
+	c->seen = map_new();
+	c->unlock_limit = loop_timer_new(a->loop, command_on_unlock_limit, c);
+	rc = fsio_walk(a->settings.jobs_dir, COMMAND_FILES_MAX,
+	    command_load_one, c, e);
+	if (rc != RC_OK) {
+		command_free(c);
+		return err_wrap(e, "accepted commands");
+	}
+	command_make_reserve(c);
+	command_recover(c);
+	*out = c;
+	return RC_OK;
+}
+
+void
+command_free(struct command *c)
+{
+	struct str key;
+	void *value;
+	size_t pos = 0;
+
+	if (c == NULL)
+		return;
+	while (map_next(c->seen, &pos, &key, &value)) {
+		struct entry *en = value;
+
+		if (en->run != NULL)
+			wire__command_run__free_unpacked(en->run, NULL);
+		mem_free(en);
+	}
+	map_free(c->seen);
+	loop_timer_free(c->unlock_limit);
+	restic_env_free(c->unlock_env);
+	mem_free(c);
+}
+
+void
+command_handle(struct command *c, const struct Wire__Command *cmd)
+{
+	switch (cmd->body_case) {
+	case WIRE__COMMAND__BODY_RUN:
+		command_run(c, cmd->run);
+		return;
+	case WIRE__COMMAND__BODY_CANCEL:
+		command_cancel(c, cmd->cancel);
+		return;
+	case WIRE__COMMAND__BODY__NOT_SET:
+	case _WIRE__COMMAND__BODY__CASE_IS_INT_SIZE:
+		break;
+	}
+	log_debug(LOG_JOB, "command of an unknown kind, ignored");
+}
+
+static size_t
+command_list(const struct command *c, enum command_phase a,
+    enum command_phase b, struct ulid *out, size_t max)
+{
+	struct str key;
+	void *value;
+	size_t pos = 0, n = 0;
+
+	while (n < max && map_next(c->seen, &pos, &key, &value)) {
+		const struct entry *en = value;
+
+		if (en->phase == a || en->phase == b)
+			out[n++] = en->id;
+	}
+	return n;
+}
+
+size_t
+command_running(const struct command *c, struct ulid *out, size_t max)
+{
+	return command_list(c, COMMAND_RUNNING, COMMAND_RECOVERED, out, max);
+}
+
+size_t
+command_accepted(const struct command *c, struct ulid *out, size_t max)
+{
+	return command_list(c, COMMAND_ACCEPTING, COMMAND_ACCEPTING, out, max);
+}
+
+void
+command_stop(struct command *c, command_idle_fn *done, void *ctx)
+{
+	c->idle = done;
+	c->idle_ctx = ctx;
+	if (c->job != NULL)
+		job_stop(c->job);
+	if (c->unlock != NULL)
+		proc_signal(c->unlock, SIGINT);
+	command_check_idle(c);
+}
