@@ -71,29 +71,40 @@ open_env(struct store *s, struct err *e)
 	    (code = mdb_env_set_maxreaders(s->mdb, MAX_READERS)) != 0)
 		return store_mdb_err(s, code, "cannot set up", e);
 	code = mdb_env_open(s->mdb, s->dir, flags, 0600);
-	if (code == ENOENT && s->mode == STORE_READER)
-		return err_set(e, RC_BUSY,
-		    "%s: no database yet, waiting for "
-		    "the controller to make it",
-		    s->dir);
 	if (code != 0)
 		return store_mdb_err(s, code, "cannot open the database", e);
 	return close_on_exec(s, e);
 }
 
+static enum rc
+nothing_yet(const struct store *s, struct err *e)
+{
+	return err_set(e, RC_BUSY,
+	    "%s: no database yet, waiting for the controller to make it",
+	    s->dir);
+}
+
 /* The first transaction of a writer holds the meta record, so any
  * transaction at all means that there is one. */
 static enum rc
-await_meta(struct store *s, struct err *e)
+open_reader(struct store *s, struct err *e)
 {
+	char path[COPY_PATH_CAP];
 	MDB_envinfo info;
+	struct stat st = { 0 };
+	enum rc rc;
 
-	if (mdb_env_info(s->mdb, &info) == 0 && info.me_last_txnid > 0)
-		return RC_OK;
-	return err_set(e, RC_BUSY,
-	    "%s: the database is empty yet, waiting "
-	    "for the controller to fill it",
-	    s->dir);
+	if (fsio_join(path, sizeof(path), s->dir, "data.mdb") != RC_OK)
+		return err_set(e, RC_LIMIT, "%s: the path is too long", s->dir);
+	if (stat(path, &st) != 0 && errno != ENOENT)
+		return err_errno(e, errno, "%s: cannot examine", path);
+	if (st.st_size == 0) /* absent, or made a moment ago */
+		return nothing_yet(s, e);
+	if ((rc = open_env(s, e)) != RC_OK)
+		return rc;
+	if (mdb_env_info(s->mdb, &info) != 0 || info.me_last_txnid == 0)
+		return nothing_yet(s, e);
+	return RC_OK;
 }
 
 static enum rc
@@ -136,10 +147,8 @@ store_open_schema(enum store_env env, enum store_mode mode, const char *dir,
 	s->mode = mode;
 	s->dir = mem_strdup(dir);
 	s->lock_fd = -1;
-	if (mode != STORE_READER)
-		rc = open_writer(s, schema, e);
-	else if ((rc = open_env(s, e)) == RC_OK)
-		rc = await_meta(s, e);
+	rc = mode == STORE_READER ? open_reader(s, e)
+	                          : open_writer(s, schema, e);
 	if (rc == RC_OK)
 		*out = s;
 	else

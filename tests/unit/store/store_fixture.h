@@ -112,6 +112,23 @@ fixture_dir(struct fixture *f)
 	    str_fmt(f->live_dir, sizeof(f->live_dir), "%s/live", f->dir));
 }
 
+/* The same sequence in each run: splitmix64. */
+static inline uint64_t
+rng_next(uint64_t *s)
+{
+	uint64_t z = *s += 0x9e3779b97f4a7c15U;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+	return z ^ z >> 31;
+}
+
+static inline uint32_t
+rng_below(uint64_t *s, uint32_t limit)
+{
+	return (uint32_t)(rng_next(s) % limit);
+}
+
 static inline int
 fixture_setup(void **state)
 {
@@ -151,6 +168,29 @@ fixture_write(struct fixture *f)
 	return store_begin_write(f->state, &f->arena);
 }
 
+static inline struct store_tx *
+fixture_write_vault(struct fixture *f)
+{
+	arena_reset(&f->arena);
+	return store_begin_write(f->vault, &f->arena);
+}
+
+static inline struct store_tx *
+fixture_read_vault(struct fixture *f)
+{
+	arena_reset(&f->arena);
+	return store_begin_read(f->vault, &f->arena);
+}
+
+/* Ends a read that is expected to have worked. */
+static inline void
+fixture_end(struct store_tx *tx)
+{
+	if (store_rc(tx) != RC_OK)
+		fail_msg("%s", store_err(tx)->msg);
+	store_abort(tx);
+}
+
 static inline void
 fixture_commit(struct store_tx *tx)
 {
@@ -186,8 +226,10 @@ fixture_hosts(struct fixture *f)
 	struct store_tx *tx = fixture_read(f);
 	uint64_t n = host_store_count(tx);
 
-	assert_int_equal(store_rc(tx), RC_OK);
-	store_abort(tx);
+	fixture_end(tx);
 	return n;
 }
+
+#define store_test(f) \
+	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 #endif
