@@ -24,7 +24,8 @@
  *                                        when connected), has_password
  *                                        ("1"), password_generated ("1")
  * host       /hosts/{id}                 id, page, error, notice
- * host_jobs  /hosts/{id}/jobs            id, state, page, error, notice
+ * host_jobs  /hosts/{id}/jobs            id, state, day (YYYY-MM-DD), page,
+ *                                        error, notice
  * job        /jobs/{id}                  id, from (line), error, notice
  * error      any                         status (403, 404, 409, 410, 413,
  *                                        422, 429, 500, 503), message, needs
@@ -52,15 +53,17 @@
  *   host_jobs          also host.jobs
  *   job                job.state job.progress job.announce
  *   pending            enrol.state
- * job.log is fed from /api/jobs/{id}/stream.  /events?page=<name>&<params>
+ * job.log is fed from /api/jobs/{id}/stream?from=<byte offset> (a
+ * Last-Event-ID field wins over from).  /events?page=<name>&<params>
  * sends each fragment as one SSE message of event "fragment"; the client
  * finds the element by data-live and id.  An event "reload" asks the client
  * to load the page again (another state, other buttons).
  *
- * Reply: status 200; 404 for an id that is not there (the body is the page
- * error); 400 for an unknown page or fragment; 500 with error for the log.
+ * Reply: status 200; page error: its own; 404 for an id that is not there
+ * (the body is the page error); 400 for an unknown page or fragment; 500 with error for the log.
  * Controllers answer a refused form with their own status and this body.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/rc.h"
@@ -84,7 +87,8 @@ struct page {
 	const char *name;
 	const char *template; /* www/templates/<template>.mustache */
 	pages_view_fn *view;
-	const char *const *regions; /* NULL-terminated, NULL: none */
+	const char *const *regions; /* NULL-terminated */
+	bool secrets;               /* has markers */
 };
 
 /* NULL when there is no such page. */

@@ -209,6 +209,15 @@ text_day_name(struct arena *a, int64_t day)
 	return arena_printf(a, "%d %s", t.day, months[t.month - 1]);
 }
 
+const char *
+text_day_machine(struct arena *a, int64_t day)
+{
+	struct civil t;
+
+	clock_civil(day * day_ms, 0, &t);
+	return arena_printf(a, "%04d-%02d-%02d", t.year, t.month, t.day);
+}
+
 int
 text_weekday(int64_t day)
 {

@@ -45,6 +45,8 @@ const char *text_machine(struct arena *a, int64_t ms);
 /* Days since 1970 in the zone, and a day as "9 Nov". */
 int64_t text_day(const struct text_clock *c, int64_t ms);
 const char *text_day_name(struct arena *a, int64_t day);
+/* 2026-11-09 */
+const char *text_day_machine(struct arena *a, int64_t day);
 /* 0 Sunday .. 6 Saturday */
 int text_weekday(int64_t day);
 #endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/host_view.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "lib/store/job_store.h"
+#include "lib/store/live.h"
+#include "lib/store/plan_store.h"
+#include "render/value.h"
+#include "render/view.h"
+
+enum {
+	TAGS_SHOWN = 4
+};
+
+struct day_walk {
+	char *codes;
+	int64_t first;
+};
+
+void
+host_view_init(struct view *v, const struct Rec__Host *h, struct host_view *out)
+{
+	const struct Rec__Job *job;
+	struct ulid current;
+	bool known;
+
+	*out = (struct host_view){ .host = h };
+	known = view_ulid(h->id, &out->id);
+	ASSERT(known); /* it is the record's key */
+	if (view_ulid(h->current_job, &current)) {
+		job = job_store_find(v->state, &current);
+		if (job != NULL && job->state == REC__JOB_STATE__JOB_RUNNING)
+			out->running = job;
+	}
+	out->status = status_of_host(h, out->running != NULL, v->req->now_ms);
+}
+
+static bool
+host_view_on_group(void *ctx, const struct Rec__SourceGroup *g)
+{
+	struct host_view *hv = ctx;
+
+	if (hv->n_groups == HOST_VIEW_GROUPS)
+		return false;
+	hv->groups[hv->n_groups++] = g;
+	return true;
+}
+
+void
+host_view_load(struct view *v, struct host_view *hv)
+{
+	const struct Rec__Job *job;
+	struct ulid last;
+	size_t i;
+
+	plan_store_of_host(v->state, &hv->id, host_view_on_group, hv);
+	for (i = 0; i < hv->n_groups; i++) {
+		if (!view_ulid(hv->groups[i]->last_job, &last))
+			continue;
+		job = job_store_find(v->state, &last);
+		if (job == NULL)
+			continue;
+		if (hv->last == NULL ||
+		    hv->last->finished_at_ms < job->finished_at_ms)
+			hv->last = job;
+		if (job->state == REC__JOB_STATE__JOB_FAILED)
+			hv->failed = job;
+	}
+}
+
+/* The cause in few words; the error's first line when none was found. */
+static const char *
+job_reason(struct view *v, const struct Rec__Job *j)
+{
+	struct str line, rest;
+
+	if (j == NULL)
+		return "";
+	if (j->cause[0] != '\0')
+		return j->cause;
+	str_cut(str_of(j->error), '\n', &line, &rest);
+	return arena_str(v->arena, line);
+}
+
+static const char *
+stale_reason(struct view *v, const struct host_view *hv)
+{
+	const struct Rec__Host *h = hv->host;
+	int64_t since = h->online ? h->last_backup_at_ms : h->last_seen_at_ms;
+	const char *span =
+	    text_left(v->arena, (uint64_t)((v->req->now_ms - since) / 1000));
+	const char *allowed = text_left(v->arena, STATUS_ALLOWED_MS / 1000);
+
+	if (h->online)
+		return arena_printf(v->arena, "No backup for %s, allowed %s",
+		    span, allowed);
+	return arena_printf(v->arena, "Offline %s, allowed %s", span, allowed);
+}
+
+static const char *
+ok_reason(struct view *v, const struct host_view *hv)
+{
+	const struct Rec__Job *j = hv->last;
+
+	if (j == NULL || j->finished_at_ms == 0)
+		return "";
+	return arena_printf(v->arena, "%s \xc2\xb7 %s added",
+	    text_duration(v->arena, j->finished_at_ms - j->started_at_ms),
+	    text_bytes(v->arena, j->stats == NULL ? 0 : j->stats->data_added));
+}
+
+static const char *
+new_reason(struct view *v, const struct Rec__Host *h)
+{
+	if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
+		return "Repository not ready";
+	return arena_printf(v->arena, "Enrolled %s",
+	    text_when(v->arena, &v->clock, h->enrolled_at_ms));
+}
+
+static const char *
+reason(struct view *v, const struct host_view *hv)
+{
+	switch (hv->status) {
+	case STATUS_STALE:
+		return stale_reason(v, hv);
+	case STATUS_NEVER:
+	case STATUS_NEW:
+		return new_reason(v, hv->host);
+	case STATUS_FAILED:
+		return job_reason(v, hv->failed);
+	case STATUS_INCOMPLETE:
+		if (hv->last == NULL || hv->last->unread_count == 0)
+			return "Some files could not be read";
+		return arena_printf(v->arena, "%s %s could not be read",
+		    text_count(v->arena, hv->last->unread_count),
+		    hv->last->unread_count == 1 ? "file" : "files");
+	case STATUS_RUNNING:
+		return hv->running->kind == REC__JOB_KIND__KIND_BACKUP
+		           ? ""
+		           : status_kind_words(hv->running->kind);
+	case STATUS_OK:
+		return ok_reason(v, hv);
+	}
+	return "";
+}
+
+void
+host_view_progress(struct view *v, struct value *map, const char *key,
+    const struct Rec__Job *job)
+{
+	const struct Rec__LiveProgress *p = NULL;
+	struct value *m;
+	struct ulid id;
+	double percent;
+
+	if (job != NULL && view_ulid(job->id, &id))
+		p = live_find_progress(v->live, &id);
+	if (p == NULL) {
+		value_bool(map, key, false);
+		return;
+	}
+	/* The fraction 0..1 that restic gives. */
+	percent = p->percent_done * 100;
+	percent = percent >= 0 && percent <= 100 ? percent : 0;
+	m = value_map(map, key);
+	value_printf(m, "percent", "%d", (int)percent);
+	value_text(m, "left",
+	    p->eta_seconds == 0 ? "" : text_left(v->arena, p->eta_seconds));
+	value_text(m, "rate",
+	    p->throughput_bps == 0 ? ""
+	                           : text_rate(v->arena, p->throughput_bps));
+	value_text(m, "read", text_bytes(v->arena, p->bytes_done));
+	value_text(m, "total",
+	    p->total_bytes == 0 ? "" : text_bytes(v->arena, p->total_bytes));
+	value_text(m, "files", text_count(v->arena, p->files_done));
+	value_text(m, "total_files",
+	    p->total_files == 0 ? "" : text_count(v->arena, p->total_files));
+}
+
+static void
+put_connection(struct view *v, struct value *map, const struct Rec__Host *h)
+{
+	value_bool(map, "online", h->online);
+	value_text(map, "offline_words",
+	    h->last_seen_at_ms == 0
+	        ? "Offline"
+	        : arena_printf(v->arena, "Offline since %s",
+	              text_when(v->arena, &v->clock, h->last_seen_at_ms)));
+}
+
+/* "linux/amd64", and a short list of tags. */
+static void
+put_facts(struct view *v, struct value *map, const struct Rec__Host *h)
+{
+	struct buf tags;
+	struct value *list;
+	size_t i;
+
+	buf_init(&tags, KIB(4));
+	list = value_list(map, "tags");
+	for (i = 0; i < h->n_tags; i++) {
+		value_item_text(list, str_of(h->tags[i]));
+		if (i < TAGS_SHOWN)
+			buf_printf(&tags, "%s%s", i == 0 ? "" : ", ",
+			    h->tags[i]);
+	}
+	value_copy(map, "tag_line", buf_str(&tags));
+	buf_fini(&tags);
+	value_text(map, "os",
+	    h->os[0] == '\0' ? ""
+	                     : arena_printf(v->arena, "%s/%s", h->os, h->arch));
+}
+
+static void
+put_groups(struct view *v, struct value *map, const struct host_view *hv)
+{
+	struct value *list = value_list(map, "groups");
+	size_t i;
+
+	for (i = 0; i < hv->n_groups; i++) {
+		struct value *item = value_item(list);
+
+		value_text(item, "gid", view_id(v, hv->groups[i]->id));
+		value_text(item, "group_name", hv->groups[i]->name);
+	}
+	value_bool(map, "one_group", hv->n_groups == 1);
+	value_bool(map, "many_groups", hv->n_groups > 1);
+	value_bool(map, "can_run",
+	    v->can_operate && hv->n_groups > 0 && hv->running == NULL);
+}
+
+void
+host_view_put(struct view *v, struct value *map, const struct host_view *hv)
+{
+	const struct Rec__Host *h = hv->host;
+	uint64_t stored = h->repo_size_bytes;
+
+	value_text(map, "id", view_id(v, h->id));
+	value_text(map, "name", h->name);
+	value_text(map, "link",
+	    arena_printf(v->arena, "/hosts/%s", view_id(v, h->id)));
+	status_put(map, "state", status_host_look(hv->status));
+	value_text(map, "reason", reason(v, hv));
+	host_view_progress(v, map, "progress", hv->running);
+	value_bool(map, "running", hv->running != NULL);
+	value_text(map, "job_link",
+	    hv->running == NULL ? ""
+	                        : arena_printf(v->arena, "/jobs/%s",
+	                              view_id(v, hv->running->id)));
+	put_connection(v, map, h);
+	put_facts(v, map, h);
+	put_groups(v, map, hv);
+	view_time(v, map, "last", h->last_backup_at_ms);
+	value_text(map, "stored",
+	    stored == 0 ? "" : text_bytes(v->arena, stored));
+}
+
+static char
+day_code(const struct Rec__DayOutcome *o)
+{
+	switch (o->state) {
+	case REC__JOB_STATE__JOB_SUCCEEDED:
+		return o->incomplete ? 'i' : 'o';
+	case REC__JOB_STATE__JOB_FAILED:
+		return 'f';
+	default:
+		return 'n';
+	}
+}
+
+static bool
+host_view_on_day(void *ctx, uint32_t day, const struct ulid *group,
+    const struct Rec__DayOutcome *o)
+{
+	struct day_walk *w = ctx;
+	int64_t i = (int64_t)day - w->first;
+
+	(void)group;
+	if (i >= 0 && i < CHART_DAYS)
+		w->codes[i] = chart_worse(w->codes[i], day_code(o));
+	return true;
+}
+
+int64_t
+host_view_days(struct view *v, const struct host_view *hv,
+    char codes[CHART_DAYS])
+{
+	int64_t today = text_day(&v->clock, v->req->now_ms);
+	int64_t first = today - (CHART_DAYS - 1);
+	int64_t enrolled = text_day(&v->clock, hv->host->enrolled_at_ms);
+	struct day_walk w = { codes, first };
+	int64_t i;
+
+	for (i = 0; i < CHART_DAYS; i++)
+		codes[i] = first + i < enrolled ? 'b' : 'n';
+	plan_store_days(v->state, &hv->id, (uint32_t)first, (uint32_t)today,
+	    host_view_on_day, &w);
+	if (hv->running != NULL &&
+	    hv->running->kind == REC__JOB_KIND__KIND_BACKUP)
+		codes[CHART_DAYS - 1] = 'r';
+	return first;
+}

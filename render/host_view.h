@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RENDER_HOST_VIEW_H
+#define RENDER_HOST_VIEW_H
+/*
+ * What the dashboard's row and the host's own pages say alike about a host:
+ * state and its reason, connection, last backup, heat strip, run button.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/ulid.h"
+#include "proto/store.pb-c.h"
+#include "render/chart.h"
+#include "render/status.h"
+
+struct value;
+struct view;
+
+enum {
+	HOST_VIEW_GROUPS = 64
+};
+
+/* A host with what is looked up for it once. */
+struct host_view {
+	const struct Rec__Host *host;
+	struct ulid id;
+	enum status_host status;
+	const struct Rec__Job *running; /* its current job under way, or NULL */
+	const struct Rec__Job *failed;  /* of the group whose last run failed */
+	const struct Rec__Job *last;    /* newest last run of any group */
+	const struct Rec__SourceGroup *groups[HOST_VIEW_GROUPS];
+	size_t n_groups;
+};
+
+/* The cheap part, for counting and sorting: host, id, status, running. */
+void host_view_init(struct view *v, const struct Rec__Host *h,
+    struct host_view *out);
+/* The rest. */
+void host_view_load(struct view *v, struct host_view *hv);
+
+/* Members: id, name, os, tags, state, reason, running {percent, left},
+ * link, online, offline_since, last, stored, groups [{id, name}], one_group,
+ * job (id of the running one). */
+void host_view_put(struct view *v, struct value *map,
+    const struct host_view *hv);
+/* The 30 days' codes; returns the first day. */
+int64_t host_view_days(struct view *v, const struct host_view *hv,
+    char codes[CHART_DAYS]);
+/* map key {percent, left, rate, read, total, files, total_files}; false when
+ * nothing is known yet. */
+void host_view_progress(struct view *v, struct value *map, const char *key,
+    const struct Rec__Job *job);
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RENDER_JOB_VIEW_H
+#define RENDER_JOB_VIEW_H
+/* What a list of jobs and a job's own page say alike about a job. */
+#include "proto/store.pb-c.h"
+#include "render/status.h"
+
+struct value;
+struct view;
+
+/* Members: id, link, kind, group, state, started, took, outcome, by. */
+void job_view_put(struct view *v, struct value *map, const struct Rec__Job *j);
+/* By the name in status_look: "failed". */
+const struct status_look *job_view_look(const char *name);
+/* "schedule", "alice", "restic-manager" */
+const char *job_view_actor(struct view *v, const struct Rec__Job *j);
+/* Running or ended: how long; "" while queued. */
+const char *job_view_took(struct view *v, const struct Rec__Job *j);
+#endif

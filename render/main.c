@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* restic-manager-render: turns state into HTML for the controller. */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/crypt.h"
+#include "lib/base/log.h"
+#include "lib/base/sandbox.h"
+#include "lib/store/store.h"
+#include "render/answer.h"
+#include "render/settings.h"
+#include "render/sock.h"
+#include "render/template.h"
+#include "version.h"
+
+enum {
+	RETRY_MS = 200,
+	DATA_BYTES_MIB = 384,
+	PATH_CAP = 1100
+};
+
+struct paths {
+	char templates[PATH_CAP];
+	char statics[PATH_CAP];
+	char state[PATH_CAP];
+	char live[PATH_CAP];
+	char spool[PATH_CAP];
+	char sock[PATH_CAP];
+};
+
+static enum rc
+make_paths(const struct settings *s, struct paths *p, struct err *e)
+{
+	bool ok =
+	    str_fmt(p->templates, PATH_CAP, "%s/www/templates", s->assets) &&
+	    str_fmt(p->statics, PATH_CAP, "%s/www/static", s->assets) &&
+	    str_fmt(p->state, PATH_CAP, "%s/db/state", s->data_dir) &&
+	    str_fmt(p->spool, PATH_CAP, "%s/spool", s->data_dir) &&
+	    str_fmt(p->live, PATH_CAP, "%s/live", s->runtime_dir) &&
+	    str_fmt(p->sock, PATH_CAP, "%s/render.sock", s->runtime_dir);
+
+	return ok ? RC_OK : err_set(e, RC_LIMIT, "a path is too long");
+}
+
+/* The writer makes the environment when it first starts: until then it is
+ * not there, or has no meta record. */
+static enum rc
+open_store(enum store_env env, const char *dir, struct store **out,
+    struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+	bool told = false;
+	enum rc rc;
+
+	for (;;) {
+		rc = store_open(env, STORE_READER, dir, out, e);
+		if (rc != RC_BUSY && rc != RC_NOTFOUND)
+			return rc;
+		if (!told)
+			log_info(LOG_STORE,
+			    "waiting for the controller "
+			    "dir=%s",
+			    dir);
+		told = true;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static enum rc
+enter_sandbox(const struct settings *s, const struct paths *p, struct err *e)
+{
+	const char *read_paths[] = { p->spool, p->state, NULL };
+	const char *none[] = { NULL };
+	struct sandbox_opts o = { .profile = SANDBOX_RENDER,
+		.mode = s->sandbox_kill ? SANDBOX_KILL : SANDBOX_ERRNO,
+		.read_paths = read_paths,
+		.write_paths = none,
+		.data_bytes = MIB(DATA_BYTES_MIB) };
+	bool landlock = false;
+	enum rc rc;
+
+#ifdef RM_SANITIZED
+	o.data_bytes = 0;
+#endif
+	rc = sandbox_enter(&o, &landlock, e);
+	if (rc == RC_OK && !landlock)
+		log_warn(LOG_MAIN, "no landlock in this kernel");
+	return rc;
+}
+
+static enum rc
+run(const struct settings *s, struct template_set *set, struct err *e)
+{
+	struct answer a = { .templates = set, .zone = s->timezone };
+	struct paths p;
+	int fd = -1;
+	enum rc rc;
+
+	if ((rc = make_paths(s, &p, e)) != RC_OK)
+		return rc;
+	a.spool = p.spool;
+	if ((rc = template_load(set, p.templates, e)) != RC_OK)
+		return rc;
+	if ((rc = answer_check(&a, e)) != RC_OK)
+		return rc;
+	if ((rc = answer_asset(&a, p.statics, e)) != RC_OK)
+		return rc;
+	if ((rc = sock_listen(p.sock, &fd, e)) != RC_OK)
+		return rc;
+	if ((rc = open_store(STORE_STATE, p.state, &a.state, e)) != RC_OK)
+		goto out;
+	if ((rc = open_store(STORE_LIVE, p.live, &a.live, e)) != RC_OK)
+		goto out;
+	if ((rc = enter_sandbox(s, &p, e)) != RC_OK)
+		goto out;
+	log_info(LOG_MAIN, "ready version=%s commit=%s sock=%s", RM_VERSION,
+	    RM_COMMIT, p.sock);
+	rc = sock_serve(fd, &a, e);
+	fd = -1;
+out:
+	if (fd >= 0)
+		close(fd);
+	store_close(a.live);
+	store_close(a.state);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e = { .rc = RC_OK };
+	struct template_set *set;
+	struct settings s;
+	enum rc rc;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("restic-manager-render %s (%s)\n", RM_VERSION,
+		    RM_COMMIT);
+		return 0;
+	}
+	if (argc != 1) {
+		fputs("usage: restic-manager-render [--version]\n", stderr);
+		return rc_info(RC_PROTO)->exit_code;
+	}
+	rc = settings_load(&s, &e);
+	if (rc == RC_OK) {
+		log_open(STDERR_FILENO, s.log_level);
+		(void)signal(SIGPIPE, SIG_IGN);
+		(void)prctl(PR_SET_DUMPABLE, 0);
+		if (s.die_with_parent)
+			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		set = template_set_new();
+		rc = run(&s, set, &e);
+		template_set_free(set);
+		settings_free(&s);
+	}
+	if (rc == RC_OK) {
+		log_info(LOG_MAIN, "the controller's connection ended");
+		return 0;
+	}
+	log_error(LOG_MAIN, "ends rc=%s %s", rc_info(rc)->name,
+	    e.msg[0] != '\0' ? e.msg : rc_info(rc)->text);
+	return rc_info(rc)->exit_code;
+}

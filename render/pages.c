@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/pages.h"
+
+#include <string.h>
+
+#include "lib/base/attr.h"
+#include "render/view_pages.h"
+
+static const char *const none[] = { NULL };
+static const char *const fleet[] = { "fleet.headline", "fleet.stats",
+	"pending.list", "hosts", "host.row", NULL };
+static const char *const host[] = { "host.head", "host.facts", "host.strip",
+	"host.banner", NULL };
+static const char *const host_jobs[] = { "host.head", "host.facts",
+	"host.strip", "host.banner", "host.jobs", NULL };
+static const char *const job[] = { "job.state", "job.progress", "job.announce",
+	NULL };
+static const char *const pending[] = { "enrol.state", NULL };
+
+/* clang-format off */
+static const struct page pages[] = {
+	/* name        template     view                  regions    secrets */
+	{ "bootstrap", "bootstrap", view_bootstrap,       none,      false },
+	{ "login",     "login",     view_login,           none,      false },
+	{ "dashboard", "dashboard", view_dashboard,       fleet,     false },
+	{ "host_new",  "host_new",  view_host_new,        none,      false },
+	{ "pending",   "pending",   view_pending,         pending,   true },
+	{ "host",      "host",      view_host,            host,      false },
+	{ "host_jobs", "host_jobs", view_host_jobs,       host_jobs, false },
+	{ "job",       "job",       view_job,             job,       false },
+	{ "error",     "error",     view_error,           none,      false },
+};
+/* clang-format on */
+
+const struct page *
+pages_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(pages); i++) {
+		if (strcmp(pages[i].name, name) == 0)
+			return &pages[i];
+	}
+	return NULL;
+}
+
+const struct page *
+pages_table(size_t *out_count)
+{
+	*out_count = ARRAY_LEN(pages);
+	return pages;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/status.h"
+
+#include <stddef.h>
+
+#include "lib/base/attr.h"
+#include "render/value.h"
+
+/* clang-format off */
+static const struct status_look hosts[] = {
+	[STATUS_STALE]      = { "stale", "bad", "stale", "Stale", true, false },
+	[STATUS_NEVER]      = { "never", "bad", "never", "Never backed up", true, false },
+	[STATUS_FAILED]     = { "failed", "bad", "failed", "Failed", true, false },
+	[STATUS_INCOMPLETE] = { "incomplete", "warn", "incomplete", "Incomplete", true, false },
+	[STATUS_RUNNING]    = { "running", "run", "run", "Running", false, true },
+	[STATUS_OK]         = { "ok", "ok", "ok", "OK", false, false },
+	[STATUS_NEW]        = { "new", "idle", "never", "No backup yet", false, false },
+};
+
+static const struct status_look job_queued =
+	{ "queued", "idle", "queued", "Queued", false, false };
+static const struct status_look job_running =
+	{ "running", "run", "run", "Running", true, true };
+static const struct status_look job_ok =
+	{ "succeeded", "ok", "ok", "OK", false, false };
+static const struct status_look job_incomplete =
+	{ "incomplete", "warn", "incomplete", "Incomplete", true, false };
+static const struct status_look job_failed =
+	{ "failed", "bad", "failed", "Failed", true, false };
+static const struct status_look job_cancelled =
+	{ "cancelled", "idle", "cancelled", "Cancelled", false, false };
+/* clang-format on */
+
+_Static_assert(ARRAY_LEN(hosts) == STATUS_HOST_COUNT, "one look per state");
+
+static bool
+within(int64_t since_ms, int64_t span_ms, int64_t now_ms)
+{
+	return now_ms - since_ms <= span_ms;
+}
+
+bool
+status_protected(const struct Rec__Host *h, int64_t now_ms)
+{
+	return h->last_backup_at_ms != 0 &&
+	       within(h->last_backup_at_ms, STATUS_ALLOWED_MS, now_ms);
+}
+
+enum status_host
+status_of_host(const struct Rec__Host *h, bool running, int64_t now_ms)
+{
+	if (running)
+		return STATUS_RUNNING;
+	if (h->last_backup_at_ms != 0 && !status_protected(h, now_ms))
+		return STATUS_STALE;
+	if (h->last_backup_at_ms == 0 &&
+	    !within(h->enrolled_at_ms, STATUS_GRACE_MS, now_ms))
+		return STATUS_NEVER;
+	if (h->last_backup_state == REC__JOB_STATE__JOB_FAILED)
+		return STATUS_FAILED;
+	if (h->last_backup_at_ms == 0)
+		return STATUS_NEW;
+	return h->last_backup_incomplete ? STATUS_INCOMPLETE : STATUS_OK;
+}
+
+bool
+status_needs_attention(enum status_host s)
+{
+	return s <= STATUS_INCOMPLETE;
+}
+
+const struct status_look *
+status_host_look(enum status_host s)
+{
+	return &hosts[s];
+}
+
+const struct status_look *
+status_job_look(const struct Rec__Job *j)
+{
+	switch (j->state) {
+	case REC__JOB_STATE__JOB_RUNNING:
+		return &job_running;
+	case REC__JOB_STATE__JOB_SUCCEEDED:
+		return j->incomplete ? &job_incomplete : &job_ok;
+	case REC__JOB_STATE__JOB_FAILED:
+		return &job_failed;
+	case REC__JOB_STATE__JOB_CANCELLED:
+		return &job_cancelled;
+	default: /* queued, and what a newer version may write */
+		return &job_queued;
+	}
+}
+
+const char *
+status_kind_words(Rec__JobKind kind)
+{
+	/* clang-format off */
+	static const char *const words[] = {
+		[REC__JOB_KIND__KIND_BACKUP] = "Backup",
+		[REC__JOB_KIND__KIND_INIT] = "Repository set-up",
+		[REC__JOB_KIND__KIND_FORGET] = "Forget",
+		[REC__JOB_KIND__KIND_PRUNE] = "Prune",
+		[REC__JOB_KIND__KIND_CHECK] = "Check",
+		[REC__JOB_KIND__KIND_UNLOCK] = "Unlock",
+		[REC__JOB_KIND__KIND_RESTORE] = "Restore",
+		[REC__JOB_KIND__KIND_DIFF] = "Comparison",
+		[REC__JOB_KIND__KIND_UPDATE] = "Agent update",
+	};
+	/* clang-format on */
+	size_t i = (size_t)kind;
+
+	return i < ARRAY_LEN(words) && words[i] != NULL ? words[i] : "Job";
+}
+
+void
+status_put(struct value *map, const char *key, const struct status_look *look)
+{
+	struct value *m = value_map(map, key);
+
+	value_text(m, "name", look->name);
+	value_text(m, "class", look->class);
+	value_text(m, "glyph", look->glyph);
+	value_text(m, "word", look->word);
+	value_bool(m, "pill", look->pill);
+	value_bool(m, "spin", look->spin);
+}

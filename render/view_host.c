@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One host: head with its 30 days, and the tabs Snapshots and Jobs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/snap_store.h"
+#include "render/host_view.h"
+#include "render/job_view.h"
+#include "render/value.h"
+#include "render/view.h"
+#include "render/view_pages.h"
+
+enum {
+	PAGE_SNAPSHOTS = 50,
+	PAGE_JOBS = 50,
+	JOBS_LOOKED_AT = 5000, /* by a filter, or for a late page */
+	SIZES_SINCE_MINOR = 17 /* restic 0.17 tells sizes of snapshots */
+};
+
+struct snap_list {
+	struct view *v;
+	struct value *list;
+};
+
+struct job_list {
+	struct view *v;
+	struct value *list;
+	struct str state; /* filter, "" for all */
+	int64_t day;      /* filter, -1 for all */
+	uint64_t page;
+	uint64_t seen; /* that fit the filter */
+	uint64_t by_look[4];
+};
+
+/* The kinds of result that have a chip. */
+static const char *const chips[] = { "running", "failed", "incomplete",
+	"succeeded" };
+
+static void
+put_days(struct view *v, struct value *root, const struct host_view *hv)
+{
+	char codes[CHART_DAYS];
+	int64_t first = host_view_days(v, hv, codes);
+	struct value *list = value_list(root, "days");
+	struct value *item;
+	int64_t day = first;
+
+	chart_days(list, codes, first);
+	for (item = list == NULL ? NULL : list->first; item != NULL;
+	     item = item->next)
+		value_text(item, "date", text_day_machine(v->arena, day++));
+}
+
+/* One problem at a time, the one that blocks the others first. */
+static void
+put_banner(struct view *v, struct value *root, const struct host_view *hv)
+{
+	const struct Rec__Host *h = hv->host;
+	const struct Rec__Job *log = NULL;
+	const char *title = "", *text = "", *class = "bad";
+	struct ulid init;
+
+	if (h->duplicate_notice[0] != '\0') {
+		title = "Another machine tried to sign in as this host";
+		text = h->duplicate_notice;
+		class = "warn";
+	} else if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED) {
+		title = "The repository could not be prepared";
+		text = h->repo_status_error;
+		if (view_ulid(h->init_job, &init))
+			log = job_store_find(v->state, &init);
+	} else if (hv->status == STATUS_FAILED && hv->failed != NULL) {
+		title = "The last backup failed";
+		text = hv->failed->error;
+		log = hv->failed;
+	} else if (hv->status == STATUS_INCOMPLETE && hv->last != NULL) {
+		title = "The last backup is incomplete";
+		text = "A snapshot exists; some files could not be read.";
+		log = hv->last;
+		class = "warn";
+	}
+	if (title[0] == '\0') {
+		value_bool(root, "banner", false);
+		return;
+	}
+	root = value_map(root, "banner");
+	value_text(root, "class", class);
+	value_text(root, "glyph",
+	    strcmp(class, "bad") == 0 ? "failed" : "incomplete");
+	value_text(root, "title", title);
+	value_text(root, "text", text);
+	value_text(root, "log",
+	    log == NULL
+	        ? ""
+	        : arena_printf(v->arena, "/jobs/%s", view_id(v, log->id)));
+}
+
+/* M-243: how far the repository is, with the way to its log. */
+static void
+put_repository(struct view *v, struct value *root, const struct Rec__Host *h)
+{
+	const struct Rec__Job *job = NULL;
+	const char *words = "not prepared yet";
+	struct ulid init;
+	bool ready = h->repo_status == REC__REPO_STATUS__REPO_READY;
+
+	if (view_ulid(h->init_job, &init))
+		job = job_store_find(v->state, &init);
+	if (job != NULL && !job_state_final(job->state))
+		words = "being prepared";
+	else if (ready)
+		words = "ready";
+	else if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
+		words = "not ready";
+	value_text(root, "repo_words", words);
+	value_text(root, "repo_url", h->repo_url);
+	value_text(root, "repo_log",
+	    job == NULL || ready
+	        ? ""
+	        : arena_printf(v->arena, "/jobs/%s", view_id(v, job->id)));
+}
+
+static enum rc
+put_host(struct view *v, struct value *root, struct host_view *hv)
+{
+	const struct Rec__Host *h;
+	struct ulid id;
+
+	if (!view_param_id(v, "id", &id))
+		return RC_NOTFOUND;
+	h = host_store_find(v->state, &id);
+	if (h == NULL)
+		return store_rc(v->state) == RC_OK ? RC_NOTFOUND
+		                                   : store_rc(v->state);
+	host_view_init(v, h, hv);
+	host_view_load(v, hv);
+	host_view_put(v, root, hv);
+	put_days(v, root, hv);
+	put_banner(v, root, hv);
+	put_repository(v, root, h);
+	value_text(root, "agent_version", h->agent_version);
+	value_text(root, "restic_version", h->restic_version);
+	value_text(root, "reported_name",
+	    h->reported_name[0] == '\0' ||
+	            strcmp(h->reported_name, h->name) == 0
+	        ? ""
+	        : h->reported_name);
+	value_text(root, "enrolled",
+	    text_date(v->arena, &v->clock, h->enrolled_at_ms));
+	view_time(v, root, "until",
+	    h->last_backup_at_ms == 0
+	        ? 0
+	        : h->last_backup_at_ms + STATUS_ALLOWED_MS);
+	value_text(root, "allowed",
+	    text_left(v->arena, STATUS_ALLOWED_MS / 1000));
+	value_text(root, "snapshot_count",
+	    text_count(v->arena, snap_store_count(v->state, &hv->id)));
+	value_bool(root, "nav_hosts", true);
+	return RC_OK;
+}
+
+static const char *
+joined(struct view *v, char *const *words, size_t n, const char *sep)
+{
+	const char *z;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, KIB(16));
+	for (i = 0; i < n; i++)
+		buf_printf(&b, "%s%s", i == 0 ? "" : sep, words[i]);
+	z = arena_str(v->arena, buf_str(&b));
+	buf_fini(&b);
+	return z;
+}
+
+static bool
+view_host_on_snapshot(void *ctx, const struct Rec__Snapshot *s)
+{
+	struct snap_list *l = ctx;
+	struct view *v = l->v;
+	struct value *item = value_item(l->list);
+
+	view_time(v, item, "at", s->time_ms);
+	value_text(item, "short_id", s->short_id);
+	value_text(item, "snapshot_id", s->id);
+	value_text(item, "paths",
+	    joined(v, s->paths, s->n_paths, " \xc2\xb7 "));
+	value_text(item, "snap_tags", joined(v, s->tags, s->n_tags, ", "));
+	value_text(item, "size",
+	    s->size_bytes == 0 ? "" : text_bytes(v->arena, s->size_bytes));
+	value_text(item, "files",
+	    s->file_count == 0 ? "" : text_count(v->arena, s->file_count));
+	return true;
+}
+
+/* M-232: older restic tells neither size nor count. */
+static bool
+tells_sizes(const char *version)
+{
+	struct str major, rest, minor, patch;
+	uint64_t a, b;
+
+	str_cut(str_of(version), '.', &major, &rest);
+	str_cut(rest, '.', &minor, &patch);
+	if (!str_u64(major, UINT32_MAX, &a) || !str_u64(minor, UINT32_MAX, &b))
+		return false;
+	return a > 0 || b >= SIZES_SINCE_MINOR;
+}
+
+enum rc
+view_host(struct view *v, struct value *root)
+{
+	struct view_pager pager = { .page = view_param_number(v, "page", 1),
+		.size = PAGE_SNAPSHOTS };
+	struct snap_list l = { .v = v };
+	struct host_view hv;
+	enum rc rc;
+
+	rc = put_host(v, root, &hv);
+	if (rc != RC_OK)
+		return rc;
+	pager.total = snap_store_count(v->state, &hv.id);
+	pager.base =
+	    arena_printf(v->arena, "/hosts/%s?page=", view_id(v, hv.host->id));
+	view_pager(root, "pager", &pager);
+	l.list = value_list(root, "snapshots");
+	snap_store_of_host(v->state, &hv.id, (pager.page - 1) * pager.size,
+	    pager.size, view_host_on_snapshot, &l);
+	view_time(v, root, "refreshed", hv.host->snapshots_at_ms);
+	value_bool(root, "sizes", tells_sizes(hv.host->restic_version));
+	value_bool(root, "tab_snapshots", true);
+	value_bool(root, "tab_jobs", false);
+	return RC_OK;
+}
+
+static bool
+view_host_on_job(void *ctx, const struct Rec__Job *j)
+{
+	struct job_list *l = ctx;
+	const char *name = status_job_look(j)->name;
+	size_t i;
+
+	if (l->day >= 0 && text_day(&l->v->clock, j->created_at_ms) != l->day)
+		return true;
+	for (i = 0; i < ARRAY_LEN(chips); i++)
+		l->by_look[i] += strcmp(name, chips[i]) == 0;
+	if (l->state.n > 0 && !str_eqz(l->state, name))
+		return true;
+	if (l->seen / PAGE_JOBS + 1 == l->page)
+		job_view_put(l->v, value_item(l->list), j);
+	l->seen++;
+	return true;
+}
+
+/* "2026-11-19" as a day; -1 for anything else. */
+static int64_t
+parse_day(struct str s)
+{
+	char z[32];
+	int64_t ms;
+
+	if (s.n != 10 || !str_fmt(z, sizeof(z), "%.*sT00:00:00Z", STR_ARG(s)) ||
+	    !clock_parse(str_of(z), &ms))
+		return -1;
+	return ms / 86400000;
+}
+
+static void
+put_job_chips(struct job_list *l, struct value *root, const char *base)
+{
+	struct value *list = value_list(root, "chips");
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; i <= ARRAY_LEN(chips); i++) {
+		const char *name = i == 0 ? "" : chips[i - 1];
+		bool current = str_eqz(l->state, name);
+		struct value *item;
+
+		n = i == 0 ? 0 : l->by_look[i - 1];
+		if (i > 0 && n == 0 && !current)
+			continue;
+		item = value_item(list);
+		value_text(item, "word",
+		    i == 0 ? "All" : job_view_look(name)->word);
+		value_text(item, "class",
+		    i == 0 ? "" : job_view_look(name)->class);
+		value_text(item, "glyph",
+		    i == 0 ? "" : job_view_look(name)->glyph);
+		value_text(item, "n", i == 0 ? "" : text_count(l->v->arena, n));
+		value_printf(item, "href", "%s%s%s", base,
+		    i == 0 ? "" : "?state=", name);
+		value_bool(item, "current", current);
+	}
+}
+
+/* What is not the name of a chip filters nothing. */
+static struct str
+known_state(struct str state)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(chips); i++) {
+		if (str_eqz(state, chips[i]))
+			return state;
+	}
+	return str_of("");
+}
+
+enum rc
+view_host_jobs(struct view *v, struct value *root)
+{
+	struct job_list l = { .v = v,
+		.state = known_state(view_param(v, "state")),
+		.day = parse_day(view_param(v, "day")),
+		.page = view_param_number(v, "page", 1) };
+	struct view_pager pager = { .page = l.page, .size = PAGE_JOBS };
+	struct host_view hv;
+	const char *base;
+	enum rc rc;
+
+	rc = put_host(v, root, &hv);
+	if (rc != RC_OK)
+		return rc;
+	l.list = value_list(root, "jobs");
+	job_store_of_host(v->state, &hv.id, NULL, JOBS_LOOKED_AT,
+	    view_host_on_job, &l);
+	pager.total = l.seen;
+	base =
+	    arena_printf(v->arena, "/hosts/%s/jobs", view_id(v, hv.host->id));
+	pager.base = l.state.n == 0
+	                 ? arena_printf(v->arena, "%s?page=", base)
+	                 : arena_printf(v->arena, "%s?state=%.*s&page=", base,
+	                       STR_ARG(l.state));
+	view_pager(root, "pager", &pager);
+	put_job_chips(&l, root, base);
+	value_text(root, "jobs_link", base);
+	value_text(root, "day",
+	    l.day < 0 ? "" : text_day_name(v->arena, l.day));
+	value_bool(root, "tab_snapshots", false);
+	value_bool(root, "tab_jobs", true);
+	return RC_OK;
+}

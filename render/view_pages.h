@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef RENDER_VIEW_PAGES_H
+#define RENDER_VIEW_PAGES_H
+/* The views of the table in pages.c, one per page. */
+#include "render/pages.h"
+
+pages_view_fn view_bootstrap;
+pages_view_fn view_login;
+pages_view_fn view_dashboard;
+pages_view_fn view_host_new;
+pages_view_fn view_pending;
+pages_view_fn view_host;
+pages_view_fn view_host_jobs;
+pages_view_fn view_job;
+pages_view_fn view_error;
+#endif

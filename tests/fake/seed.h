@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TESTS_FAKE_SEED_H
+#define TESTS_FAKE_SEED_H
+/*
+ * A made-up fleet in a real store and spool: every state a page can show.
+ * Times hang on one instant, so that pages come out the same.
+ */
+#include <stdint.h>
+
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+
+/* 2026-11-19T14:18:00Z, a Thursday. */
+#define SEED_NOW_MS INT64_C(1795097880000)
+
+enum seed_host {
+	SEED_MAIL,  /* stale, offline */
+	SEED_BUILD, /* never */
+	SEED_DB2,   /* failed, with a log of 1,200 lines */
+	SEED_FS,    /* incomplete */
+	SEED_DB1,   /* running */
+	SEED_APP,   /* ok, 120 snapshots, two groups */
+	SEED_WEB,   /* ok */
+	SEED_NEW,   /* enrolled just now */
+	SEED_EVIL   /* ok, hostile words everywhere */
+};
+enum {
+	SEED_HOSTS = 9
+};
+
+enum seed_job {
+	SEED_JOB_FAILED,
+	SEED_JOB_INCOMPLETE,
+	SEED_JOB_RUNNING,
+	SEED_JOB_OK,
+	SEED_JOB_QUEUED,
+	SEED_JOB_CANCELLED,
+	SEED_JOB_EXPIRED
+};
+
+/* Below dir: db/state, spool, run/live.  fleet false: an empty store. */
+MUST_USE enum rc seed_store(const char *dir, bool fleet, struct err *e);
+/* The same in every run. */
+struct ulid seed_host_id(enum seed_host h);
+struct ulid seed_job_id(enum seed_job j);
+struct ulid seed_group_id(enum seed_host h);
+#endif

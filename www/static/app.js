@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Progressive enhancement only: every flow works without this file. */
+(() => {
+  'use strict';
+  const d = document, root = d.documentElement;
+  const $ = (s, e = d) => e.querySelector(s);
+  root.classList.add('js');
+
+  /* — Theme: the server renders data-theme from the cookie; this makes it instant — */
+  d.addEventListener('click', e => {
+    if (!e.target.closest('[data-theme-toggle]')) return;
+    const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    root.dataset.theme = dark ? 'light' : 'dark';
+    d.cookie = `rm_theme=${root.dataset.theme};path=/;max-age=31536000;samesite=lax${location.protocol === 'https:' ? ';secure' : ''}`;
+  });
+
+  /* — Copy: the text is selectable without us — */
+  d.addEventListener('click', async e => {
+    const b = e.target.closest('[data-copy]');
+    if (!b) return;
+    const src = $('pre', b.parentElement);
+    try {
+      await navigator.clipboard.writeText(src.innerText.trim());
+      say('Copied');
+    } catch {
+      getSelection().selectAllChildren(src);
+      say('Selected. Press Ctrl+C to copy');
+    }
+  });
+
+  function say(text) {
+    let box = $('.toasts');
+    if (!box) {
+      box = d.createElement('div');
+      box.className = 'toasts';
+      box.setAttribute('role', 'status');
+      d.body.append(box);
+    }
+    const t = d.createElement('div');
+    t.className = 'toast';
+    t.textContent = text;
+    box.replaceChildren(t);
+    setTimeout(() => t.remove(), 4000);
+  }
+
+  /* — Menus and keys — */
+  d.addEventListener('click', e => {
+    for (const m of d.querySelectorAll('details.menu[open]')) if (!m.contains(e.target)) m.open = false;
+  });
+  d.addEventListener('keydown', e => {
+    const m = e.target.closest?.('details.menu[open]');
+    if (e.key === 'Escape' && m) {
+      m.open = false;
+      $('summary', m).focus();
+    }
+    if (e.metaKey || e.ctrlKey || e.altKey || e.target.matches('input, textarea, select')) return;
+    const search = $('input[type=search]');
+    if (e.key === '/' && search) {
+      e.preventDefault();
+      search.focus();
+    }
+    if (e.key === 'j' || e.key === 'k') {
+      const rows = [...d.querySelectorAll('.go-to')], at = rows.indexOf(d.activeElement);
+      rows[Math.max(0, Math.min(rows.length - 1, at + (e.key === 'j' ? 1 : -1)))]?.focus();
+    }
+  });
+  d.addEventListener('change', e => {
+    if (e.target.matches('[data-auto] select')) e.target.form.requestSubmit();
+  });
+  /* A form is sent once; the button comes back with the page. */
+  d.addEventListener('submit', e => {
+    if (e.target.method === 'post') for (const b of e.target.querySelectorAll('button')) setTimeout(() => { b.disabled = true; });
+  });
+  addEventListener('pageshow', e => {
+    if (e.persisted) for (const b of d.querySelectorAll('form button:disabled')) b.disabled = false;
+  });
+
+  /* — Heat strip: names the day under the pointer; the label says it all in words — */
+  const WORD = { o: 'ok', i: 'incomplete', f: 'failed', m: 'missed', z: 'asleep', n: 'no run', r: 'running', b: 'before enrolment' };
+  d.addEventListener('pointermove', e => {
+    const row = e.target.closest?.('tr'), s = row && $('svg.heat[data-days]', row), from = s?.closest('[data-heat-from]')?.dataset.heatFrom;
+    if (!from) return;
+    const box = s.getBoundingClientRect(), width = s.viewBox.baseVal.width, x = (e.clientX - box.left) / box.width * width, link = $('.go-to', row);
+    if (x < 0 || x > width) return link.removeAttribute('title');
+    const day = k => new Date(Date.parse(from) + k * 864e5);
+    let right = 0, k = 0;
+    for (; k < 29; k++) {
+      if (k && day(k).getUTCDay() === 1) right += 3;
+      right += 10;
+      if (x < right) break;
+    }
+    link.title = day(k).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }) + ': ' + WORD[s.dataset.days[k]];
+  });
+
+  /* — Relative times, in the server's words — */
+  function relative(ms) {
+    const past = ms <= Date.now(), s = Math.floor(Math.abs(Date.now() - ms) / 1000);
+    if (s < 60) return 'just now';
+    const text = s < 3600 ? Math.floor(s / 60) + ' min' : s < 172800 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d';
+    return past ? text + ' ago' : 'in ' + text;
+  }
+  setInterval(() => {
+    for (const t of d.querySelectorAll('time[data-rel-ts]')) t.textContent = relative(+t.dataset.relTs);
+  }, 30000);
+
+  /* — Live regions: the client replaces elements, it renders nothing — */
+  const waiting = new Map();
+  const keyOf = el => el.dataset.live + '#' + el.id;
+
+  function busy(el) {
+    if (el.contains(d.activeElement) || $('details[open]', el)) return true;
+    return el.matches('[data-live=hosts]') && el.matches(':hover');
+  }
+  function place(el) {
+    const key = keyOf(el);
+    const old = [...d.querySelectorAll(`[data-live="${CSS.escape(el.dataset.live)}"]`)].find(o => keyOf(o) === key);
+    if (!old) return waiting.delete(key);
+    if (busy(old)) return waiting.set(key, el);
+    waiting.delete(key);
+    if (old.outerHTML !== el.outerHTML) old.replaceWith(d.importNode(el, true));
+  }
+  function fragment(html) {
+    const t = d.createElement('template');
+    t.innerHTML = html;
+    for (const el of [...t.content.children]) if (el.dataset.live) place(el);
+  }
+  function settle() {
+    for (const el of [...waiting.values()]) place(el);
+  }
+  for (const name of ['focusout', 'toggle', 'pointerout']) d.addEventListener(name, () => setTimeout(settle), true);
+
+  const light = $('[data-stream]');
+  let dropped = 0;
+  function streamState(kind, text) {
+    if (!light) return;
+    $('svg', light).setAttribute('class', 'g ' + kind);
+    light.className = 'js-only st ' + (kind === 'ok' ? '' : kind);
+    $('span', light).textContent = text;
+  }
+  function reload() {
+    const el = d.activeElement;
+    if (el?.matches('input, textarea, select') || $('details[open]')) return setTimeout(reload, 2000);
+    location.reload();
+  }
+  function follow(source) {
+    source.addEventListener('open', () => {
+      clearTimeout(dropped);
+      dropped = 0;
+      streamState('ok', 'Live');
+    });
+    source.addEventListener('error', () => {
+      if (!dropped) dropped = setTimeout(() => streamState('warn', 'Reconnecting'), 10000);
+    });
+  }
+  if (d.body.dataset.events) {
+    const source = new EventSource(d.body.dataset.events);
+    follow(source);
+    source.addEventListener('fragment', e => fragment(e.data));
+    source.addEventListener('reload', () => reload());
+  }
+
+  /* — A region that is asked for: the pending host — */
+  if (d.body.dataset.poll) {
+    const ask = async () => {
+      try {
+        const r = await fetch(d.body.dataset.poll, { headers: { accept: 'text/html' } });
+        if (r.redirected || r.status === 401) return location.reload();
+        if (r.ok) fragment(await r.text());
+        streamState('ok', 'Live');
+      } catch {
+        streamState('warn', 'Reconnecting');
+      }
+      if ($('[data-live="enrol.state"][data-done]')) return setTimeout(reload, 1200);
+      if ($('[data-live="enrol.state"][data-again]')) setTimeout(ask, 2000);
+    };
+    setTimeout(ask, 2000);
+  }
+
+  /* — The job's log: appended as it comes, at most four times a second — */
+  const log = $('[data-stream-url]');
+  if (log) {
+    const LINES = 5000, list = $('ol', log);
+    const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: log.dataset.zone });
+    const time = ts => { try { return clock.format(new Date(ts)); } catch { return ''; } };
+    let n = +log.dataset.line, pending = [], timer = 0;
+
+    function line(rec) {
+      const li = d.createElement('li'), num = d.createElement(rec.stream === 'stderr' ? 'a' : 'i');
+      li.id = 'L' + ++n;
+      if (rec.stream === 'stderr') {
+        li.className = /^Fatal:/.test(rec.payload) ? 'bad' : 'warn';
+        num.href = '#L' + n;
+        num.setAttribute('aria-label', 'Line ' + n);
+      } else if (rec.stream === 'sys') {
+        li.className = 'sys';
+      }
+      num.textContent = n;
+      const when = d.createElement('time'), text = d.createElement('span');
+      when.textContent = time(rec.ts);
+      text.textContent = rec.payload;
+      li.append(num, when, text);
+      return li;
+    }
+    function flush() {
+      timer = 0;
+      list.append(...pending.map(line));
+      pending = [];
+      while (list.childElementCount > LINES) list.firstElementChild.remove();
+      $('[data-empty]')?.remove();
+    }
+    const source = new EventSource(log.dataset.streamUrl);
+    follow(source);
+    source.addEventListener('log.stream', e => {
+      pending.push(JSON.parse(e.data));
+      timer ||= setTimeout(flush, 250);
+    });
+    source.addEventListener('job.finished', () => {
+      source.close();
+      flush();
+      setTimeout(reload, 600);
+    });
+  }
+})();
