@@ -32,6 +32,8 @@ MUST_USE enum rc page_client_new(struct controller *c, struct page_client **out,
     struct err *e);
 void page_client_free(struct page_client *p);
 bool page_ready(const struct page_client *p);
+/* Every second: refuses what waits for a renderer that stays away. */
+void page_client_tick(struct page_client *p);
 
 /* Answers r with the page (ETag and 304 when status is 200 and there are no
  * secrets), or 503 and a static notice. */

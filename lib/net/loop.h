@@ -3,8 +3,8 @@
 #define LIB_NET_LOOP_H
 /*
  * One libuv loop and what every program hangs on it: timers, signals, work
- * for the pool, a wake-up from other threads, and an end that closes every
- * handle (loop_fini() asserts that none is left open).
+ * for the pool, a wake-up from other threads, and an end that asserts that no
+ * handle was left open.
  * Threads: the loop's own, but for loop_wake().
  */
 #include <stdbool.h>
@@ -22,9 +22,13 @@ typedef void loop_fn(void *ctx);
 typedef void loop_signal_fn(void *ctx, int signum);
 
 MUST_USE enum rc loop_new(struct loop **out, struct err *e);
+/* After loop_run(): everything on the loop was freed or closed before; waits
+ * for what is closing and for work in the pool.  What was deferred and has
+ * not run is dropped. */
 void loop_free(struct loop *l);
 struct uv_loop_s *loop_uv(struct loop *l); /* lent */
-/* Returns after loop_stop() and when all handles are closed. */
+/* Returns after loop_stop(), or when nothing is left to wait for.  Owners then
+ * free their parts, loop_free() comes last. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Runs fn on a later turn, never from inside the caller. */

@@ -41,7 +41,7 @@ enum {
 	X(TB_GROUP,         IN_STATE, "group",         "host, group -> SourceGroup") \
 	X(TB_DAY,           IN_STATE, "day",           "host, day u32, group -> DayOutcome") \
 	X(TB_SNAP,          IN_STATE, "snapshot",      "host, ~time u64, id[16] -> Snapshot") \
-	X(TB_SNAP_STAGE,    IN_STATE, "snapshot_part", "as snapshot") \
+	X(TB_SNAP_STAGE,    IN_STATE, "snapshot_part", "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_COUNT,    IN_STATE, "snapshot_count", "host, staged u8 -> u64") \
 	X(TB_USER,          IN_STATE, "user",          "user -> User") \
 	X(TB_USER_NAME,     IN_STATE, "user_name",     "lower(name) -> user") \

@@ -50,8 +50,10 @@ static void
 expiry_key(struct key *k, enum expiry_kind kind, int64_t expires_ms,
     const uint8_t hash[CRYPT_HASH_SIZE])
 {
-	int64_t due = expires_ms + expiries[kind].grace_ms;
+	int64_t due = INT64_MAX;
 
+	if (expires_ms <= INT64_MAX - expiries[kind].grace_ms)
+		due = expires_ms + expiries[kind].grace_ms;
 	*k = (struct key){ 0 };
 	key_u64(k, due < 0 ? 0 : (uint64_t)due);
 	key_u8(k, (uint8_t)kind);

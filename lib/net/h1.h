@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef LIB_NET_H1_H
+#define LIB_NET_H1_H
+/*
+ * HTTP/1.1 and 1.0, server side, over a link: the only user of llhttp.
+ * Requests are taken one after the other; what a client sends ahead waits.
+ * Loop thread.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/str.h"
+
+struct buf;
+struct exch_handler;
+struct link;
+struct h1;
+
+struct h1_opts {
+	struct link *link;
+	size_t header_bytes;
+	unsigned header_fields;
+	const struct exch_handler *handler; /* NULL: everything is 404 */
+	void *ctx;
+	uint64_t *bad; /* counts malformed requests */
+};
+
+struct h1 *h1_new(const struct h1_opts *o);
+/* Ends the exchange in progress (on_close). */
+void h1_free(struct h1 *h);
+void h1_input(struct h1 *h, struct str bytes);
+void h1_output(struct h1 *h, struct buf *out);
+void h1_eof(struct h1 *h);
+bool h1_busy(const struct h1 *h); /* an exchange is in progress */
+/* When the request line in progress began, or waiting for the first one;
+ * 0: between requests. */
+int64_t h1_head_since_ms(const struct h1 *h);
+/* The header section took too long: 408 and end. */
+void h1_timeout(struct h1 *h);
+void h1_tick(struct h1 *h, int64_t now_ms, unsigned slow_body_bps);
+/* No further request on this connection. */
+void h1_drain(struct h1 *h);
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/net/h2.h"
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/mem.h"
+#include "lib/net/h2_priv.h"
+#include "lib/net/link.h"
+
+enum {
+	STREAM_WINDOW_SERVER = 65535,
+	STREAM_WINDOW_CLIENT = 262144,
+	CONNECTION_WINDOW = 1048576,
+	RESET_BURST = 1000,
+	RESET_RATE = 33, /* a second */
+	CONTINUATIONS = 8
+};
+
+static struct h2_stream *
+stream_of(struct h2 *h, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(h->ng, id);
+}
+
+/* nghttp2's callbacks */
+
+static int
+h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
+{
+	struct h2 *h = user;
+	struct h2_stream *s;
+
+	h->head_since_ms = clock_mono_ms();
+	if (f->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
+	s = h2_stream_new(h, f->hd.stream_id);
+	nghttp2_session_set_stream_user_data(ng, f->hd.stream_id, s);
+	return 0;
+}
+
+/* A client keeps the trailers behind the head: status and message of gRPC
+ * may come in either.  A server has no use for trailers. */
+static int
+h2_on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
+    size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags,
+    void *user)
+{
+	struct h2 *h = user;
+	struct h2_stream *s = stream_of(h, f->hd.stream_id);
+
+	(void)ng;
+	(void)flags;
+	if (s == NULL || (h->server && f->headers.cat != NGHTTP2_HCAT_REQUEST))
+		return 0;
+	head_add(&s->head, str_from(name, name_n), str_from(value, value_n));
+	return 0;
+}
+
+static void
+refuse_large(struct h2_stream *s)
+{
+	const struct h2_field f = { STR(":status"), STR("431") };
+
+	h2_respond(s, &f, 1, true);
+}
+
+static void
+head_complete(struct h2 *h, struct h2_stream *s, bool request)
+{
+	if (h->server && request && head_rc(&s->head) != RC_OK)
+		refuse_large(s);
+	else if (h->server && request)
+		h->owner->on_stream(h->ctx, s);
+	else if (head_rc(&s->head) != RC_OK)
+		h2_stream_reset(s, H2_ENHANCE_YOUR_CALM);
+	else if (!h->server && request && s->ops != NULL && !s->muted)
+		s->ops->on_head(s);
+}
+
+static void
+peer_ended(struct h2_stream *s)
+{
+	s->half_closed = true;
+	if (s->ops != NULL && !s->muted)
+		s->ops->on_half_close(s);
+}
+
+static int
+h2_on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
+{
+	struct h2 *h = user;
+	struct h2_stream *s = NULL;
+
+	(void)ng;
+	switch (f->hd.type) {
+	case NGHTTP2_SETTINGS:
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) == 0 && !h->settled) {
+			h->settled = true;
+			h->owner->on_settings(h->ctx);
+		}
+		return 0;
+	case NGHTTP2_PING:
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+			h->owner->on_pong(h->ctx);
+		return 0;
+	case NGHTTP2_HEADERS:
+		h->head_since_ms = 0;
+		s = stream_of(h, f->hd.stream_id);
+		if (s != NULL)
+			head_complete(h, s,
+			    f->headers.cat == NGHTTP2_HCAT_REQUEST ||
+			        f->headers.cat == NGHTTP2_HCAT_RESPONSE);
+		break;
+	case NGHTTP2_DATA:
+		s = stream_of(h, f->hd.stream_id);
+		break;
+	default:
+		return 0;
+	}
+	if (s != NULL && (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		peer_ended(s);
+	return 0;
+}
+
+static int
+h2_on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p,
+    size_t n, void *user)
+{
+	struct h2_stream *s = stream_of(user, id);
+
+	(void)ng;
+	(void)flags;
+	if (s != NULL && s->ops != NULL && !s->muted)
+		s->ops->on_data(s, str_from(p, n));
+	return 0;
+}
+
+static int
+h2_on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user)
+{
+	struct h2_stream *s = stream_of(user, id);
+
+	(void)ng;
+	if (s != NULL)
+		h2_stream_gone(s, error);
+	return 0;
+}
+
+/* An answer given before the request's end: the rest is not wanted. */
+static int
+h2_on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *user)
+{
+	struct h2 *h = user;
+	struct h2_stream *s;
+
+	if (!h->server || (f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
+	    (f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS))
+		return 0;
+	s = stream_of(h, f->hd.stream_id);
+	if (s != NULL && !s->half_closed)
+		nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id,
+		    H2_NO_ERROR);
+	return 0;
+}
+
+/* A request that never left, because the peer said GOAWAY before: nghttp2
+ * has no stream to close for it. */
+static int
+h2_on_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int code,
+    void *user)
+{
+	struct h2 *h = user;
+	struct list *it, *tmp;
+	struct h2_stream *s;
+
+	(void)code;
+	if (h->server || f->hd.type != NGHTTP2_HEADERS)
+		return 0;
+	nghttp2_session_set_stream_user_data(ng, f->hd.stream_id, NULL);
+	LIST_FOREACH(it, tmp, &h->streams)
+	{
+		s = LIST_ENTRY(it, struct h2_stream, link);
+		if (s->id != f->hd.stream_id)
+			continue;
+		h2_stream_gone(s, H2_REFUSED_STREAM);
+		break;
+	}
+	return 0;
+}
+
+static int
+h2_on_invalid(nghttp2_session *ng, const nghttp2_frame *f, int code, void *user)
+{
+	struct h2 *h = user;
+
+	(void)ng;
+	(void)f;
+	(void)code;
+	if (h->owner->on_bad != NULL)
+		h->owner->on_bad(h->ctx);
+	return 0;
+}
+
+/* Session */
+
+static nghttp2_option *
+make_options(void)
+{
+	nghttp2_option *o;
+
+	ASSERT(nghttp2_option_new(&o) == 0);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_stream_reset_rate_limit(o, RESET_BURST, RESET_RATE);
+	nghttp2_option_set_max_continuations(o, CONTINUATIONS);
+	return o;
+}
+
+static nghttp2_session_callbacks *
+make_callbacks(void)
+{
+	nghttp2_session_callbacks *cb;
+
+	ASSERT(nghttp2_session_callbacks_new(&cb) == 0);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(cb,
+	    h2_on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(cb, h2_on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, h2_on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb,
+	    h2_on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(cb,
+	    h2_on_stream_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(cb, h2_on_sent);
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(cb,
+	    h2_on_not_sent);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb,
+	    h2_on_invalid);
+	return cb;
+}
+
+static void
+submit_settings(struct h2 *h, const struct h2_opts *o)
+{
+	nghttp2_settings_entry server[] = {
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o->streams },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_SERVER },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+		    (uint32_t)o->header_bytes },
+	};
+	nghttp2_settings_entry client[] = {
+		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_CLIENT },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+		    (uint32_t)o->header_bytes },
+	};
+
+	ASSERT(nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE,
+	           o->server ? server : client, 3) == 0);
+	nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0,
+	    CONNECTION_WINDOW);
+}
+
+struct h2 *
+h2_new(const struct h2_opts *o)
+{
+	struct h2 *h = MEM_NEW(struct h2);
+	nghttp2_session_callbacks *cb = make_callbacks();
+	nghttp2_option *opt = make_options();
+
+	h->link = o->link;
+	h->owner = o->owner;
+	h->ctx = o->ctx;
+	h->server = o->server;
+	h->header_bytes = o->header_bytes;
+	h->header_fields = o->header_fields;
+	list_init(&h->streams);
+	ASSERT(
+	    (o->server ? nghttp2_session_server_new2(&h->ng, cb, h, opt)
+	               : nghttp2_session_client_new2(&h->ng, cb, h, opt)) == 0);
+	nghttp2_session_callbacks_del(cb);
+	nghttp2_option_del(opt);
+	submit_settings(h, o);
+	link_flush(h->link);
+	return h;
+}
+
+void
+h2_free(struct h2 *h)
+{
+	struct list *el;
+
+	if (h == NULL)
+		return;
+	/* nghttp2 does not tell of streams that end with their session. */
+	h->terminated = true;
+	while ((el = list_first(&h->streams)) != NULL)
+		h2_stream_gone(LIST_ENTRY(el, struct h2_stream, link),
+		    H2_CANCEL);
+	nghttp2_session_del(h->ng);
+	mem_free(h);
+}
+
+bool
+h2_input(struct h2 *h, struct str bytes)
+{
+	ssize_t n;
+
+	n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)bytes.p, bytes.n);
+	link_flush(h->link);
+	return n >= 0 && (size_t)n == bytes.n;
+}
+
+/* Drains nghttp2 to the end each time; what must wait is held back by the
+ * budget in the data callback. */
+void
+h2_output(struct h2 *h, struct buf *out)
+{
+	const uint8_t *p;
+	ssize_t n;
+
+	h->budget = LINK_FLUSH_BYTES;
+	while ((n = nghttp2_session_mem_send(h->ng, &p)) > 0)
+		buf_put(out, p, (size_t)n);
+	h2_stream_wake(h);
+	if (n < 0 || (nghttp2_session_want_read(h->ng) == 0 &&
+	                 nghttp2_session_want_write(h->ng) == 0))
+		link_shut(h->link);
+}
+
+unsigned
+h2_streams(const struct h2 *h)
+{
+	return h->count;
+}
+
+void
+h2_ping(struct h2 *h)
+{
+	nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, NULL);
+	link_flush(h->link);
+}
+
+void
+h2_notice(struct h2 *h)
+{
+	nghttp2_submit_shutdown_notice(h->ng);
+	link_flush(h->link);
+}
+
+void
+h2_goaway(struct h2 *h)
+{
+	nghttp2_submit_goaway(h->ng, NGHTTP2_FLAG_NONE,
+	    nghttp2_session_get_last_proc_stream_id(h->ng), H2_NO_ERROR, NULL,
+	    0);
+	link_flush(h->link);
+}
+
+void
+h2_terminate(struct h2 *h)
+{
+	h->terminated = true;
+	nghttp2_session_terminate_session(h->ng, H2_NO_ERROR);
+	link_flush(h->link);
+}
+
+void
+h2_each(struct h2 *h, void (*fn)(struct h2_stream *s, void *ctx), void *ctx)
+{
+	struct list *it, *tmp;
+	struct h2_stream *s;
+
+	LIST_FOREACH(it, tmp, &h->streams)
+	{
+		s = LIST_ENTRY(it, struct h2_stream, link);
+		if (s->ops != NULL)
+			fn(s, ctx);
+	}
+}
+
+int64_t
+h2_head_since_ms(const struct h2 *h)
+{
+	return h->head_since_ms;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef LIB_NET_H2_PRIV_H
+#define LIB_NET_H2_PRIV_H
+/* Shared by h2.c (session) and h2_stream.c (streams) only. */
+#include <nghttp2/nghttp2.h>
+
+#include "lib/base/list.h"
+#include "lib/net/h2.h"
+
+struct h2 {
+	nghttp2_session *ng;
+	struct link *link;
+	const struct h2_owner *owner;
+	void *ctx;
+	struct list streams;
+	unsigned count;
+	size_t header_bytes;
+	unsigned header_fields;
+	int64_t head_since_ms;
+	size_t budget; /* bytes of DATA the flush in progress may still make */
+	bool server;
+	bool settled; /* the peer's SETTINGS came */
+	bool starved; /* a stream was held back by the budget */
+	bool terminated;
+};
+
+struct h2_stream {
+	struct list link;
+	struct h2 *h;
+	int32_t id;
+	const struct h2_stream_ops *ops; /* NULL: nobody listens */
+	void *user;
+	struct head head;
+	struct sendq q;
+	struct head trailers; /* ours, kept until the queue is empty */
+	size_t want;          /* SIZE_MAX: on_writable is not wanted */
+	bool fin;             /* our side ends after q */
+	bool deferred;        /* nghttp2 waits for h2_stream_send() */
+	bool half_closed;
+	bool muted; /* we reset it */
+	bool sent_end;
+};
+
+struct h2_stream *h2_stream_new(struct h2 *h, int32_t id);
+/* on_close, then frees. */
+void h2_stream_gone(struct h2_stream *s, uint32_t error);
+ssize_t h2_stream_on_read(nghttp2_session *ng, int32_t id, uint8_t *dst,
+    size_t cap, uint32_t *flags, nghttp2_data_source *src, void *user);
+/* Tells the streams that may write again; after each flush. */
+void h2_stream_wake(struct h2 *h);
+#endif

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/net/listen.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
+#include "lib/net/conn.h"
+#include "lib/net/loop_priv.h"
+#include "lib/net/tls.h"
+
+enum {
+	BACKLOG = 4096,
+	SPARE_DESCRIPTORS = 200,
+	TICK_MS = 1000,
+	CLOSE_TICK_MS = 50,
+	NOTICE_MS = 1000, /* for a PING to come back after the notice */
+	LAST_MS = 1000,   /* for the last trailers to leave */
+	HOST_CAP = 64
+};
+
+/* Connections of one address (IPv4) or network (IPv6 /64). */
+struct peer_count {
+	unsigned n;
+	size_t key_n;
+	uint8_t key[8];
+};
+
+enum close_step {
+	OPEN,
+	NOTICED,
+	DRAINING,
+	BROKEN_OFF
+};
+
+struct listener {
+	uv_tcp_t tcp;
+	struct conn_env env;
+	bool (*exempt)(void *ctx, const char *peer);
+	void *exempt_ctx;
+	struct map *peers;
+	struct loop_timer *tick;
+	struct loop_task resume;
+	unsigned turn;    /* of the loop, that `started` counts in */
+	unsigned started; /* handshakes */
+	bool waiting;     /* libuv holds a connection we did not take yet */
+	bool tcp_closed;
+	enum close_step step;
+	int64_t step_ms;
+	unsigned grace_ms;
+	listen_done_fn *done;
+	void *done_ctx;
+};
+
+/* Limits */
+
+static unsigned
+descriptor_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > 1048576)
+		r.rlim_cur = 1048576;
+	if (r.rlim_cur > 2 * SPARE_DESCRIPTORS)
+		return (unsigned)r.rlim_cur - SPARE_DESCRIPTORS;
+	return (unsigned)r.rlim_cur / 2;
+}
+
+#define DEFAULT(field, value) ((field) = (field) == 0 ? (value) : (field))
+
+static void
+set_defaults(struct listen_limits *l)
+{
+	DEFAULT(l->connections, descriptor_limit());
+	DEFAULT(l->per_address, 256);
+	DEFAULT(l->handshakes, 50);
+	DEFAULT(l->handshakes_turn, 8);
+	DEFAULT(l->streams, 100);
+	DEFAULT(l->header_bytes, KIB(32));
+	DEFAULT(l->header_fields, 100);
+	DEFAULT(l->header_ms, 10000);
+	DEFAULT(l->idle_ms, 75000);
+	DEFAULT(l->slow_body_bps, 1024);
+	DEFAULT(l->ping_ms, 20000);
+}
+
+static void
+peer_key(const char *peer, struct peer_count *out)
+{
+	uint8_t bin[16] = { 0 };
+
+	out->key_n = 0;
+	if (inet_pton(AF_INET, peer, bin) == 1)
+		out->key_n = 4;
+	else if (inet_pton(AF_INET6, peer, bin) == 1)
+		out->key_n = 8;
+	memcpy(out->key, bin, sizeof(out->key));
+}
+
+static struct peer_count *
+peer_get(struct listener *l, const char *peer)
+{
+	struct peer_count probe = { 0 }, *p;
+
+	peer_key(peer, &probe);
+	p = map_get(l->peers, str_from(probe.key, probe.key_n));
+	if (p != NULL)
+		return p;
+	p = MEM_NEW(struct peer_count);
+	*p = probe;
+	map_put(l->peers, str_from(p->key, p->key_n), p);
+	return p;
+}
+
+static void
+peer_drop(struct listener *l, struct peer_count *p)
+{
+	if (p == NULL || --p->n != 0)
+		return;
+	map_del(l->peers, str_from(p->key, p->key_n));
+	mem_free(p);
+}
+
+static void
+refused(struct conn *c, uint64_t *count, const char *limit)
+{
+	static struct log_limit often;
+
+	++*count;
+	if (log_allow(&often, 5, 60))
+		log_warn(LOG_NET, "connection refused limit=%s peer=%s", limit,
+		    conn_peer(c));
+	conn_end(c);
+}
+
+static void
+admit(struct listener *l, struct conn *c)
+{
+	struct listen_stats *st = &l->env.stats;
+	const char *peer = conn_peer(c);
+	struct peer_count *p = NULL;
+
+	if (l->exempt == NULL || !l->exempt(l->exempt_ctx, peer)) {
+		p = peer_get(l, peer);
+		p->n++;
+	}
+	conn_set_key(c, p);
+	if (st->open > l->env.limits.connections)
+		refused(c, &st->refused_limit, "connections");
+	else if (p != NULL && p->n > l->env.limits.per_address)
+		refused(c, &st->refused_address, "per_address");
+	else
+		st->accepted++;
+}
+
+/* Accepting.  A connection that libuv holds and we do not take stops it
+ * from accepting more: that is how handshakes are admitted slowly. */
+
+static bool
+may_start(struct listener *l)
+{
+	unsigned turn = loop_turn(l->env.loop);
+
+	if (l->env.tls == NULL)
+		return true;
+	if (turn != l->turn) {
+		l->turn = turn;
+		l->started = 0;
+	}
+	return l->started < l->env.limits.handshakes_turn &&
+	       l->env.stats.handshaking < l->env.limits.handshakes;
+}
+
+static void
+take_one(struct listener *l)
+{
+	struct conn *c;
+
+	l->waiting = false;
+	l->started++;
+	l->env.stats.open++;
+	l->env.stats.handshaking++;
+	c = conn_accept(&l->env, (uv_stream_t *)&l->tcp);
+	admit(l, c);
+}
+
+static void
+listen_on_resume(struct loop_task *t)
+{
+	struct listener *l = CONTAINER_OF(t, struct listener, resume);
+
+	if (l->waiting && may_start(l))
+		take_one(l);
+	else if (l->waiting &&
+	         l->env.stats.handshaking < l->env.limits.handshakes)
+		loop_task_next_turn(l->env.loop, &l->resume);
+}
+
+static void
+listen_on_connection(uv_stream_t *s, int status)
+{
+	static struct log_limit often;
+	struct listener *l = s->data;
+
+	/* libuv has a spare descriptor for EMFILE: it takes and closes
+	 * what waits, so this does not spin. */
+	if (status < 0) {
+		if (log_allow(&often, 5, 60))
+			log_warn(LOG_NET, "accept failed why=%s",
+			    uv_strerror(status));
+		return;
+	}
+	l->waiting = true;
+	if (may_start(l))
+		take_one(l);
+	else
+		loop_task_next_turn(l->env.loop, &l->resume);
+}
+
+static void
+listen_on_settled(void *ctx, struct conn *c)
+{
+	struct listener *l = ctx;
+
+	(void)c;
+	l->env.stats.handshaking--;
+	if (l->waiting)
+		loop_task_next_turn(l->env.loop, &l->resume);
+}
+
+static void maybe_done(struct listener *l);
+
+static void
+listen_on_conn_end(void *ctx, struct conn *c)
+{
+	struct listener *l = ctx;
+
+	l->env.stats.open--;
+	if (!conn_settled(c))
+		listen_on_settled(l, c);
+	peer_drop(l, conn_key(c));
+	maybe_done(l);
+}
+
+/* Closing */
+
+static void
+listener_free(struct listener *l)
+{
+	loop_task_cancel(&l->resume);
+	loop_timer_free(l->tick);
+	map_free(l->peers);
+	tls_ctx_unref(l->env.tls);
+	mem_free(l);
+}
+
+static void
+listen_on_finished(void *ctx)
+{
+	struct listener *l = ctx;
+	listen_done_fn *done = l->done;
+	void *done_ctx = l->done_ctx;
+
+	listener_free(l);
+	if (done != NULL)
+		done(done_ctx);
+}
+
+static void
+maybe_done(struct listener *l)
+{
+	if (l->step == OPEN || !l->tcp_closed || !list_empty(&l->env.conns))
+		return;
+	l->tcp_closed = false; /* once */
+	loop_defer(l->env.loop, listen_on_finished, l);
+}
+
+static void
+for_each_conn(struct listener *l, void (*fn)(struct conn *c))
+{
+	struct list *it, *tmp;
+
+	LIST_FOREACH(it, tmp, &l->env.conns)
+	fn(conn_of(it));
+}
+
+static void
+next_step(struct listener *l, int64_t now)
+{
+	static const enum close_step after[] = { NOTICED, DRAINING, BROKEN_OFF,
+		BROKEN_OFF };
+	void (*const act[])(
+	    struct conn *) = { NULL, conn_goaway, conn_break_off, conn_end };
+
+	for_each_conn(l, act[l->step]);
+	l->step = after[l->step];
+	l->step_ms = now;
+}
+
+static void
+tick_closing(struct listener *l, int64_t now)
+{
+	const int64_t wait_ms[] = { 0, NOTICE_MS, l->grace_ms, LAST_MS };
+
+	if (now - l->step_ms >= wait_ms[l->step])
+		next_step(l, now);
+}
+
+static void
+listen_on_tick(void *ctx)
+{
+	struct listener *l = ctx;
+	struct list *it, *tmp;
+	int64_t now = clock_mono_ms();
+
+	LIST_FOREACH(it, tmp, &l->env.conns)
+	conn_tick(conn_of(it), now);
+	if (l->step != OPEN)
+		tick_closing(l, now);
+}
+
+static void
+listen_on_tcp_closed(uv_handle_t *h)
+{
+	struct listener *l = h->data;
+
+	l->tcp_closed = true;
+	maybe_done(l);
+}
+
+void
+listen_close(struct listener *l, unsigned grace_ms, listen_done_fn *done,
+    void *ctx)
+{
+	ASSERT(l->step == OPEN);
+	l->step = NOTICED;
+	l->step_ms = clock_mono_ms();
+	l->grace_ms = grace_ms;
+	l->done = done;
+	l->done_ctx = ctx;
+	l->waiting = false;
+	loop_task_cancel(&l->resume);
+	loop_timer_start(l->tick, CLOSE_TICK_MS, CLOSE_TICK_MS);
+	uv_close((uv_handle_t *)&l->tcp, listen_on_tcp_closed);
+	for_each_conn(l, conn_drain);
+}
+
+/* Opening */
+
+/* "host:port", "[v6]:port" or ":port" (all addresses). */
+static enum rc
+parse_address(const char *text, struct sockaddr_storage *out, struct err *e)
+{
+	struct str s = str_of(text), host;
+	char host_z[HOST_CAP];
+	uint64_t n;
+	size_t i = s.n;
+
+	while (i != 0 && s.p[i - 1] != ':')
+		i--;
+	if (i == 0 || !str_u64(str_sub(s, i, s.n), 65535, &n))
+		goto bad;
+	host = str_sub(s, 0, i - 1);
+	if (str_starts(host, STR("[")) && str_ends(host, STR("]")))
+		host = str_sub(host, 1, host.n - 2);
+	if (host.n == 0)
+		host = STR("::");
+	if (!str_copy(host_z, sizeof(host_z), host))
+		goto bad;
+	if (uv_ip4_addr(host_z, (int)n, (struct sockaddr_in *)out) == 0 ||
+	    uv_ip6_addr(host_z, (int)n, (struct sockaddr_in6 *)out) == 0)
+		return RC_OK;
+bad:
+	return err_set(e, RC_INVALID,
+	    "%s: not a listen address. Use 127.0.0.1:8443, [::1]:8443 or "
+	    ":8443",
+	    text);
+}
+
+static int
+bind_and_listen(struct listener *l, struct sockaddr_storage *sa, bool any)
+{
+	struct sockaddr_in v4;
+	int r, port;
+
+	r = uv_tcp_bind(&l->tcp, (struct sockaddr *)sa, 0);
+	if (r == 0)
+		r = uv_listen((uv_stream_t *)&l->tcp, BACKLOG,
+		    listen_on_connection);
+	if (r == 0 || !any)
+		return r;
+	/* A machine without IPv6. */
+	port = ntohs(((struct sockaddr_in6 *)sa)->sin6_port);
+	uv_ip4_addr("0.0.0.0", port, &v4);
+	r = uv_tcp_bind(&l->tcp, (struct sockaddr *)&v4, 0);
+	return r != 0 ? r
+	              : uv_listen((uv_stream_t *)&l->tcp, BACKLOG,
+	                    listen_on_connection);
+}
+
+static void
+listen_on_failed_closed(uv_handle_t *h)
+{
+	listener_free(h->data);
+}
+
+static struct listener *
+listener_new(const struct listen_opts *o)
+{
+	struct listener *l = MEM_NEW(struct listener);
+
+	uv_tcp_init(loop_uv(o->loop), &l->tcp);
+	l->tcp.data = l;
+	l->env.loop = o->loop;
+	l->env.tls = o->tls == NULL ? NULL : tls_ctx_ref(o->tls);
+	l->env.limits = o->limits;
+	set_defaults(&l->env.limits);
+	l->env.http = o->http;
+	l->env.http_ctx = o->http_ctx;
+	l->env.grpc = o->grpc;
+	l->env.on_settled = listen_on_settled;
+	l->env.on_end = listen_on_conn_end;
+	l->env.ctx = l;
+	list_init(&l->env.conns);
+	l->exempt = o->exempt;
+	l->exempt_ctx = o->exempt_ctx;
+	l->peers = map_new();
+	l->resume.fn = listen_on_resume;
+	l->tick = loop_timer_new(o->loop, listen_on_tick, l);
+	return l;
+}
+
+enum rc
+listen_open(const struct listen_opts *o, struct listener **out, struct err *e)
+{
+	struct sockaddr_storage sa;
+	struct listener *l;
+	enum rc rc;
+	int r;
+
+	if ((rc = parse_address(o->address, &sa, e)) != RC_OK)
+		return rc;
+	l = listener_new(o);
+	r = bind_and_listen(l, &sa, o->address[0] == ':');
+	if (r != 0) {
+		uv_close((uv_handle_t *)&l->tcp, listen_on_failed_closed);
+		return err_set(e, r == UV_EADDRINUSE ? RC_CONFLICT : RC_IO,
+		    "listening on %s: %s", o->address, uv_strerror(r));
+	}
+	loop_timer_start(l->tick, TICK_MS, TICK_MS);
+	*out = l;
+	return RC_OK;
+}
+
+uint16_t
+listen_port(const struct listener *l)
+{
+	struct sockaddr_storage sa;
+	int n = (int)sizeof(sa);
+
+	if (uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &n) != 0)
+		return 0;
+	return ntohs(sa.ss_family == AF_INET
+	                 ? ((struct sockaddr_in *)&sa)->sin_port
+	                 : ((struct sockaddr_in6 *)&sa)->sin6_port);
+}
+
+void
+listen_set_tls(struct listener *l, struct tls_ctx *tls)
+{
+	struct tls_ctx *old = l->env.tls;
+
+	l->env.tls = tls_ctx_ref(tls);
+	tls_ctx_unref(old);
+}
+
+void
+listen_stats(const struct listener *l, struct listen_stats *out)
+{
+	*out = l->env.stats;
+}
