@@ -5,16 +5,33 @@
 # program is hardened.
 . "$(dirname "$0")/check_lib.sh"
 
-# program: symbols it must not have: because
+# program: symbols it must not have, as an expression, or as the library whose
+# own they are: because
 table="
-render: vault_: the renderer never sees a secret
-render: (wolfSSL|wc|tls)_: the renderer has no network
-render: (nghttp2|llhttp|h1|h2|httpc|grpc|link)_: the renderer has no network
-render: (uv|curl)_: the renderer has no network
-render: (f?exec[vl]p?e?|execveat|posix_spawnp?|system|popen)$: it runs nothing
-agent: vault_: the vault is the controller's
-agent: mdb_: the store is the controller's
+render: librm_vault.a: the renderer never sees a secret
+render: librm_net.a: the renderer has no network
+render: (wolfSSL|wc|nghttp2|llhttp|uv|curl)_.*: the renderer has no network
+render: f?exec[vl]p?e?|execveat|posix_spawnp?|system|popen: it runs nothing
+agent: librm_vault.a: the vault is the controller's
+agent: librm_store.a: the store is the controller's
+agent: mdb_.*: the store is the controller's
 "
+
+# symbols <nm options and file>: their names, one a line.
+symbols()
+{
+	nm "$@" | awk 'NF > 1 { print $NF }' | sed 's/@.*//' | sort -u
+}
+
+# forbidden <program> <expression or library>: those of them it has.
+forbidden()
+{
+	case $2 in
+	*.a) [ ! -f "$build/$2" ] || comm -12 <(symbols "$1") \
+		<(symbols --defined-only -g "$build/$2") ;;
+	*) symbols "$1" | grep -Ex "$2" || true ;;
+	esac
+}
 
 # check_hardening <program>: PIE, read-only relocations, no executable stack.
 check_hardening()
@@ -38,12 +55,11 @@ for folder in controller agent render; do
 		continue
 	fi
 	check_hardening "$program"
-	while IFS=: read -r who symbols why; do
+	while IFS=: read -r who what why; do
 		[ "$who" = "$folder" ] || continue
 		while IFS= read -r symbol; do
 			finding "$program" "links $symbol, but$why"
-		done < <(nm "$program" | awk '{ print $NF }' |
-			sed 's/@.*//' | grep -E "^${symbols# }" | sort -u)
+		done < <(forbidden "$program" "${what# }")
 	done <<<"$table"
 done
 verdict

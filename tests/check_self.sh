@@ -100,6 +100,9 @@ put render/main.c 'int execv(const char *, char *const *);' \
 gcc -O0 -no-pie -Wl,-z,norelro "$tree/render/main.c" \
 	-o "$tree/build/bin/restic-manager-render"
 refuses links 'links execv'
+gcc -shared -fPIC -x c -o "$tree/build/librm_vault.a" - <<<'int main(void);
+	int main(void) { return 0; }'
+refuses links 'links main, but the renderer never sees a secret'
 refuses links 'is not a PIE'
 refuses links 'has no RELRO'
 put render/main.c 'int main(void) { return 0; }'
