@@ -8,27 +8,27 @@
 
 /* clang-format off */
 static const struct status_look hosts[] = {
-	[STATUS_STALE]      = { "stale", "bad", "stale", "Stale", true, false },
-	[STATUS_NEVER]      = { "never", "bad", "never", "Never backed up", true, false },
-	[STATUS_FAILED]     = { "failed", "bad", "failed", "Failed", true, false },
-	[STATUS_INCOMPLETE] = { "incomplete", "warn", "incomplete", "Incomplete", true, false },
-	[STATUS_RUNNING]    = { "running", "run", "run", "Running", false, true },
-	[STATUS_OK]         = { "ok", "ok", "ok", "OK", false, false },
-	[STATUS_NEW]        = { "new", "idle", "never", "No backup yet", false, false },
+	[STATUS_STALE]      = { "stale", "bad", "stale", "Stale", "Stale", true, false },
+	[STATUS_NEVER]      = { "never", "bad", "never", "Never backed up", "Never", true, false },
+	[STATUS_FAILED]     = { "failed", "bad", "failed", "Failed", "Failed", true, false },
+	[STATUS_INCOMPLETE] = { "incomplete", "warn", "incomplete", "Incomplete", "Incomplete", true, false },
+	[STATUS_RUNNING]    = { "running", "run", "run", "Running", "Running", false, true },
+	[STATUS_OK]         = { "ok", "ok", "ok", "OK", "OK", false, false },
+	[STATUS_NEW]        = { "new", "idle", "never", "No backup yet", "New", false, false },
 };
 
 static const struct status_look job_queued =
-	{ "queued", "idle", "queued", "Queued", false, false };
+	{ "queued", "idle", "queued", "Queued", "Queued", false, false };
 static const struct status_look job_running =
-	{ "running", "run", "run", "Running", true, true };
+	{ "running", "run", "run", "Running", "Running", true, true };
 static const struct status_look job_ok =
-	{ "succeeded", "ok", "ok", "OK", false, false };
+	{ "succeeded", "ok", "ok", "OK", "OK", false, false };
 static const struct status_look job_incomplete =
-	{ "incomplete", "warn", "incomplete", "Incomplete", true, false };
+	{ "incomplete", "warn", "incomplete", "Incomplete", "Incomplete", true, false };
 static const struct status_look job_failed =
-	{ "failed", "bad", "failed", "Failed", true, false };
+	{ "failed", "bad", "failed", "Failed", "Failed", true, false };
 static const struct status_look job_cancelled =
-	{ "cancelled", "idle", "cancelled", "Cancelled", false, false };
+	{ "cancelled", "idle", "cancelled", "Cancelled", "Cancelled", false, false };
 /* clang-format on */
 
 _Static_assert(ARRAY_LEN(hosts) == STATUS_HOST_COUNT, "one look per state");

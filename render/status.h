@@ -19,8 +19,8 @@ enum status_host {
 	STATUS_FAILED,
 	STATUS_INCOMPLETE,
 	STATUS_RUNNING,
-	STATUS_OK,
-	STATUS_NEW
+	STATUS_NEW,
+	STATUS_OK
 };
 enum {
 	STATUS_HOST_COUNT = 7
@@ -35,7 +35,8 @@ struct status_look {
 	const char *class;
 	const char *glyph;
 	const char *word;
-	bool pill; /* needs somebody */
+	const char *brief; /* on a filter */
+	bool pill;         /* needs somebody */
 	bool spin;
 };
 

@@ -126,6 +126,7 @@ view_pager(struct value *map, const char *key, struct view_pager *p)
 	n = p->page * p->size;
 	if (m == NULL)
 		return;
+	value_bool(m, "any", p->total > 0);
 	value_text(m, "first",
 	    text_count(m->arena,
 	        p->total == 0 ? 0 : (p->page - 1) * p->size + 1));

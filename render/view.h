@@ -58,7 +58,7 @@ struct view_pager {
 	uint64_t size;
 	uint64_t total;
 };
-/* map key {first, last, total, pages [{n, href, current, gap}]}; the list is
+/* map key {any, first, last, total, pages [{n, href, current, gap}]}; the list is
  * empty for a single page. */
 void view_pager(struct value *map, const char *key, struct view_pager *p);
 #endif

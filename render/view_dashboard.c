@@ -175,7 +175,7 @@ put_query(struct buf *out, const char *key, struct str value)
 
 /* "/?q=...&tag=...&sort=...&status=" with what is given. */
 static const char *
-link_base(struct view *v, struct str status, const char *last)
+query_link(struct view *v, struct str status, const char *last)
 {
 	struct buf b;
 	const char *z;
@@ -204,9 +204,9 @@ add_chip(struct fleet *f, struct value *list, const struct status_look *look,
 	item = value_item(list);
 	value_text(item, "class", look->class);
 	value_text(item, "glyph", look->glyph);
-	value_text(item, "word", look->word);
+	value_text(item, "word", look->brief);
 	value_text(item, "n", text_count(f->v->arena, n));
-	value_text(item, "href", link_base(f->v, str_of(look->name), ""));
+	value_text(item, "href", query_link(f->v, str_of(look->name), ""));
 	value_bool(item, "current", str_eqz(now, look->name));
 }
 
@@ -215,9 +215,9 @@ put_filters(struct fleet *f, struct value *root)
 {
 	/* clang-format off */
 	static const struct status_look offline =
-		{ "offline", "warn", "offline", "Offline", false, false };
+		{ "offline", "warn", "offline", "Offline", "Offline", false, false };
 	static const struct status_look all =
-		{ "", "", "", "All", false, false };
+		{ "", "", "", "All", "All", false, false };
 	/* clang-format on */
 	struct value *list = value_list(root, "chips");
 	struct str sort = view_param(f->v, "sort");
@@ -393,7 +393,7 @@ put_rows(struct fleet *f, struct value *root)
 	bool one = view_param_id(f->v, "host", &only);
 	size_t i;
 
-	pager.base = link_base(f->v, view_param(f->v, "status"), "page=");
+	pager.base = query_link(f->v, view_param(f->v, "status"), "page=");
 	view_pager(root, "pager", &pager);
 	for (i = 0; i < f->n; i++) {
 		if (one ? ulid_eq(&f->rows[i].id, &only)
@@ -406,8 +406,7 @@ put_rows(struct fleet *f, struct value *root)
 static void
 put_axis(struct view *v, struct value *root)
 {
-	int64_t first =
-	    text_day(&v->clock, v->req->now_ms) - (CHART_DAYS - 1);
+	int64_t first = text_day(&v->clock, v->req->now_ms) - (CHART_DAYS - 1);
 
 	chart_axis(value_list(root, "axis"), first);
 	value_text(root, "heat_from", text_day_machine(v->arena, first));

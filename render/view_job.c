@@ -312,6 +312,6 @@ view_job(struct view *v, struct value *root)
 	put_announcement(v, root, j, h == NULL ? "a removed host" : h->name);
 	if (v->req->fragment[0] == '\0')
 		put_log(v, root, j);
-	value_bool(root, "nav_hosts", false);
+	value_bool(root, "nav_hosts", true);
 	return RC_OK;
 }
