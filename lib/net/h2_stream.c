@@ -77,6 +77,14 @@ h2_stream_half_closed(const struct h2_stream *s)
 	return s->half_closed;
 }
 
+/* What must not stay in the other side's HPACK table. */
+static bool
+is_secret(struct str name)
+{
+	return str_eqz(name, "authorization") || str_eqz(name, "cookie") ||
+	       str_eqz(name, "set-cookie");
+}
+
 /* nghttp2 copies names and values and does not write through them. */
 static nghttp2_nv
 to_nv(struct str name, struct str value)
@@ -86,7 +94,8 @@ to_nv(struct str name, struct str value)
 		.namelen = name.n,
 		.value = (uint8_t *)(uintptr_t)value.p,
 		.valuelen = value.n,
-		.flags = NGHTTP2_NV_FLAG_NONE,
+		.flags = is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX
+		                         : NGHTTP2_NV_FLAG_NONE,
 	};
 }
 

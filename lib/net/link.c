@@ -27,6 +27,7 @@ struct link {
 	const struct link_handler *handler;
 	void *ctx;
 	unsigned writes; /* in progress; try_write is for 0 only */
+	bool connected;
 	bool ready;
 	bool paused;
 	bool eof;       /* the peer's end was seen */
@@ -387,6 +388,7 @@ link_new(const struct link_opts *o)
 static void
 connected(struct link *l)
 {
+	l->connected = true;
 	uv_tcp_nodelay(&l->tcp, 1);
 	start_reading(l);
 	if (l->tls != NULL) {
@@ -473,6 +475,12 @@ const char *
 link_peer(const struct link *l)
 {
 	return l->peer;
+}
+
+bool
+link_connected(const struct link *l)
+{
+	return l->connected;
 }
 
 bool

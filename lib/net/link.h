@@ -64,6 +64,7 @@ void link_shut(struct link *l);
 void link_end(struct link *l, const struct err *why);
 
 const char *link_peer(const struct link *l); /* address, no port */
+bool link_connected(const struct link *l);   /* or was */
 bool link_is_tls(const struct link *l);
 enum tls_alpn link_alpn(const struct link *l);
 int64_t link_heard_ms(const struct link *l); /* monotonic, of last bytes */

@@ -73,6 +73,22 @@ put_name(struct buf *b, const char *name)
 	}
 }
 
+/* DER wants the shortest form of a length. */
+static void
+put_sequence(struct buf *b, size_t n)
+{
+	buf_put_u8(b, 0x30);
+	if (n < 128) {
+		buf_put_u8(b, (uint8_t)n);
+	} else if (n < 256) {
+		buf_put_u8(b, 0x81);
+		buf_put_u8(b, (uint8_t)n);
+	} else {
+		buf_put_u8(b, 0x82);
+		buf_put_u16(b, (uint16_t)n);
+	}
+}
+
 /* GeneralNames, DER. */
 static enum rc
 put_names(Cert *cert, const char *const *names, struct err *e)
@@ -84,9 +100,7 @@ put_names(Cert *cert, const char *const *names, struct err *e)
 	buf_init(&whole, NAMES_MAX + 4);
 	for (; *names != NULL; names++)
 		put_name(&inner, *names);
-	buf_put_u8(&whole, 0x30);
-	buf_put_u8(&whole, 0x82);
-	buf_put_u16(&whole, (uint16_t)inner.len);
+	put_sequence(&whole, inner.len);
 	buf_put_str(&whole, buf_str(&inner));
 	if (buf_rc(&inner) != RC_OK || buf_rc(&whole) != RC_OK ||
 	    whole.len > sizeof(cert->altNames)) {
