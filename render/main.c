@@ -141,12 +141,13 @@ main(int argc, char **argv)
 	enum rc rc;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		printf("restic-manager-render %s (%s)\n", RM_VERSION,
+		(void)printf("restic-manager-render %s (%s)\n", RM_VERSION,
 		    RM_COMMIT);
 		return 0;
 	}
 	if (argc != 1) {
-		fputs("usage: restic-manager-render [--version]\n", stderr);
+		(void)fputs("usage: restic-manager-render [--version]\n",
+		    stderr);
 		return rc_info(RC_PROTO)->exit_code;
 	}
 	rc = settings_load(&s, &e);

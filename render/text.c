@@ -115,7 +115,7 @@ text_relative(struct arena *a, const struct text_clock *c, int64_t ms)
 	if (s < HOUR_S) {
 		unit = "min";
 		n = s / MINUTE_S;
-	} else if (s < 2 * DAY_S) {
+	} else if (s < 2 * (int64_t)DAY_S) {
 		unit = "h";
 		n = s / HOUR_S;
 	}

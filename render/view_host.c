@@ -220,12 +220,13 @@ view_host(struct view *v, struct value *root)
 	struct view_pager pager = { .page = view_param_number(v, "page", 1),
 		.size = PAGE_SNAPSHOTS };
 	struct snap_list l = { .v = v };
-	struct host_view hv;
+	struct host_view hv = { 0 };
 	enum rc rc;
 
 	rc = put_host(v, root, &hv);
 	if (rc != RC_OK)
 		return rc;
+	ASSERT(hv.host != NULL);
 	pager.total = snap_store_count(v->state, &hv.id);
 	pager.base =
 	    arena_printf(v->arena, "/hosts/%s?page=", view_id(v, hv.host->id));
@@ -322,7 +323,7 @@ view_host_jobs(struct view *v, struct value *root)
 		.day = parse_day(view_param(v, "day")),
 		.page = view_param_number(v, "page", 1) };
 	struct view_pager pager = { .page = l.page, .size = PAGE_JOBS };
-	struct host_view hv;
+	struct host_view hv = { 0 };
 	const char *base;
 	enum rc rc;
 
