@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include <version.h>
 
-#include "controller/agents.h"
 #include "controller/controller.h"
 #include "controller/op.h"
 #include "controller/req.h"
@@ -141,8 +140,6 @@ open_one(struct server *s, const char *address, struct tls_ctx *tls,
 		.tls = tls,
 		.http = &req_handler,
 		.http_ctx = s->ctl,
-		.grpc =
-		    s->ctl->agents != NULL ? agents_grpc(s->ctl->agents) : NULL,
 		.exempt = server_on_exempt,
 		.exempt_ctx = s,
 	};

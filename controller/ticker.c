@@ -38,6 +38,7 @@ struct ticker {
 	struct controller *ctl;
 	struct loop_timer *second, *minute, *sweep, *retain;
 	bool retaining;
+	bool gone;           /* freed by its owner while retaining */
 	struct ulid expired; /* every job older than this one is marked */
 };
 
@@ -212,6 +213,11 @@ ticker_on_retained(void *ctx)
 	struct ulid before;
 
 	t->retaining = false;
+	if (t->gone) {
+		mem_free(t);
+		mem_free(n);
+		return;
+	}
 	if (n->rc != RC_OK)
 		log_warn(LOG_SPOOL, "job logs not removed: %s", n->err.msg);
 	if (n->result.files > 0)
@@ -277,5 +283,7 @@ ticker_free(struct ticker *t)
 	loop_timer_free(t->minute);
 	loop_timer_free(t->sweep);
 	loop_timer_free(t->retain);
-	mem_free(t);
+	t->gone = true;
+	if (!t->retaining)
+		mem_free(t);
 }

@@ -108,9 +108,11 @@ start_first(struct users *u)
 {
 	struct list *first = list_first(&u->attempts);
 
-	if (first != NULL)
-		loop_work(u->ctl->loop, attempt_work, users_on_worked,
-		    LIST_ENTRY(first, struct users_attempt, link));
+	if (first == NULL)
+		return;
+	u->pending++;
+	loop_work(u->ctl->loop, attempt_work, users_on_worked,
+	    LIST_ENTRY(first, struct users_attempt, link));
 }
 
 static void
@@ -122,9 +124,14 @@ users_on_worked(void *ctx)
 
 	list_del(&a->link);
 	u->waiting--;
-	start_first(u);
-	a->done(a);
+	if (u->gone) {
+		users_attempt_free(a);
+	} else {
+		start_first(u);
+		a->done(a);
+	}
 	req_release(r);
+	users_unpin(u);
 }
 
 enum rc

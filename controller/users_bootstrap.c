@@ -91,7 +91,7 @@ remove_token_file(void *ctx)
 static void
 users_on_file_removed(void *ctx)
 {
-	(void)ctx;
+	users_unpin(ctx);
 }
 
 /* The file is for programs; people read the banner. */
@@ -130,14 +130,44 @@ users_new(struct controller *c)
 	return u;
 }
 
-void
-users_free(struct users *u)
+static void
+destroy(struct users *u)
 {
-	if (u == NULL)
-		return;
 	throttle_free(u->throttle);
 	mem_wipe(u, sizeof(*u));
 	mem_free(u);
+}
+
+void
+users_unpin(struct users *u)
+{
+	if (--u->pending == 0 && u->gone)
+		destroy(u);
+}
+
+void
+users_free(struct users *u)
+{
+	struct list *el;
+	struct list *next;
+
+	if (u == NULL)
+		return;
+	u->gone = true;
+	/* The first attempt is with the pool and comes back on its own. */
+	LIST_FOREACH(el, next, &u->attempts)
+	{
+		struct users_attempt *a =
+		    LIST_ENTRY(el, struct users_attempt, link);
+
+		if (el == list_first(&u->attempts))
+			continue;
+		list_del(el);
+		req_release(a->r);
+		users_attempt_free(a);
+	}
+	if (u->pending == 0)
+		destroy(u);
 }
 
 bool
@@ -159,6 +189,7 @@ close_bootstrap(struct users *u)
 		return;
 	u->open = false;
 	mem_wipe(u->token_hash, sizeof(u->token_hash));
+	u->pending++;
 	loop_work(u->ctl->loop, remove_token_file, users_on_file_removed, u);
 }
 

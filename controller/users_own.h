@@ -34,6 +34,8 @@ struct users {
 	/* attempts; the first one is with the pool */
 	struct list attempts;
 	unsigned waiting;
+	unsigned pending; /* pool jobs that still refer to this */
+	bool gone;        /* freed by its owner; the last of them frees it */
 };
 
 typedef void users_attempt_fn(struct users_attempt *a);
@@ -68,6 +70,9 @@ bool users_name(const char *text, char out[USERS_NAME_CAP]);
  * many wait; nothing will be called and a is still the caller's. */
 MUST_USE enum rc users_attempt_start(struct users_attempt *a);
 void users_attempt_free(struct users_attempt *a);
+
+/* One pool job less; frees u when it was the last and u is gone. */
+void users_unpin(struct users *u);
 
 /* The op input of a new session, and the answer once it is stored. */
 struct users_session_in {
