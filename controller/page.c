@@ -341,7 +341,7 @@ page_on_page(struct page_job *j, enum rc rc, struct Ipc__RenderReply **reply)
 	if (m->error != NULL && m->error[0] != '\0')
 		log_warn(LOG_PAGE, "page failed id=%s status=%d error=%s",
 		    r->id, (int)m->status, log_safe(str_of(m->error)));
-	if (m->status != 200)
+	if (m->status != 200 && !j->error)
 		status = m->status == 404 ? 404 : 500;
 	if (html.n == 0) {
 		notice(r, 500, STR("This page could not be drawn"),
@@ -401,6 +401,7 @@ page_reply(struct req *r, int status, const char *page,
 		return;
 	j = job_new(r, page_on_page);
 	j->status = status;
+	j->error = strcmp(page, "error") == 0;
 	memcpy(j->etag, etag, sizeof(etag));
 	if (secrets != NULL)
 		copy_secrets(j, secrets);

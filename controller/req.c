@@ -288,7 +288,8 @@ req_on_head(void *ctx, struct exch *x)
 	size_t limit;
 
 	req_hold(r);
-	limit = head_ok(r) ? r->route->max_body : 0;
+	r->refused = !head_ok(r);
+	limit = r->refused ? 0 : r->route->max_body;
 	req_release(r);
 	return limit;
 }
@@ -376,7 +377,7 @@ req_on_request(void *ctx, struct exch *x, struct str body)
 	struct err e;
 
 	(void)ctx;
-	if (r == NULL || r->status != 0)
+	if (r == NULL || r->refused)
 		return;
 	req_hold(r);
 	r->body = body;
