@@ -15,7 +15,7 @@ fresh()
 {
 	rm -rf "$tree"
 	mkdir -p "$tree/lib/base" "$tree/lib/net" "$tree/render" \
-		"$tree/build/bin"
+		"$tree/build/bin" "$tree/docs/man"
 	cp "$here/../.clang-format" "$here/../.clang-tidy" "$tree"
 	printf '%s\n' 'int rc_last(void);' >"$tree/lib/base/rc.h"
 	printf '%s\n' '#include "lib/base/rc.h"' '' 'int' 'rc_last(void)' \
@@ -52,7 +52,7 @@ put()
 }
 
 fresh
-for name in format tidy includes words sizes scripts; do
+for name in format tidy includes words sizes scripts man; do
 	check "$name" || {
 		echo "check_$name.sh refused a good tree: $said"
 		failed=1
@@ -91,6 +91,9 @@ refuses sizes '801 lines'
 # shellcheck disable=SC2046
 put lib/base/x.c 'void x(void)' '{' $(yes 'x();' | head -n 71) '}'
 refuses sizes 'function of 71 lines'
+
+put docs/man/x.1 '.Dd today' '.Dt X 1' '.Os' '.Sh NAME' '.Bl'
+refuses man 'docs/man/x.1'
 
 put check '#!/bin/bash' 'cd $1'
 refuses scripts 'check:2:'
