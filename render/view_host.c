@@ -273,6 +273,16 @@ parse_day(struct str s)
 	return ms / 86400000;
 }
 
+/* "day=2026-11-19&" for links, empty without that filter. */
+static struct str
+day_query(struct view *v, int64_t day)
+{
+	if (day < 0)
+		return str_of("");
+	return str_of(
+	    arena_printf(v->arena, "day=%s&", text_day_machine(v->arena, day)));
+}
+
 static void
 put_job_chips(struct job_list *l, struct value *root, const char *base)
 {
@@ -336,10 +346,9 @@ view_host_jobs(struct view *v, struct value *root)
 	pager.total = l.seen;
 	base =
 	    arena_printf(v->arena, "/hosts/%s/jobs", view_id(v, hv.host->id));
-	pager.base = l.state.n == 0
-	                 ? arena_printf(v->arena, "%s?page=", base)
-	                 : arena_printf(v->arena, "%s?state=%.*s&page=", base,
-	                       STR_ARG(l.state));
+	pager.base = arena_printf(v->arena, "%s?%s%.*s%s%.*spage=", base,
+	    l.state.n == 0 ? "" : "state=", STR_ARG(l.state),
+	    l.state.n == 0 ? "" : "&", STR_ARG(day_query(v, l.day)));
 	view_pager(root, "pager", &pager);
 	put_job_chips(&l, root, base);
 	value_text(root, "jobs_link", base);

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The mustache specification's own cases, each named by file and index. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "lib/base/arena.h"

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every page over a made-up fleet: what must be on it, and what must not. */
+#include "tests/unit/unit.h"
+
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "lib/store/store.h"
+#include "proto/render.pb-c.h"
+#include "render/answer.h"
+#include "render/pages.h"
+#include "render/template.h"
+#include "tests/fake/seed.h"
+
+#define MARKER "MARK9f2c"
+
+enum {
+	PARAMS = 16,
+	DIR_CAP = 256
+};
+
+struct site {
+	void *dir;
+	char spool[DIR_CAP + 16];
+	struct answer answer;
+	struct template_set *templates;
+	struct arena arena;
+	struct buf body;
+	int status;
+	struct err err;
+};
+
+static void
+open_site(struct site *s, bool fleet)
+{
+	char path[DIR_CAP + 16];
+
+	memset(s, 0, sizeof(*s));
+	assert_int_equal(unit_folder_make(&s->dir), 0);
+	if (seed_store(s->dir, fleet, &s->err) != RC_OK)
+		fail_msg("seed: %s", s->err.msg);
+	(void)snprintf(s->spool, sizeof(s->spool), "%s/spool",
+	    (const char *)s->dir);
+	(void)snprintf(path, sizeof(path), "%s/db/state", (const char *)s->dir);
+	assert_int_equal(store_open(STORE_STATE, STORE_READER, path,
+	                     &s->answer.state, &s->err),
+	    RC_OK);
+	(void)snprintf(path, sizeof(path), "%s/run/live", (const char *)s->dir);
+	assert_int_equal(store_open(STORE_LIVE, STORE_READER, path,
+	                     &s->answer.live, &s->err),
+	    RC_OK);
+	s->templates = template_set_new();
+	if (template_load(s->templates, "www/templates", &s->err) != RC_OK)
+		fail_msg("templates: %s", s->err.msg);
+	s->answer.templates = s->templates;
+	s->answer.spool = s->spool;
+	s->answer.zone = "UTC";
+	assert_int_equal(answer_asset(&s->answer, "www/static", &s->err),
+	    RC_OK);
+	assert_int_equal(answer_check(&s->answer, &s->err), RC_OK);
+	arena_init(&s->arena, ANSWER_ARENA_MAX);
+	buf_init(&s->body, PAGES_REPLY_MAX);
+}
+
+static int
+setup_fleet(void **state)
+{
+	struct site *s = test_malloc(sizeof(*s));
+
+	open_site(s, true);
+	*state = s;
+	return 0;
+}
+
+static int
+setup_empty(void **state)
+{
+	struct site *s = test_malloc(sizeof(*s));
+
+	open_site(s, false);
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct site *s = *state;
+
+	buf_fini(&s->body);
+	arena_fini(&s->arena);
+	template_set_free(s->templates);
+	store_close(s->answer.live);
+	store_close(s->answer.state);
+	assert_int_equal(unit_folder_remove(&s->dir), 0);
+	test_free(s);
+	return 0;
+}
+
+/* A request is made of words: page, then name, value, ... NULL. */
+struct ask {
+	const char *page;
+	const char *fragment;
+	int role;
+	const char *params[2 * PARAMS];
+};
+
+static char *
+mut(const char *z)
+{
+	return (char *)(uintptr_t)z;
+}
+
+static enum rc
+ask_raw(struct site *s, const struct ask *q, const char *marker)
+{
+	struct Ipc__RenderRequest req = IPC__RENDER_REQUEST__INIT;
+	struct Ipc__Viewer viewer = IPC__VIEWER__INIT;
+	struct Ipc__Param params[PARAMS], *list[PARAMS];
+	size_t i;
+
+	viewer.user_name = mut("ops");
+	viewer.role = q->role;
+	req.viewer = &viewer;
+	req.page = mut(q->page);
+	req.fragment = mut(q->fragment == NULL ? "" : q->fragment);
+	req.csrf = mut("CSRF-TOKEN");
+	req.base_url = mut("https://backup.example.net");
+	req.request_id = mut("01REQUEST");
+	req.now_ms = SEED_NOW_MS;
+	req.marker = mut(marker);
+	req.params = list;
+	for (i = 0; i < PARAMS && q->params[2 * i] != NULL; i++) {
+		ipc__param__init(&params[i]);
+		params[i].name = mut(q->params[2 * i]);
+		params[i].value = mut(q->params[2 * i + 1]);
+		list[i] = &params[i];
+	}
+	req.n_params = i;
+	arena_reset(&s->arena);
+	buf_reset(&s->body);
+	return answer_page(&s->answer, &req, &s->arena, &s->body, &s->status,
+	    &s->err);
+}
+
+static void
+ask(struct site *s, const struct ask *q, int status)
+{
+	if (ask_raw(s, q, MARKER) != RC_OK)
+		fail_msg("page %s: %s", q->page, s->err.msg);
+	assert_int_equal(s->status, status);
+}
+
+static bool
+has(const struct site *s, const char *part)
+{
+	return strstr(buf_text(&s->body), part) != NULL;
+}
+
+static void
+must(const struct site *s, const char *part)
+{
+	if (!has(s, part))
+		fail_msg("missing: %s", part);
+}
+
+static void
+must_not(const struct site *s, const char *part)
+{
+	if (has(s, part))
+		fail_msg("must not be there: %s", part);
+}
+
+static const char *
+host_text(enum seed_host h)
+{
+	static char z[ULID_TEXT_CAP];
+	struct ulid id = seed_host_id(h);
+
+	ulid_text(&id, z);
+	return z;
+}
+
+static const char *
+job_text(enum seed_job j)
+{
+	static char z[ULID_TEXT_CAP];
+	struct ulid id = seed_job_id(j);
+
+	ulid_text(&id, z);
+	return z;
+}
+
+/* Nothing inline, no outside text as markup, every form with its token. */
+static void
+check_safe(const struct site *s)
+{
+	const char *at = buf_text(&s->body);
+	size_t forms = 0, tokens = 0;
+
+	must_not(s, "<img src=x");
+	must_not(s, "style=\"");
+	must_not(s, " onclick");
+	must_not(s, "javascript:");
+	must_not(s, "{{");
+	must_not(s, "<script>");
+	while ((at = strstr(at, "method=\"post\"")) != NULL) {
+		forms++;
+		at++;
+	}
+	at = buf_text(&s->body);
+	while (
+	    (at = strstr(at, "name=\"csrf\" value=\"CSRF-TOKEN\"")) != NULL) {
+		tokens++;
+		at++;
+	}
+	assert_int_equal(forms, tokens);
+}
+
+static void
+the_fleet_shows_every_state_with_its_reason(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "dashboard", NULL, 2, { NULL } }, 200);
+	check_safe(s);
+	must(s, "4 of 9 hosts need attention");
+	must(s, "Offline 9 d, allowed 26 h");
+	must(s, "Never backed up");
+	must(s, "The repository is locked by another process");
+	must(s, "37 files could not be read");
+	must(s, "62 %");
+	must(s, "4 min left");
+	must(s, "4m 12s \xc2\xb7 41.0 MiB added");
+	must(s, "&lt;img src=x onerror=alert(1)&gt;");
+	must(s, "2 failed (9 Nov, 19 Nov)");
+	must(s, "<dt>Protected</dt><dd>6 ");
+	must(s, "data-live=\"fleet.stats\"");
+	must(s, "/source-groups/");
+	must_not(s, "No hosts yet");
+}
+
+static void
+a_viewer_sees_no_buttons_that_act(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "dashboard", NULL, 1, { NULL } }, 200);
+	must_not(s, "/source-groups/");
+	must_not(s, "/hosts/new");
+	ask(s,
+	    &(struct ask){ "job", NULL, 1,
+	        { "id", job_text(SEED_JOB_RUNNING) } },
+	    200);
+	must_not(s, "/cancel");
+	ask(s, &(struct ask){ "host", NULL, 1, { "id", host_text(SEED_APP) } },
+	    200);
+	must_not(s, "/source-groups/");
+}
+
+static void
+filters_narrow_the_rows_and_keep_the_counts(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "dashboard", NULL, 2,
+	        { "q", "tag:prod -tag:db", "sort", "name" } },
+	    200);
+	must(s, ">app-01<");
+	must(s, ">mail-01<");
+	must_not(s, ">db-01<");
+	must_not(s, ">build-03<");
+	must(s, "Stale <span class=\"m\">1</span>");
+	must(s, "<option value=\"name\" selected>");
+	must(s, "q=tag%3Aprod%20-tag%3Adb&amp;sort=name&amp;status=stale");
+	ask(s, &(struct ask){ "dashboard", NULL, 2, { "status", "offline" } },
+	    200);
+	must(s, ">mail-01<");
+	must(s, ">web-03<");
+	must_not(s, ">app-01<");
+	ask(s, &(struct ask){ "dashboard", NULL, 2, { "q", "<nothing>" } },
+	    200);
+	check_safe(s);
+	must(s, "No host fits this filter");
+}
+
+static void
+an_empty_fleet_says_what_to_do(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "dashboard", NULL, 3, { NULL } }, 200);
+	check_safe(s);
+	must(s, "No hosts yet");
+	must(s, "href=\"/hosts/new\"");
+	must(s, "data-live=\"pending.list\"");
+}
+
+static void
+the_host_page_lists_snapshots_by_pages(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_APP) } },
+	    200);
+	check_safe(s);
+	must(s, "7c1e9f04");
+	must(s, "/etc \xc2\xb7 /home \xc2\xb7 /var/&lt;lib&gt;");
+	must(s, "1\xe2\x80\x93"
+	        "50 of 120");
+	must(s, "?page=3\"");
+	must(s, "aria-current=\"page\">Snapshots");
+	must(s, "home &lt;b&gt;");
+	ask(s,
+	    &(struct ask){ "host", NULL, 2,
+	        { "id", host_text(SEED_APP), "page", "3" } },
+	    200);
+	must(s, "101\xe2\x80\x93"
+	        "120 of 120");
+	ask(s,
+	    &(struct ask){ "host", NULL, 2,
+	        { "id", host_text(SEED_APP), "page", "999" } },
+	    200);
+	must(s, "101\xe2\x80\x93"
+	        "120 of 120");
+}
+
+static void
+the_host_page_names_the_problem_and_its_log(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_DB2) } },
+	    200);
+	check_safe(s);
+	must(s, "The last backup failed");
+	must(s, job_text(SEED_JOB_FAILED));
+	ask(s,
+	    &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_BUILD) } },
+	    200);
+	must(s, "The repository could not be prepared");
+	must(s, "401 Unauthorized");
+	must(s, "No snapshots yet");
+	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_MAIL) } },
+	    200);
+	must(s, "Needs restic 0.17+ on the agent host. This host runs 0.14.0.");
+	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_FS) } },
+	    200);
+	must(s, "calls itself <b class=\"m\">WIN-4711</b>");
+	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_EVIL) } },
+	    200);
+	check_safe(s);
+	must(s, "&lt;b&gt;");
+}
+
+static void
+the_jobs_tab_filters_by_result_and_day(void **state)
+{
+	struct site *s = *state;
+	char row[64];
+
+	ask(s,
+	    &(struct ask){ "host_jobs", NULL, 2,
+	        { "id", host_text(SEED_DB2) } },
+	    200);
+	check_safe(s);
+	must(s, ">Cancelled<");
+	must(s, "The repository is locked by another process");
+	ask(s,
+	    &(struct ask){ "host_jobs", NULL, 2,
+	        { "id", host_text(SEED_DB2), "state", "failed" } },
+	    200);
+	must_not(s, ">Cancelled<");
+	ask(s,
+	    &(struct ask){ "host_jobs", NULL, 2,
+	        { "id", host_text(SEED_DB2), "day", "2026-11-18" } },
+	    200);
+	must(s, ">Cancelled<");
+	must(s, "18 Nov only, show all");
+	assert_true(str_fmt(row, sizeof(row), "id=\"job-%s\"",
+	    job_text(SEED_JOB_FAILED)));
+	must_not(s, row);
+	ask(s,
+	    &(struct ask){ "host_jobs", NULL, 2,
+	        { "id", host_text(SEED_DB2), "state", "\"><b>" } },
+	    200);
+	must(s, ">Cancelled<");
+}
+
+static void
+a_job_page_in_each_state(void **state)
+{
+	static const struct {
+		enum seed_job job;
+		const char *want[4];
+	} rows[] = {
+		{ SEED_JOB_QUEUED,
+		    { ">Queued<", "Waiting for the host to take it", "/cancel",
+		        "No lines yet." } },
+		{ SEED_JOB_RUNNING,
+		    { ">Running<", "62 %", "/cancel", "data-stream-url=" } },
+		{ SEED_JOB_OK,
+		    { ">OK<", "41.0 MiB", "7c1e9f04", "Run again" } },
+		{ SEED_JOB_INCOMPLETE,
+		    { ">Incomplete<", "37 files could not be read", "exit",
+		        "permission denied" } },
+		{ SEED_JOB_FAILED,
+		    { ">Failed<", "locked by PID 41220", "?from=201",
+		        "id=\"L1200\" class=\"bad\"" } },
+		{ SEED_JOB_CANCELLED,
+		    { ">Cancelled<", "exit <b class=\"m\">130", "Run again",
+		        "job accepted" } },
+		{ SEED_JOB_EXPIRED,
+		    { ">OK<", "removed by retention", "Run again", "" } },
+	};
+	struct site *s = *state;
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		ask(s,
+		    &(struct ask){ "job", NULL, 2,
+		        { "id", job_text(rows[i].job) } },
+		    200);
+		check_safe(s);
+		for (k = 0; k < 4; k++)
+			must(s, rows[i].want[k]);
+	}
+}
+
+static void
+a_log_is_shown_by_500_lines(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	must(s, "id=\"L701\"");
+	must_not(s, "id=\"L700\"");
+	must(s, "Fatal: unable to create lock in backend: &lt;script&gt;");
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_FAILED), "from", "201" } },
+	    200);
+	must(s, "id=\"L201\"");
+	must(s, "id=\"L700\"");
+	must_not(s, "id=\"L701\"");
+	must(s, "?from=1\"");
+	must(s, "?from=701\"");
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_FAILED), "from", "99999" } },
+	    200);
+	must_not(s, "id=\"L1200\"");
+}
+
+static void
+unknown_ids_are_404_and_say_so(void **state)
+{
+	static const char *ids[] = { "", "nope", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+		"../../etc/passwd" };
+	static const char *pages[] = { "host", "host_jobs", "job" };
+	struct site *s = *state;
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(ids); i++) {
+		for (k = 0; k < ARRAY_LEN(pages); k++) {
+			ask(s,
+			    &(struct ask){ pages[k], NULL, 2,
+			        { "id", ids[i] } },
+			    404);
+			must(s, "Nothing here");
+			must(s, "01REQUEST");
+		}
+	}
+}
+
+static void
+error_pages_carry_their_status(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "error", NULL, 1,
+	        { "status", "403", "needs", "operator", "back", "/hosts/x" } },
+	    403);
+	must(s, "Your role is <b>viewer</b>. This needs <b>operator</b>.");
+	must(s, "href=\"/hosts/x\"");
+	ask(s,
+	    &(struct ask){ "error", NULL, 1,
+	        { "status", "503", "back", "//evil.example" } },
+	    503);
+	must_not(s, "evil.example");
+	ask(s, &(struct ask){ "error", NULL, 1, { "status", "777" } }, 500);
+}
+
+static void
+forms_keep_what_was_typed_and_point_at_the_first_mistake(void **state)
+{
+	struct site *s = *state;
+	const char *focus;
+
+	ask(s,
+	    &(struct ask){ "host_new", NULL, 2,
+	        { "hostname", "web\"01", "repo_url", "ftp://x", "initial_paths",
+	            "/etc\n</textarea>", "error", "Correct it.",
+	            "error.repo_url", "restic says no", "error.initial_paths",
+	            "not a path", "repo_password", "hunter2-typed" } },
+	    200);
+	check_safe(s);
+	must(s, "value=\"web&quot;01\"");
+	must(s, "/etc\n&lt;/textarea&gt;</textarea>");
+	must(s, "id=\"new-repo-url-error\">restic says no");
+	must_not(s, "hunter2-typed");
+	focus = strstr(buf_text(&s->body), " autofocus");
+	assert_non_null(focus);
+	assert_null(strstr(focus + 1, " autofocus"));
+	ask(s,
+	    &(struct ask){ "login", NULL, 0,
+	        { "username", "ops", "error", "Wrong." } },
+	    200);
+	must(s, "id=\"login-username\"");
+	must(s, "id=\"login-password\"");
+	must(s, "action=\"/login\"");
+	must(s, "<button class=\"btn pri\" type=\"submit\">");
+	ask(s, &(struct ask){ "bootstrap", NULL, 0, { NULL } }, 200);
+	must(s, "Minimum 12 characters");
+	must_not(s, "name=\"token\"");
+	ask(s, &(struct ask){ "bootstrap", NULL, 0, { "need_token", "1" } },
+	    200);
+	must(s, "name=\"token\"");
+}
+
+static void
+secrets_are_markers_and_need_one(void **state)
+{
+	static const struct ask q = { "pending", NULL, 2,
+		{ "state", "awaiting", "hash", "abc", "hostname", "web-09",
+		    "has_password", "1", "password_generated", "1",
+		    "repo_username", "web-09" } };
+	struct site *s = *state;
+
+	ask(s, &q, 200);
+	check_safe(s);
+	must(s,
+	    "-enroll-server https://backup.example.net -enroll-token " MARKER
+	    "-token<");
+	must(s, "echo '" MARKER "-password' | htpasswd -B -i");
+	assert_int_equal(ask_raw(s, &q, ""), RC_INVALID);
+	ask(s,
+	    &(struct ask){ "pending", NULL, 2,
+	        { "state", "expired", "has_password", "1" } },
+	    200);
+	must_not(s, MARKER);
+	ask(s,
+	    &(struct ask){ "pending", "enrol.state", 2,
+	        { "state", "connected", "host", "01HOST" } },
+	    200);
+	must_not(s, MARKER);
+	must(s, "href=\"/hosts/01HOST\"");
+	must(s, "data-done");
+}
+
+/* The page and its fragments come from the same partial: byte for byte. */
+static void
+each_region_is_a_part_of_its_page(void **state)
+{
+	struct site *s = *state;
+	const struct page *pages;
+	size_t n, i;
+
+	pages = pages_table(&n);
+	for (i = 0; i < n; i++) {
+		const char *id = strcmp(pages[i].name, "job") == 0
+		                     ? job_text(SEED_JOB_RUNNING)
+		                     : host_text(SEED_APP);
+		const char *const *r;
+		struct buf whole;
+
+		if (pages[i].regions[0] == NULL)
+			continue;
+		ask(s,
+		    &(struct ask){ pages[i].name, NULL, 2,
+		        { "id", id, "state", "awaiting" } },
+		    200);
+		buf_init(&whole, PAGES_REPLY_MAX);
+		buf_put_str(&whole, buf_str(&s->body));
+		for (r = pages[i].regions; *r != NULL; r++) {
+			char mark[64];
+
+			ask(s,
+			    &(struct ask){ pages[i].name, *r, 2,
+			        { "id", id, "state", "awaiting" } },
+			    200);
+			assert_true(str_fmt(mark, sizeof(mark),
+			    "data-live=\"%s\"", *r));
+			must(s, mark);
+			must_not(s, "<html");
+			if (strcmp(*r, "pending.list") == 0)
+				continue; /* only on the empty fleet */
+			if (strstr(buf_text(&whole), mark) == NULL)
+				fail_msg("%s lacks %s", pages[i].name, mark);
+		}
+		buf_fini(&whole);
+		ask(s,
+		    &(struct ask){ pages[i].name, PAGES_ALL, 2,
+		        { "id", id, "state", "awaiting" } },
+		    200);
+	}
+}
+
+static void
+one_row_is_given_for_one_host(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "dashboard", "host.row", 2,
+	        { "host", host_text(SEED_DB1) } },
+	    200);
+	must(s, "db-01");
+	must_not(s, "db-02");
+	assert_true(strncmp(buf_text(&s->body), "<tr ", 4) == 0);
+}
+
+static void
+unknown_pages_and_regions_are_refused(void **state)
+{
+	struct site *s = *state;
+
+	assert_int_equal(ask_raw(s, &(struct ask){ "etc", NULL, 3, { NULL } },
+	                     MARKER),
+	    RC_INVALID);
+	assert_int_equal(ask_raw(s,
+	                     &(struct ask){ "dashboard", "job.log", 3,
+	                         { NULL } },
+	                     MARKER),
+	    RC_INVALID);
+}
+
+#define FLEET(f) cmocka_unit_test_setup_teardown(f, setup_fleet, teardown)
+#define EMPTY(f) cmocka_unit_test_setup_teardown(f, setup_empty, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FLEET(the_fleet_shows_every_state_with_its_reason),
+		FLEET(a_viewer_sees_no_buttons_that_act),
+		FLEET(filters_narrow_the_rows_and_keep_the_counts),
+		EMPTY(an_empty_fleet_says_what_to_do),
+		FLEET(the_host_page_lists_snapshots_by_pages),
+		FLEET(the_host_page_names_the_problem_and_its_log),
+		FLEET(the_jobs_tab_filters_by_result_and_day),
+		FLEET(a_job_page_in_each_state),
+		FLEET(a_log_is_shown_by_500_lines),
+		FLEET(unknown_ids_are_404_and_say_so),
+		FLEET(error_pages_carry_their_status),
+		FLEET(forms_keep_what_was_typed_and_point_at_the_first_mistake),
+		FLEET(secrets_are_markers_and_need_one),
+		FLEET(each_region_is_a_part_of_its_page),
+		FLEET(one_row_is_given_for_one_host),
+		FLEET(unknown_pages_and_regions_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
