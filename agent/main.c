@@ -111,15 +111,16 @@ main_parse(int argc, char **argv, struct args *a, struct err *e)
 			a->cert_pin = optarg;
 			break;
 		case 'v':
-			printf("restic-manager-agent %s (commit %s, built "
-			       "%s)\n",
-			    RM_VERSION, RM_COMMIT, RM_BUILD_DATE);
+			(void)
+			    printf("restic-manager-agent %s (commit %s, built "
+			           "%s)\n",
+			        RM_VERSION, RM_COMMIT, RM_BUILD_DATE);
 			exit(0);
 		case 'h':
-			fputs(usage, stdout);
+			(void)fputs(usage, stdout);
 			exit(0);
 		default:
-			fputs(usage, stderr);
+			(void)fputs(usage, stderr);
 			exit(rc_info(RC_INVALID)->exit_code);
 		}
 	}
@@ -357,6 +358,6 @@ main(int argc, char **argv)
 		mem_wipe(token, strlen(token));
 	mem_free(token);
 	if (rc != RC_OK)
-		fprintf(stderr, "restic-manager-agent: %s\n", e.msg);
+		(void)fprintf(stderr, "restic-manager-agent: %s\n", e.msg);
 	return rc_info(rc)->exit_code;
 }

@@ -290,7 +290,7 @@ outbound_poll_request(struct outbound *o, const struct hello *h,
 	struct buf events;
 	char *room;
 
-	buf_init(&events, 2 * OUTBOUND_WINDOW);
+	buf_init(&events, 2 * (size_t)OUTBOUND_WINDOW);
 	buf_init(&out->packed, OUTBOUND_MESSAGE_MAX);
 	out->waits = outbound_poll_events(o, &events) == 0 &&
 	             o->result_count == 0 && o->progress == NULL;

@@ -223,6 +223,7 @@ restic_step_args(struct restic_args *args, const struct restic *r,
 		restic_arg(args, "init");
 		break;
 	case RESTIC_BACKUP:
+		ASSERT(cmd != NULL);
 		restic_backup_args(args, cmd, hostname);
 		break;
 	case RESTIC_SNAPSHOTS:
@@ -303,7 +304,7 @@ restic_env_add(char **env, size_t *n, const char *name, struct str value)
 static void
 restic_merged_url(const struct secrets_repo *repo, struct buf *out)
 {
-	struct str url = secret_str(&repo->url), scheme, rest = url;
+	struct str url = secret_str(&repo->url), scheme, rest;
 	size_t i;
 
 	for (i = 0; i + 3 <= url.n; i++)

@@ -79,6 +79,7 @@ secrets_read(struct secrets *s, Rec__AgentSecrets **out, struct err *e)
 	buf_wipe_fini(&plain);
 	if (rc != RC_OK)
 		return rc;
+	ASSERT(*out != NULL);
 	s->config = (struct secrets_config){ (*out)->config_version,
 		(*out)->bandwidth_up_kbps, (*out)->bandwidth_down_kbps };
 	return RC_OK;

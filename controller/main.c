@@ -86,7 +86,7 @@ print_sample(void)
 	keys = settings_keys(&n);
 	buf_init(&b, KIB(64));
 	conf_sample(keys, n, &b);
-	fputs(buf_text(&b), stdout);
+	(void)fputs(buf_text(&b), stdout);
 	buf_fini(&b);
 }
 
@@ -342,17 +342,17 @@ main(int argc, char **argv)
 	log_open(STDERR_FILENO, LOG_INFO);
 	switch (a.action) {
 	case SHOW_USAGE:
-		fputs(usage, stdout);
+		(void)fputs(usage, stdout);
 		return 0;
 	case SHOW_VERSION:
-		printf("restic-manager-controller %s (%s)\n", RM_VERSION,
+		(void)printf("restic-manager-controller %s (%s)\n", RM_VERSION,
 		    RM_COMMIT);
 		return 0;
 	case SHOW_SAMPLE:
 		print_sample();
 		return 0;
 	case BAD_USAGE:
-		fputs(usage, stderr);
+		(void)fputs(usage, stderr);
 		return 2;
 	case RUN:
 		break;

@@ -33,7 +33,7 @@ struct page_job {
 	page_job_fn *done;
 	/* page.c's own */
 	int status;
-	bool error; /* the error page: its own status stands */
+	bool error;               /* the error page: its own status stands */
 	char etag[PAGE_ETAG_CAP]; /* "": none */
 	char marker[PAGE_MARKER_CAP];
 	struct buf token, password; /* wiped at the end */

@@ -9,7 +9,7 @@
 # is what controller and renderer agreed on, so both may read it.
 layers='
 lib/base   | lib/base
-lib/net    | lib/base lib/net proto
+lib/net    | lib/base lib/net proto version.h
 lib/store  | lib/base lib/store proto
 spool      | lib/base spool proto
 controller | lib/base lib/net lib/store proto spool controller version.h

@@ -41,6 +41,7 @@ h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 /* A client keeps the trailers behind the head: status and message of gRPC
  * may come in either.  A server has no use for trailers. */
 static int
+/* NOLINTNEXTLINE(readability-function-size): nghttp2's signature */
 h2_on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
     size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags,
     void *user)

@@ -66,7 +66,7 @@ descriptor_limit(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > 1048576)
 		r.rlim_cur = 1048576;
-	if (r.rlim_cur > 2 * SPARE_DESCRIPTORS)
+	if (r.rlim_cur > 2 * (rlim_t)SPARE_DESCRIPTORS)
 		return (unsigned)r.rlim_cur - SPARE_DESCRIPTORS;
 	return (unsigned)r.rlim_cur / 2;
 }

@@ -136,7 +136,7 @@ loop_new(struct loop **out, struct err *e)
 		return err_set(e, RC_IO, "event loop: %s", uv_strerror(r));
 	}
 	/* A peer that went away is an error of its write, not our end. */
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	list_init(&l->defers);
 	list_init(&l->due);
 	list_init(&l->next);

@@ -137,6 +137,7 @@ tls_server_new(const struct tls_server_opts *o, struct tls_ctx **out,
 
 	if ((rc = ctx_new(wolfSSLv23_server_method(), &c, e)) != RC_OK)
 		return rc;
+	ASSERT(c != NULL);
 	c->server = true;
 	if ((rc = load_cert(c, o->cert_file, e)) != RC_OK)
 		goto fail;
@@ -190,6 +191,7 @@ tls_client_new(const struct tls_client_opts *o, struct tls_ctx **out,
 
 	if ((rc = ctx_new(wolfSSLv23_client_method(), &c, e)) != RC_OK)
 		return rc;
+	ASSERT(c != NULL);
 	if (o->pin != NULL) {
 		c->has_pin = true;
 		memcpy(c->pin, o->pin, TLS_PIN_SIZE);

@@ -60,6 +60,7 @@ find_key(const struct tls_ctx *c, const uint8_t *name, struct day_key *out)
 
 /* The signature is wolfSSL's SessionTicketEncCb. */
 static int
+/* NOLINTNEXTLINE(readability-function-size) */
 tls_on_ticket(WOLFSSL *ssl, unsigned char *name, unsigned char *iv,
     unsigned char *mac, int enc, unsigned char *ticket, int in_len,
     int *out_len, void *ctx)
