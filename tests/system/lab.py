@@ -6,6 +6,7 @@ by pid.  Everything listens on loopback, on ports that were free.  Python's
 standard library only.
 """
 import contextlib
+import crypt
 import http.client
 import json
 import os
@@ -304,6 +305,41 @@ class Agent:
     def kill(self):
         self.program.kill()
         self.program.wait()
+
+
+class RestServer:
+    """A real rest-server with users, append-only on demand."""
+
+    def __init__(self, lab, append_only=True, private=True):
+        self.users = {}
+        self.path = lab.path / "rest"
+        self.path.mkdir()
+        self.htpasswd = lab.path / "htpasswd"
+        self.port = free_port()
+        argv = [TOOLS / "rest-server/usr/bin/restic-rest-server",
+                "--path", self.path, "--listen", f"127.0.0.1:{self.port}",
+                "--htpasswd-file", self.htpasswd]
+        argv += ["--append-only"] if append_only else []
+        argv += ["--private-repos"] if private else []
+        self.argv, self.lab = argv, lab
+        self.program = None
+
+    def user(self, name, password):
+        self.users[name] = crypt.crypt(
+            password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
+        self.htpasswd.write_text("".join(
+            f"{n}:{h}\n" for n, h in self.users.items()))
+        return f"rest:http://127.0.0.1:{self.port}/{name}/"
+
+    def start(self):
+        self.program = self.lab.start(self.argv, clean_env(),
+                                      self.lab.path / "rest.log")
+        wait_for("the rest-server", self._listens)
+        return self
+
+    def _listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 class Proxy:

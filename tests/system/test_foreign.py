@@ -4,92 +4,80 @@ import grpc
 import pytest
 
 import foreign
-import lab
+from lab import wait_for
 
 
-@pytest.fixture(name="box")
-def fixture_box():
-    with lab.Lab() as box:
-        yield box
-
-
-@pytest.fixture(name="controller")
-def fixture_controller(box):
-    controller = box.controller().start()
-    controller.bootstrap()
-    return controller
+@pytest.fixture(name="folder")
+def fixture_folder(lab):
+    folder = lab.path / "generated"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(name="agent")
-def fixture_agent(box, controller):
-    folder = box.path / "generated"
-    folder.mkdir()
-    agent = foreign.ForeignAgent(controller.port, folder)
-    agent.token = controller.mint("foreign", "/somewhere",
-                                  initial_paths=["/etc"])
-    agent.enrol(agent.token)
+def fixture_agent(folder, console):
+    agent = foreign.ForeignAgent(console.port, folder)
+    agent.enrol(console.mint("foreign", "/somewhere", initial_paths=["/etc"]))
     yield agent
     agent.close()
 
 
-def lines_of(controller, job_id):
-    return [row["payload"] for row in controller.log_lines(job_id)
+def lines_of(console, job_id):
+    return [row["payload"] for row in console.log_lines(job_id)
             if row["stream"] == "stdout"]
 
 
 EXPECTED = [f"foreign line {n}" for n in range(1, 6)]
 
 
-def ready(controller, agent):
-    return controller.host(agent.host_id)["repo_status"] == "ready"
+def ready(console, agent):
+    return console.host(agent.host_id)["repo_status"] == "ready"
 
 
-def test_runs_init_and_a_backup_over_session(controller, agent):
+def test_runs_init_and_a_backup_over_session(console, agent):
     """M-102, M-108, M-239: init comes by itself; then run-now."""
-    agent.session(lambda a: ready(controller, a))
+    agent.session(lambda a: ready(console, a))
     assert agent.repo.url == "/somewhere"
-    job = controller.run_group(agent.host_id)
+    job = console.run_group(agent.host_id)
     agent.session(
-        lambda a: controller.job(job)["status"] == "succeeded")
-    assert lines_of(controller, job) == EXPECTED
-    snapshots = controller.client.ok(
+        lambda a: console.job(job)["status"] == "succeeded")
+    assert lines_of(console, job) == EXPECTED
+    snapshots = console.client.ok(
         "GET", f"/api/hosts/{agent.host_id}/snapshots")
     assert len(snapshots["items"]) == 1
 
 
-def test_runs_init_and_a_backup_over_poll_alone(controller, agent):
+def test_runs_init_and_a_backup_over_poll_alone(console, agent):
     """Poll alone is enough for everything."""
-    lab.wait_for("init over Poll", lambda: (
-        agent.poll(500), ready(controller, agent))[1], 30)
-    job = controller.run_group(agent.host_id)
-    lab.wait_for("backup over Poll", lambda: (
+    wait_for("init over Poll", lambda: (
+        agent.poll(500), ready(console, agent))[1], 30)
+    job = console.run_group(agent.host_id)
+    wait_for("backup over Poll", lambda: (
         agent.poll(500),
-        controller.job(job)["status"] == "succeeded")[1], 30)
-    assert lines_of(controller, job) == EXPECTED
+        console.job(job)["status"] == "succeeded")[1], 30)
+    assert lines_of(console, job) == EXPECTED
     assert agent.poll(0).acked_seq == len(agent.events)
 
 
-def test_events_sent_twice_count_once(controller, agent):
+def test_events_sent_twice_count_once(console, agent):
     """Rule 7: what the controller has is dropped."""
-    lab.wait_for("init over Poll", lambda: (
-        agent.poll(500), ready(controller, agent))[1], 30)
-    job = controller.run_group(agent.host_id)
-    lab.wait_for("backup over Poll", lambda: (
+    wait_for("init over Poll", lambda: (
+        agent.poll(500), ready(console, agent))[1], 30)
+    job = console.run_group(agent.host_id)
+    wait_for("backup over Poll", lambda: (
         agent.poll(500),
-        controller.job(job)["status"] == "succeeded")[1], 30)
+        console.job(job)["status"] == "succeeded")[1], 30)
     agent.acked = 0
     reply = agent.poll(0)
     assert reply.acked_seq == len(agent.events)
-    assert lines_of(controller, job) == EXPECTED
+    assert lines_of(console, job) == EXPECTED
 
 
 def test_a_token_works_once_but_its_own_reply_may_be_asked_again(
         box, controller):
     """contract.md, Enrolment: the enrol_id makes a lost reply harmless."""
-    folder = box.path / "generated"
-    folder.mkdir()
-    agent = foreign.ForeignAgent(controller.port, folder)
-    token = controller.mint("foreign", "/somewhere")
+    agent = foreign.ForeignAgent(console.port, folder)
+    token = console.mint("foreign", "/somewhere")
     first = agent.enrol(token, "same")
     again = agent.enrol(token, "same")
     assert again.host_id == first.host_id
