@@ -21,27 +21,28 @@ enum {
 	TICK_ROOM = 3    /* days a date under the strip needs */
 };
 
-/* A cell's rectangle: left edge past the cell's x, top, width, height; in
- * tenths, so that the path is exact. */
+/* A cell's rectangle: left edge past the cell's x and top, in tenths so that
+ * the path is exact; then the way round it. */
 struct kind {
 	char code;
 	const char *class; /* of the path */
 	const char *cell;  /* of a day in the list */
 	const char *word;
 	int severity;
-	int dx, y, w, h;
+	int dx, y;
+	const char *shape;
 };
 
 /* clang-format off */
 static const struct kind kinds[] = {
-	{ 'f', "bad",         "bad k-f",  "failed",           6, 12, 12, 56, 176 },
-	{ 'i', "warn",        "warn k-i", "incomplete",       5, 12, 112, 56, 56 },
-	{ 'm', "bad hollow",  "bad k-m",  "missed",           4, 10, 30, 60, 140 },
-	{ 'r', "run",         "run k-r",  "running",          7, 12, 32, 56, 136 },
-	{ 'o', "ok",          "ok k-o",   "ok",               3, 12, 32, 56, 136 },
-	{ 'z', "idle hollow", "idle k-z", "asleep",           2, 10, 30, 60, 140 },
-	{ 'n', "none",        "none",     "no run",           1, 20, 96, 40, 8 },
-	{ 'b', "none",        "none",     "before enrolment", 0, 38, 98, 4, 4 },
+	{ 'f', "bad",         "bad k-f",  "failed",           6, 12, 12, "h5.6v17.6h-5.6z" },
+	{ 'i', "warn",        "warn k-i", "incomplete",       5, 12, 112, "h5.6v5.6h-5.6z" },
+	{ 'm', "bad hollow",  "bad k-m",  "missed",           4, 10, 30, "h6v14h-6z" },
+	{ 'r', "run",         "run k-r",  "running",          7, 12, 32, "h5.6v13.6h-5.6z" },
+	{ 'o', "ok",          "ok k-o",   "ok",               3, 12, 32, "h5.6v13.6h-5.6z" },
+	{ 'z', "idle hollow", "idle k-z", "asleep",           2, 10, 30, "h6v14h-6z" },
+	{ 'n', "none",        "none",     "no run",           1, 20, 96, "h4v0.8h-4z" },
+	{ 'b', "none",        "none",     "before enrolment", 0, 38, 98, "h0.4v0.4h-0.4z" },
 };
 /* clang-format on */
 
@@ -84,14 +85,26 @@ edges(int64_t first_day, int x[CHART_DAYS])
 	return at - CELL_GAP;
 }
 
+/* "31.2" without printf, which would be most of a page's cost. */
 static void
 put_tenths(struct buf *out, int v)
 {
-	if (v % 10 == 0)
-		buf_printf(out, "%d", v / 10);
-	else
-		buf_printf(out, "%s%d.%d", v < 0 ? "-" : "",
-		    (v < 0 ? -v : v) / 10, (v < 0 ? -v : v) % 10);
+	char z[12];
+	size_t i = sizeof(z);
+	unsigned left = (unsigned)(v < 0 ? -v : v);
+
+	if (left % 10 != 0) {
+		z[--i] = (char)('0' + left % 10);
+		z[--i] = '.';
+	}
+	left /= 10;
+	do {
+		z[--i] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (v < 0)
+		z[--i] = '-';
+	buf_put(out, z + i, sizeof(z) - i);
 }
 
 static void
@@ -101,13 +114,7 @@ put_rect(struct buf *out, const struct kind *k, int x)
 	put_tenths(out, x * 10 + k->dx);
 	buf_putc(out, ' ');
 	put_tenths(out, k->y);
-	buf_putc(out, 'h');
-	put_tenths(out, k->w);
-	buf_putc(out, 'v');
-	put_tenths(out, k->h);
-	buf_putc(out, 'h');
-	put_tenths(out, -k->w);
-	buf_putc(out, 'z');
+	buf_puts(out, k->shape);
 }
 
 static size_t

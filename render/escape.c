@@ -31,6 +31,14 @@ entity(uint8_t c)
 	}
 }
 
+/* Nearly all of any text: told without the table of entities. */
+static bool
+is_plain(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '(' && c <= ';') ||
+	       (c >= 'A' && c <= 'Z') || c == ' ';
+}
+
 /* Length of the run at the front that may be copied as it is. */
 static size_t
 plain_run(struct str s)
@@ -41,6 +49,10 @@ plain_run(struct str s)
 		uint8_t c = (uint8_t)s.p[i];
 		size_t n = 1;
 
+		if (is_plain(c)) {
+			i++;
+			continue;
+		}
 		if (c < 0x80 && entity(c) != NULL)
 			break;
 		if (c >= 0x80) {

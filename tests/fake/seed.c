@@ -328,6 +328,8 @@ put_job(struct store_tx *tx, const char *spool, enum seed_job j, struct err *e)
 		rec.log_lines = j == SEED_JOB_FAILED ? LOG_LINES : 18;
 		rc = joblog_append(spool, &id, 0, buf_str(&log), e);
 	}
+	if (rc == RC_OK && j == SEED_JOB_INCOMPLETE)
+		rc = joblog_compress(spool, &id, log.len, e);
 	buf_fini(&log);
 	if (rc == RC_OK)
 		job_store_put(tx, &rec);
