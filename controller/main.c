@@ -15,6 +15,7 @@
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/server.h"
+#include "controller/sse.h"
 #include "controller/users.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
@@ -210,6 +211,7 @@ main_on_end(void *ctx, int signum)
 		return;
 	log_info(LOG_MAIN, "ending signal=%d", signum);
 	c->server = NULL;
+	sse_end_all(c->sse);
 	server_close(s, main_on_closed, c);
 }
 
@@ -283,6 +285,7 @@ start(struct controller *c, struct err *e)
 		return rc;
 	if ((rc = page_client_new(c, &c->pages, e)) != RC_OK)
 		return rc;
+	c->sse = sse_new(c);
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
@@ -295,6 +298,7 @@ stop(struct controller *c)
 {
 	op_queue_free(c->ops);
 	page_client_free(c->pages);
+	sse_free(c->sse);
 	users_free(c->users);
 	loop_free(c->loop);
 	asset_set_free(c->assets);

@@ -106,54 +106,69 @@ struct page_ask {
 	size_t n;
 };
 
-static char *
-text_of(struct req *r, struct str s)
+static bool
+fill_params(struct Ipc__RenderRequest *m, const struct page_ask *ask,
+    struct arena *a)
 {
-	return arena_str(&r->arena, s);
+	struct Ipc__Param *params = arena_array(a, ask->n + 1, sizeof(*params));
+	size_t i;
+
+	m->params = arena_array(a, ask->n + 1, sizeof(*m->params));
+	if (params == NULL || m->params == NULL)
+		return false;
+	for (i = 0; i < ask->n; i++) {
+		ipc__param__init(&params[i]);
+		params[i].name = arena_dup(a, ask->params[i].name);
+		params[i].value = arena_str(a, ask->params[i].value);
+		m->params[i] = &params[i];
+	}
+	m->n_params = ask->n;
+	return arena_rc(a) == RC_OK;
 }
 
+static enum rc
+put_frame(struct buf *frame, const struct Ipc__RenderRequest *m)
+{
+	struct buf packed;
+	char *room;
+	enum rc rc = RC_LIMIT;
+
+	buf_init(&packed, PAGES_REQUEST_MAX);
+	room = buf_reserve(&packed, ipc__render_request__get_packed_size(m));
+	if (room != NULL) {
+		buf_added(&packed,
+		    ipc__render_request__pack(m, (uint8_t *)room));
+		frame_put(frame, FRAME_REQUEST, buf_str(&packed));
+		rc = buf_rc(frame);
+	}
+	buf_wipe_fini(&packed);
+	return rc;
+}
+
+/* Not in the request's own arena: a live view packs many, for days. */
 static enum rc
 pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 {
 	struct Ipc__RenderRequest m = IPC__RENDER_REQUEST__INIT;
 	struct Ipc__Viewer viewer = IPC__VIEWER__INIT;
-	struct Ipc__Param *params;
-	struct buf packed;
-	char *room;
-	size_t i;
+	struct arena a;
+	enum rc rc = RC_LIMIT;
 
-	params = arena_array(&r->arena, ask->n + 1, sizeof(*params));
-	m.params = arena_array(&r->arena, ask->n + 1, sizeof(*m.params));
-	if (params == NULL || m.params == NULL)
-		return RC_LIMIT;
-	for (i = 0; i < ask->n; i++) {
-		ipc__param__init(&params[i]);
-		params[i].name = arena_dup(&r->arena, ask->params[i].name);
-		params[i].value = text_of(r, ask->params[i].value);
-		m.params[i] = &params[i];
-	}
-	m.n_params = ask->n;
+	arena_init(&a, 2 * PAGES_REQUEST_MAX);
 	viewer.user_name = r->user_name;
 	viewer.role = (int32_t)r->role;
 	m.viewer = &viewer;
-	m.page = arena_dup(&r->arena, ask->page);
-	m.fragment = arena_dup(&r->arena, ask->fragment);
+	m.page = arena_dup(&a, ask->page);
+	m.fragment = arena_dup(&a, ask->fragment);
 	m.csrf = r->csrf;
-	m.base_url = arena_dup(&r->arena, req_base_url(r));
+	m.base_url = arena_dup(&a, req_base_url(r));
 	m.request_id = r->id;
 	m.now_ms = clock_now_ms();
 	m.marker = j->marker;
-	if (arena_rc(&r->arena) != RC_OK)
-		return RC_LIMIT;
-	buf_init(&packed, PAGES_REQUEST_MAX);
-	room = buf_reserve(&packed, ipc__render_request__get_packed_size(&m));
-	if (room != NULL) {
-		buf_added(&packed,
-		    ipc__render_request__pack(&m, (uint8_t *)room));
-		frame_put(&j->frame, FRAME_REQUEST, buf_str(&packed));
-	}
-	buf_wipe_fini(&packed);
-	return room != NULL ? buf_rc(&j->frame) : RC_LIMIT;
+	if (fill_params(&m, ask, &a))
+		rc = put_frame(&j->frame, &m);
+	arena_fini(&a);
+	return rc;
 }
 
 static struct page_job *

@@ -171,12 +171,16 @@ authority_ok(struct str s)
 const char *
 req_base_url(struct req *r)
 {
-	struct str a = authority(r);
+	struct str a;
 
 	if (r->ctl->settings.base_url != NULL)
 		return r->ctl->settings.base_url;
-	return arena_printf(&r->arena, "%s://%.*s", r->https ? "https" : "http",
-	    STR_ARG(a));
+	if (r->base_url == NULL) {
+		a = authority(r);
+		r->base_url = arena_printf(&r->arena, "%s://%.*s",
+		    r->https ? "https" : "http", STR_ARG(a));
+	}
+	return r->base_url;
 }
 
 static bool

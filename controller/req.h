@@ -68,6 +68,7 @@ struct req {
 	char csrf[44];
 	uint8_t session_hash[32];
 	/* req.c's own */
+	const char *base_url;                     /* once asked for */
 	struct http_field fields[REQ_FIELDS_MAX]; /* of the answer to come */
 	size_t field_count;
 	void (*op_done)(struct req *r, struct op *op);

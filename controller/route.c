@@ -8,6 +8,7 @@
 #include "controller/page.h"
 #include "controller/req.h"
 #include "controller/server.h"
+#include "controller/sse.h"
 #include "controller/users.h"
 
 /* Where two patterns fit, the first row wins: literals before {variables}.
@@ -32,12 +33,14 @@ static const struct route routes[] = {
 	{ "GET",  "/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host },
 	{ "GET",  "/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host_jobs },
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
+	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
 
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_groups },
 	{ "GET",  "/api/fleet/summary", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_summary },
+	{ "GET",  "/api/jobs/{id}/stream", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_job_stream },
 };
 /* clang-format on */
 

@@ -19,6 +19,8 @@ struct Rec__LiveProgress;
 
 struct sse *sse_new(struct controller *c);
 void sse_free(struct sse *s);
+/* Ends every stream, so that the listeners can close at once. */
+void sse_end_all(struct sse *s);
 
 /* Routes. */
 void sse_job_stream(struct req *r);

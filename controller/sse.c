@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/req.h"
+#include "controller/sse_own.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/mem.h"
+#include "lib/net/loop.h"
+#include "lib/store/host_store.h"
+#include "lib/store/vault_store.h"
+
+enum {
+	PING_MS = 15000,
+	RECORD_MAX = 1 << 16
+};
+
+/* ----------------------------------------------------------------- streams */
+
+static unsigned
+count_session(const struct list *all, const uint8_t *hash)
+{
+	const struct list *el;
+	unsigned n = 0;
+
+	for (el = all->next; el != all; el = el->next) {
+		const struct sse_stream *st =
+		    (const struct sse_stream *)(const void *)el;
+
+		n += memcmp(st->r->session_hash, hash, CRYPT_HASH_SIZE) == 0;
+	}
+	return n;
+}
+
+enum rc
+sse_admit(struct sse *s, const struct req *r, struct err *e)
+{
+	if (s->open >= SSE_MAX)
+		return err_set(e, RC_RATE,
+		    "too many live views are open on this server");
+	if (count_session(&s->logs, r->session_hash) +
+	        count_session(&s->pages, r->session_hash) >=
+	    SSE_SESSION_MAX)
+		return err_set(e, RC_RATE,
+		    "this session has %d live views open; close a tab",
+		    SSE_SESSION_MAX);
+	return RC_OK;
+}
+
+void
+sse_begin(struct sse_stream *st, struct list *where,
+    const struct req_stream *calls)
+{
+	list_append(where, &st->link);
+	st->sse->open++;
+	req_add_field(st->r, "content-type", "text/event-stream");
+	/* A proxy that collects the answer would defeat it. */
+	req_add_field(st->r, "x-accel-buffering", "no");
+	if (!req_stream_begin(st->r, 200, calls, st))
+		sse_leave(st);
+	else if (req_stream_write(st->r, STR("retry: 2000\nid: 0\n\n")) !=
+	         RC_OK)
+		sse_end(st);
+}
+
+void
+sse_leave(struct sse_stream *st)
+{
+	st->closed = true;
+	if (!list_linked(&st->link))
+		return;
+	list_del(&st->link);
+	st->sse->open--;
+}
+
+void
+sse_end(struct sse_stream *st)
+{
+	if (st->ended || st->closed)
+		return;
+	st->ended = true;
+	req_stream_end(st->r);
+}
+
+bool
+sse_flush(struct sse_stream *st, struct buf *out)
+{
+	if (st->closed || st->ended)
+		return false;
+	if (out->len == 0)
+		return true;
+	if (req_stream_write(st->r, buf_str(out)) != RC_OK)
+		return false;
+	buf_reset(out);
+	return true;
+}
+
+/* ---------------------------------------------------------------- the ping */
+
+/* A stream ends with its session. */
+static bool
+session_lives(const struct sse_stream *st)
+{
+	const struct Rec__Session *s;
+	struct store_tx *tx;
+	struct arena a;
+	bool lives;
+
+	arena_init(&a, RECORD_MAX);
+	tx = store_begin_read(st->sse->ctl->vault, &a);
+	s = vault_find_session(tx, st->r->session_hash);
+	lives = s != NULL && s->expires_at_ms > clock_now_ms();
+	store_abort(tx);
+	arena_fini(&a);
+	return lives;
+}
+
+static void
+ping_all(struct list *all)
+{
+	struct list *el, *next;
+
+	LIST_FOREACH(el, next, all)
+	{
+		struct sse_stream *st = (struct sse_stream *)(void *)el;
+
+		if (!session_lives(st))
+			sse_end(st);
+		else if (req_stream_write(st->r, STR(": ping\n\n")) != RC_OK)
+			continue; /* bytes are under way: as good */
+	}
+}
+
+static void
+sse_on_ping(void *ctx)
+{
+	struct sse *s = ctx;
+	struct list *el, *next;
+
+	ping_all(&s->logs);
+	ping_all(&s->pages);
+	LIST_FOREACH(el, next, &s->logs)
+	sse_log_ping((struct sse_stream *)(void *)el);
+}
+
+/* -------------------------------------------------------------------- life */
+
+struct sse *
+sse_new(struct controller *c)
+{
+	struct sse *s = MEM_NEW(struct sse);
+
+	s->ctl = c;
+	list_init(&s->logs);
+	list_init(&s->pages);
+	s->ping = loop_timer_new(c->loop, sse_on_ping, s);
+	loop_timer_start(s->ping, PING_MS, PING_MS);
+	return s;
+}
+
+void
+sse_free(struct sse *s)
+{
+	if (s == NULL)
+		return;
+	ASSERT(list_empty(&s->logs) && list_empty(&s->pages));
+	loop_timer_free(s->ping);
+	mem_free(s);
+}
+
+static void
+end_list(struct list *all)
+{
+	struct list *el, *next;
+
+	LIST_FOREACH(el, next, all)
+	sse_end((struct sse_stream *)(void *)el);
+}
+
+void
+sse_end_all(struct sse *s)
+{
+	end_list(&s->logs);
+	end_list(&s->pages);
+}
+
+/* ----------------------------------------------------------------- notices */
+
+static void
+remember(struct sse *s, const struct ulid *host, unsigned causes)
+{
+	struct sse_recent *slot = &s->recent[s->recent_at];
+
+	slot->host = *host;
+	slot->causes = causes;
+	slot->at_ms = clock_mono_ms();
+	s->recent_at = (s->recent_at + 1) % SSE_RECENT_MAX;
+}
+
+static bool
+fleet_changed(struct sse *s)
+{
+	struct store_tx *tx = store_begin_read(s->ctl->state, NULL);
+	uint64_t n = host_store_count(tx);
+	bool changed = n != s->hosts;
+
+	store_abort(tx);
+	s->hosts = n;
+	return changed;
+}
+
+void
+sse_host_changed(struct sse *s, const struct ulid *host)
+{
+	unsigned causes = SSE_HOST | (fleet_changed(s) ? SSE_FLEET : 0);
+
+	remember(s, host, causes);
+	sse_page_changed(s, host, NULL, causes);
+}
+
+void
+sse_job_changed(struct sse *s, const struct ulid *host, const struct ulid *job)
+{
+	remember(s, host, SSE_JOB);
+	sse_log_job_changed(s, job);
+	sse_page_changed(s, host, job, SSE_JOB);
+}
