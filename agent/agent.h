@@ -14,6 +14,7 @@ struct agent {
 	struct settings settings;
 	struct facts facts;   /* host name, OS, arch, boot time */
 	struct restic restic; /* located at start and before each job */
+	unsigned stuck;       /* pool threads that a dead mount holds */
 	struct loop *loop;
 	struct secrets *secrets; /* secrets.enc */
 	struct queue *queue;     /* spool/queue.h */

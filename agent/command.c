@@ -26,6 +26,12 @@ enum {
 	COMMAND_FILES_MAX = 100000,
 	COMMAND_KEEP_DAYS = 30,
 	COMMAND_PATHS_MAX = 10000,
+	COMMAND_KIND_MAX = 32,
+	COMMAND_TAG_MAX = 1024,
+	/* The kernel takes 2 MiB of arguments, 128 KiB each; paths that are
+	 * too much for that go another way, excludes cannot. */
+	COMMAND_EXCLUDE_MAX = 65536,
+	COMMAND_EXCLUDES_MAX = 1 << 20,
 	COMMAND_UNLOCK_MS = 60000,
 	COMMAND_RESERVE = 65536
 };
@@ -60,6 +66,8 @@ struct command {
 	struct job *job;
 	bool recovering; /* unlock runs, or ends wait to be durable */
 	unsigned recovered;
+	unsigned marking; /* ends being written to jobs/<id> */
+	bool stopping;    /* nothing is accepted any more */
 	struct proc *unlock;
 	char **unlock_env;
 	struct loop_timer *unlock_limit;
@@ -204,6 +212,20 @@ command_answer(struct command *c, const struct ulid *id, bool accepted,
 	uplink_result(c->agent->uplink, &r);
 }
 
+static bool
+command_excludes_fit(const Wire__CommandRun *run)
+{
+	size_t i, n, total = 0;
+
+	for (i = 0; i < run->n_excludes; i++) {
+		n = strlen(run->excludes[i]);
+		total += n + sizeof("--exclude=") + sizeof(char *);
+		if (n > COMMAND_EXCLUDE_MAX || total > COMMAND_EXCLUDES_MAX)
+			return false;
+	}
+	return true;
+}
+
 /* NULL when it may run. */
 static const char *
 command_objection(const Wire__CommandRun *run)
@@ -212,7 +234,14 @@ command_objection(const Wire__CommandRun *run)
 
 	if (run->n_includes > COMMAND_PATHS_MAX ||
 	    run->n_excludes > COMMAND_PATHS_MAX)
-		return "too many paths";
+		return "more than 10000 source paths or excludes";
+	if (strlen(run->kind) > COMMAND_KIND_MAX)
+		return "kind not implemented on this agent";
+	if (strlen(run->tag) > COMMAND_TAG_MAX)
+		return "the tag is longer than 1024 bytes";
+	if (!command_excludes_fit(run))
+		return "the excludes are longer than 1 MiB in all, or one "
+		       "than 64 KiB";
 	if (strcmp(run->kind, "backup") != 0)
 		return NULL;
 	if (run->n_includes == 0)
@@ -230,23 +259,45 @@ command_check_idle(struct command *c)
 {
 	command_idle_fn *fn = c->idle;
 
-	if (fn == NULL || c->current != NULL || c->recovering)
+	if (fn == NULL || c->current != NULL || c->recovering || c->marking > 0)
 		return;
 	c->idle = NULL;
 	fn(c->idle_ctx);
 }
 
 static void
-command_mark_ended(struct entry *en)
+command_write_ended(void *ctx)
 {
-	struct err e = { 0 };
+	struct entry *en = ctx;
 
-	en->phase = COMMAND_ENDED;
-	if (command_write(en->owner, en, true, &e) != RC_OK)
+	if (command_write(en->owner, en, true, &en->write) == RC_OK)
+		en->write = (struct err){ 0 };
+}
+
+static void
+command_on_marked(void *ctx)
+{
+	struct entry *en = ctx;
+	struct command *c = en->owner;
+
+	if (en->write.rc != RC_OK)
 		log_warn(LOG_JOB,
 		    "the end of a job is not marked, it will "
 		    "be told twice error=%s",
-		    e.msg);
+		    en->write.msg);
+	c->marking--;
+	command_check_idle(c);
+}
+
+/* The controller's copy of the end is durable in the queue; this only saves
+ * telling it again after a restart. */
+static void
+command_mark_ended(struct entry *en)
+{
+	en->phase = COMMAND_ENDED;
+	en->owner->marking++;
+	loop_work(en->owner->agent->loop, command_write_ended,
+	    command_on_marked, en);
 }
 
 static void
@@ -266,7 +317,7 @@ command_write_accepted(void *ctx)
 	struct entry *en = ctx;
 
 	if (command_write(en->owner, en, false, &en->write) == RC_OK)
-		en->write.rc = RC_OK;
+		en->write = (struct err){ 0 };
 }
 
 static void
@@ -289,7 +340,7 @@ command_on_accepted(void *ctx)
 	c->job = job_start(c->agent, en->run, command_on_job_done, c);
 	wire__command_run__free_unpacked(en->run, NULL);
 	en->run = NULL;
-	if (c->idle != NULL)
+	if (c->stopping)
 		job_stop(c->job);
 }
 
@@ -325,7 +376,7 @@ command_run(struct command *c, const Wire__CommandRun *run)
 		return;
 	}
 	if (objection != NULL || c->current != NULL || c->recovering ||
-	    c->idle != NULL) {
+	    c->stopping) {
 		command_answer(c, &id, false,
 		    objection != NULL ? objection : "busy");
 		return;
@@ -577,6 +628,7 @@ command_accepted(const struct command *c, struct ulid *out, size_t max)
 void
 command_stop(struct command *c, command_idle_fn *done, void *ctx)
 {
+	c->stopping = true;
 	c->idle = done;
 	c->idle_ctx = ctx;
 	if (c->job != NULL)

@@ -48,6 +48,7 @@ struct events {
 	size_t staged_bytes;
 	uint64_t order; /* of the latest put */
 	bool busy;      /* the pool has the queue */
+	bool urgent;    /* something staged wants no delay */
 	uint64_t acked; /* highest asked for, applied when not busy */
 	uint64_t applied;
 	struct list waiters;
@@ -218,10 +219,19 @@ events_lose(struct events *ev, struct staged *s)
 	mem_free(s);
 }
 
+/* No queue takes it, ever: keeping it would hold up all behind it. */
+static void
+events_refuse(struct staged *s)
+{
+	log_error(LOG_SPOOL, "event too large, dropped bytes=%zu", s->n);
+	mem_free(s);
+}
+
 /* Appends one; true when it needs its place no longer. */
 static bool
 events_append_one(struct events *ev, struct staged *s)
 {
+	struct err e = { 0 };
 	uint64_t seq;
 	enum rc rc;
 
@@ -229,15 +239,20 @@ events_append_one(struct events *ev, struct staged *s)
 		events_lose(ev, s);
 		return true;
 	}
-	rc = events_append_lost(ev, &ev->fault);
+	rc = events_append_lost(ev, &e);
 	if (rc == RC_OK)
 		rc = queue_append(ev->queue, s->type,
-		    str_from(s->payload, s->n), &seq, &ev->fault);
+		    str_from(s->payload, s->n), &seq, &e);
 	if (rc == RC_OK) {
 		ev->unsynced = true;
 		mem_free(s);
 		return true;
 	}
+	if (rc == RC_LIMIT && s->type != QUEUE_LOG) {
+		events_refuse(s);
+		return true;
+	}
+	ev->fault = e;
 	if (s->type != QUEUE_LOG)
 		return false;
 	events_lose(ev, s);
@@ -348,8 +363,11 @@ events_on_batch(void *ctx)
 	/* What found no room goes back to the front, in order. */
 	while ((el = list_take(&ev->staged)) != NULL)
 		list_append(&ev->batch, el);
-	while ((el = list_take(&ev->batch)) != NULL)
+	ev->staged_bytes = 0;
+	while ((el = list_take(&ev->batch)) != NULL) {
+		ev->staged_bytes += LIST_ENTRY(el, struct staged, link)->n;
 		list_append(&ev->staged, el);
+	}
 	if (ev->fault.rc != RC_OK && log_allow(&limit, 1, 60))
 		log_error(LOG_SPOOL, "events cannot be written error=%s",
 		    ev->fault.msg);
@@ -360,9 +378,10 @@ events_on_batch(void *ctx)
 	if (ev->fault.rc != RC_OK)
 		events_arm(ev, EVENTS_RETRY_MS);
 	else if (!list_empty(&ev->staged))
-		events_arm(ev, ev->staged_bytes > EVENTS_BATCH_BYTES
-		                   ? 0
-		                   : EVENTS_BATCH_MS);
+		events_arm(ev,
+		    ev->urgent || ev->staged_bytes > EVENTS_BATCH_BYTES
+		        ? 0
+		        : EVENTS_BATCH_MS);
 }
 
 static void
@@ -372,9 +391,12 @@ events_start(struct events *ev)
 
 	ev->armed = false;
 	loop_timer_stop(ev->timer);
-	if (ev->busy)
+	if (ev->busy) {
+		ev->urgent = true; /* when this batch is over */
 		return;
+	}
 	ev->busy = true;
+	ev->urgent = false;
 	while ((el = list_take(&ev->staged)) != NULL)
 		list_append(&ev->batch, el);
 	ev->staged_bytes = 0;
@@ -463,8 +485,7 @@ events_when_synced(struct events *ev, events_ready_fn *fn, void *ctx)
 	w->fn = fn;
 	w->ctx = ctx;
 	list_append(&ev->waiters, &w->link);
-	if (!ev->busy)
-		events_start(ev);
+	events_start(ev);
 }
 
 /* ------------------------------------------------------- for the uplink */

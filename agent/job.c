@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,6 +26,10 @@
 enum {
 	JOB_ARENA_MAX = 256 << 20,
 	JOB_DOCUMENT_MAX = 128 << 20,
+	JOB_LINE_MAX = 1 << 20,
+	JOB_INPUT_MAX = 64 << 20,
+	JOB_PREPARE_MS = 60000,
+	JOB_STUCK_MAX = 2, /* of the pool's four threads */
 	JOB_TERM_MS = 10000,
 	JOB_KILL_MS = 5000,
 	JOB_NOTE_MS = 30000 /* progress in the log, so that it shows life */
@@ -55,6 +60,23 @@ static const struct {
 };
 
 /*
+ * What is looked at before anything runs.  A dead network mount may hold the
+ * pool's thread for ever; the job then goes on without it, and the last one
+ * to leave frees this.
+ */
+struct job_look {
+	struct agent *agent;
+	struct job *job; /* NULL: given up */
+	char *restic_path;
+	char **paths;
+	size_t n;
+	atomic_size_t at; /* the path being looked at */
+	struct restic restic;
+	struct err err;
+	uint64_t missing;
+};
+
+/*
  * Life, in the order of this file: job_start -> prepare (pool: find restic,
  * look at the source paths) -> main step -> snapshot list -> statistics ->
  * finish -> done.  A step that fails for good goes to finish at once.
@@ -70,9 +92,10 @@ struct job {
 	struct lines *lines;
 	char **env;
 	int64_t started_ms;
+	int64_t started_mono_ms;
 	/* prepare */
+	struct job_look *look; /* while it is under way */
 	struct restic restic;
-	struct err prepare_err;
 	uint64_t missing;
 	/* the step that runs */
 	enum restic_step step;
@@ -81,7 +104,8 @@ struct job {
 	struct loop_timer *escalate;
 	bool timed_out;
 	bool cancelled;
-	bool stopped; /* cancelled because the agent stops */
+	bool stopped;  /* cancelled because the agent stops */
+	bool finished; /* the end is told; nothing may follow it */
 	unsigned escalation;
 	struct restic_seen seen; /* of the step that runs */
 	struct buf document;
@@ -91,6 +115,7 @@ struct job {
 	struct restic_seen main_seen;
 	struct proc_end main_end;
 	bool main_timed_out;
+	bool main_ended; /* by itself: nobody had asked it to */
 	struct err list_err;
 	struct restic_seen list_seen;
 	bool listed;
@@ -107,21 +132,33 @@ static void job_finish(struct job *j);
 
 /* -------------------------------------------------------------- prepare */
 
-/* Pool: the path of a dead network mount may block for minutes. */
 static void
-job_prepare(void *ctx)
+job_look_free(struct job_look *k)
 {
-	struct job *j = ctx;
+	size_t i;
+
+	for (i = 0; i < k->n; i++)
+		mem_free(k->paths[i]);
+	mem_free(k->paths);
+	mem_free(k->restic_path);
+	mem_free(k);
+}
+
+/* Pool. */
+static void
+job_look(void *ctx)
+{
+	struct job_look *k = ctx;
 	struct stat st;
 	size_t i;
 
-	if (restic_locate(&j->restic, j->agent->settings.restic_path,
-	        &j->prepare_err) != RC_OK ||
-	    !j->kind->needs_paths)
+	if (restic_locate(&k->restic, k->restic_path, &k->err) != RC_OK)
 		return;
-	for (i = 0; i < j->cmd->n_includes; i++)
-		if (lstat(j->cmd->includes[i], &st) != 0)
-			j->missing++;
+	for (i = 0; i < k->n; i++) {
+		atomic_store(&k->at, i);
+		if (lstat(k->paths[i], &st) != 0)
+			k->missing++;
+	}
 }
 
 static enum rc
@@ -131,8 +168,14 @@ job_load_secrets(struct job *j, struct err *e)
 	enum rc rc;
 
 	rc = secrets_get(j->agent->secrets, SECRETS_REPO, &repo, e);
+	if (rc == RC_OK && (repo.url.n == 0 || repo.password.n == 0))
+		/* With an empty password restic would ask its input. */
+		rc = err_set(e, RC_NOTFOUND,
+		    "the repository credentials of this host lack %s",
+		    repo.url.n == 0 ? "a URL" : "a password");
 	if (rc == RC_OK) {
 		redact_secret(j->redact, secret_str(&repo.password));
+		redact_url(j->redact, secret_str(&repo.url));
 		j->env =
 		    restic_env(&j->restic, &repo, j->agent->settings.state_dir);
 	} else if (e->code == NULL) {
@@ -142,28 +185,105 @@ job_load_secrets(struct job *j, struct err *e)
 	return rc;
 }
 
+/* It never ran; cause and words from e. */
 static void
-job_on_prepared(void *ctx)
+job_end_unrun(struct job *j, const struct err *e)
 {
-	struct job *j = ctx;
-	struct err e = { 0 };
-
-	if (j->prepare_err.rc != RC_OK)
-		e = j->prepare_err;
-	else if (job_load_secrets(j, &e) == RC_OK && !j->cancelled) {
-		lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
-		    "%s with restic %s", j->kind->name, j->restic.version);
-		job_run_step(j, j->kind->main_step);
-		return;
-	}
-	if (j->cancelled) {
+	if (j->cancelled)
 		j->outcome = (struct outcome){ .status = "cancelled",
 			.cause = "cancelled",
 			.exit_code = 130 };
-	} else {
-		outcome_not_run(&e, &j->outcome);
-	}
+	else
+		outcome_not_run(e, &j->outcome);
 	job_finish(j);
+}
+
+static void
+job_on_looked(void *ctx)
+{
+	struct job_look *k = ctx;
+	struct job *j = k->job;
+	struct err e = k->err;
+
+	if (j == NULL) {
+		k->agent->stuck--;
+		job_look_free(k);
+		return;
+	}
+	j->look = NULL;
+	j->restic = k->restic;
+	j->missing = k->missing;
+	loop_timer_stop(j->limit);
+	job_look_free(k);
+	if (e.rc == RC_OK)
+		j->agent->restic = j->restic;
+	if (e.rc != RC_OK || job_load_secrets(j, &e) != RC_OK || j->cancelled) {
+		job_end_unrun(j, &e);
+		return;
+	}
+	lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
+	    "%s with restic %s", j->kind->name, j->restic.version);
+	job_run_step(j, j->kind->main_step);
+}
+
+/* Goes on without what hangs. */
+static void
+job_leave_look(struct job *j)
+{
+	struct job_look *k = j->look;
+	struct err e = { 0 };
+
+	j->look = NULL;
+	k->job = NULL;
+	j->agent->stuck++;
+	loop_timer_stop(j->limit);
+	if (k->n > 0)
+		err_code(&e, RC_TIMEOUT, "path_blocked",
+		    "source path %.120s does not answer; is it on a network "
+		    "mount that is gone?",
+		    k->paths[atomic_load(&k->at)]);
+	else
+		err_code(&e, RC_TIMEOUT, "no_restic",
+		    "restic could not be looked for in time");
+	job_end_unrun(j, &e);
+}
+
+static void
+job_on_too_many_stuck(void *ctx)
+{
+	struct err e = { 0 };
+
+	err_code(&e, RC_BUSY, "path_blocked",
+	    "source paths of earlier runs still do not answer; mend or "
+	    "unmount the network mounts they are on");
+	job_end_unrun(ctx, &e);
+}
+
+static void
+job_prepare(struct job *j)
+{
+	struct agent *a = j->agent;
+	struct job_look *k;
+	size_t i;
+
+	if (a->stuck >= JOB_STUCK_MAX) {
+		loop_defer(a->loop, job_on_too_many_stuck, j);
+		return;
+	}
+	k = MEM_NEW(struct job_look);
+	k->agent = a;
+	k->job = j;
+	if (a->settings.restic_path != NULL)
+		k->restic_path = mem_strdup(a->settings.restic_path);
+	if (j->kind->needs_paths) {
+		k->n = j->cmd->n_includes;
+		k->paths = mem_array(k->n, sizeof(*k->paths));
+		for (i = 0; i < k->n; i++)
+			k->paths[i] = mem_strdup(j->cmd->includes[i]);
+	}
+	j->look = k;
+	loop_timer_start(j->limit, JOB_PREPARE_MS, 0);
+	loop_work(a->loop, job_look, job_on_looked, k);
 }
 
 /* ---------------------------------------------------------------- steps */
@@ -173,6 +293,10 @@ job_on_limit(void *ctx)
 {
 	struct job *j = ctx;
 
+	if (j->look != NULL) {
+		job_leave_look(j);
+		return;
+	}
 	j->timed_out = true;
 	lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
 	    "restic %s takes too long, ending it", job_steps[j->step].name);
@@ -241,13 +365,18 @@ job_read_line(struct job *j, bool is_stderr, struct str line)
 	lines_add(j->lines, stream, buf_str(&j->words));
 }
 
+static bool
+job_is_document(enum restic_step step)
+{
+	return step == RESTIC_SNAPSHOTS || step == RESTIC_STATS;
+}
+
 static void
 job_on_line(void *ctx, bool is_stderr, struct str line)
 {
 	struct job *j = ctx;
-	bool document = j->step == RESTIC_SNAPSHOTS || j->step == RESTIC_STATS;
 
-	if (document && !is_stderr)
+	if (job_is_document(j->step) && !is_stderr)
 		buf_put_str(&j->document, line);
 	else
 		job_read_line(j, is_stderr, line);
@@ -289,6 +418,7 @@ job_on_step_end(void *ctx, const struct proc_end *end)
 		j->main_seen = j->seen;
 		j->main_end = *end;
 		j->main_timed_out = j->timed_out;
+		j->main_ended = !j->cancelled;
 		job_after_main(j);
 		return;
 	case RESTIC_SNAPSHOTS:
@@ -315,6 +445,7 @@ job_run_step(struct job *j, enum restic_step step)
 {
 	struct secrets_config caps = secrets_config(j->agent->secrets);
 	struct proc_opts o = { .loop = j->agent->loop };
+	struct buf input;
 
 	j->step = step;
 	j->timed_out = false;
@@ -325,26 +456,33 @@ job_run_step(struct job *j, enum restic_step step)
 	    j->agent->facts.hostname, &j->arena);
 	ASSERT(o.argv != NULL); /* a command fits into the arena many times */
 	o.envp = j->env;
-	o.line_max = JOB_DOCUMENT_MAX;
+	buf_init(&input, JOB_INPUT_MAX);
+	restic_input(step, j->cmd, &input);
+	ASSERT(buf_rc(&input) == RC_OK); /* a message is smaller */
+	o.input = buf_str(&input);
+	o.line_max = job_is_document(step) ? JOB_DOCUMENT_MAX : JOB_LINE_MAX;
 	o.on_line = job_on_line;
 	o.on_end = job_on_step_end;
 	o.ctx = j;
 	if (job_steps[step].limit_ms > 0)
 		loop_timer_start(j->limit, job_steps[step].limit_ms, 0);
 	j->proc = proc_start(&o);
+	buf_fini(&input);
 }
 
 static void
 job_judge(struct job *j)
 {
 	struct outcome_in in = {
-		.cancelled = j->cancelled,
+		/* What the agent's own stop came too late for is done. */
+		.cancelled = j->cancelled && !(j->stopped && j->main_ended),
 		.time_limit = j->main_timed_out
 		                  ? job_steps[j->kind->main_step].name
 		                  : NULL,
 		.start = &j->main_end.err,
 		.exit_code = j->main_end.exit_code,
 		.signal = j->main_end.signal,
+		.output_lost = j->main_end.output_lost,
 		.seen = &j->main_seen,
 		.missing = j->missing,
 		.list = &j->list_err,
@@ -435,16 +573,38 @@ job_restate_stopped(struct job *j)
 	outcome_not_run(&e, &j->outcome);
 }
 
+/* The error as it may leave: without secrets, and text (it was cut, and
+ * restic's words may hold names in any encoding). */
+static void
+job_error_text(struct job *j)
+{
+	struct buf clean;
+	struct str s;
+	size_t n;
+
+	buf_init(&clean, sizeof(j->outcome.error) * 3);
+	redact_text(j->redact, str_of(j->outcome.error), &clean);
+	buf_reset(&j->words);
+	for (s = buf_str(&clean); s.n > 0; s = str_sub(s, n, s.n)) {
+		n = str_utf8_len(s);
+		if (n > 0)
+			buf_put(&j->words, s.p, n);
+		else
+			buf_putc(&j->words, '?');
+		n = n > 0 ? n : 1;
+	}
+	buf_fini(&clean);
+}
+
 static void
 job_finish(struct job *j)
 {
 	Wire__JobFinished f = WIRE__JOB_FINISHED__INIT;
 	Wire__Event ev = WIRE__EVENT__INIT;
-	int64_t now = clock_now_ms();
 
+	j->finished = true;
 	job_restate_stopped(j);
-	buf_reset(&j->words);
-	redact_text(j->redact, str_of(j->outcome.error), &j->words);
+	job_error_text(j);
 	if (j->outcome.error[0] != '\0')
 		lines_add(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
 		    buf_str(&j->words));
@@ -456,11 +616,12 @@ job_finish(struct job *j)
 	f.incomplete = j->outcome.incomplete;
 	f.unread_count = j->outcome.unread;
 	f.started_at_ms = j->started_ms;
-	f.finished_at_ms = now;
+	f.finished_at_ms = clock_now_ms();
 	f.log_lines = lines_end(j->lines);
 	if (j->main_seen.has_summary) {
 		j->main_seen.summary.snapshot_id = j->main_seen.snapshot_id;
-		j->main_seen.summary.total_duration_ms = now - j->started_ms;
+		j->main_seen.summary.total_duration_ms =
+		    clock_mono_ms() - j->started_mono_ms;
 		f.summary = &j->main_seen.summary;
 	}
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
@@ -472,12 +633,14 @@ job_finish(struct job *j)
 void
 job_cancel(struct job *j)
 {
-	if (j->cancelled)
+	if (j->cancelled || j->finished)
 		return;
 	j->cancelled = true;
 	lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
 	    "cancel requested");
-	if (j->proc != NULL) {
+	if (j->look != NULL)
+		job_leave_look(j);
+	else if (j->proc != NULL) {
 		j->escalation = 0;
 		proc_signal(j->proc, SIGINT);
 		loop_timer_start(j->escalate, JOB_TERM_MS, 0);
@@ -487,7 +650,8 @@ job_cancel(struct job *j)
 void
 job_stop(struct job *j)
 {
-	j->stopped = true;
+	if (!j->cancelled)
+		j->stopped = true;
 	job_cancel(j);
 }
 
@@ -567,10 +731,10 @@ job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 	ulid_text(&j->id, j->id_text);
 	j->kind = job_find_kind(cmd->kind);
 	j->started_ms = clock_now_ms();
-	j->noted_ms = clock_mono_ms();
+	j->started_mono_ms = j->noted_ms = clock_mono_ms();
 	arena_init(&j->arena, JOB_ARENA_MAX);
 	buf_init(&j->document, JOB_DOCUMENT_MAX);
-	buf_init(&j->words, MIB(1) + 64);
+	buf_init(&j->words, KIB(64));
 	restic_seen_init(&j->main_seen);
 	restic_seen_init(&j->list_seen);
 	j->redact = redact_new();
@@ -583,7 +747,7 @@ job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 	log_info(LOG_JOB, "job started job=%s kind=%s paths=%zu", j->id_text,
 	    log_safe(str_of(cmd->kind)), cmd->n_includes);
 	if (j->kind != NULL)
-		loop_work(a->loop, job_prepare, job_on_prepared, j);
+		job_prepare(j);
 	else
 		loop_defer(a->loop, job_on_unknown_kind, j);
 	return j;

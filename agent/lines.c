@@ -16,6 +16,7 @@
 
 enum {
 	LINES_TEXT_MAX = 16384,
+	LINES_WORK_MAX = 2 << 20, /* redaction may lengthen a line a little */
 	LINES_FLUSH_MS = 100,
 	LINES_CHUNK_BYTES = 48 * 1024,
 	/* Bound on one line's share of a packed chunk beside its text. */
@@ -155,18 +156,19 @@ lines_new(const struct lines_opts *o)
 	list_init(&l->tail);
 	l->next = 1;
 	l->timer = loop_timer_new(o->loop, lines_on_timer, l);
-	buf_init(&l->work, KIB(64));
+	buf_init(&l->work, LINES_WORK_MAX);
 	return l;
 }
 
-void
-lines_add(struct lines *l, Wire__LogStream stream, struct str text)
+static void
+lines_add_one(struct lines *l, Wire__LogStream stream, struct str text)
 {
 	static const char cut[] = " [cut]";
 	struct line *ln;
 
+	/* Redacted before it is cut: half a secret is not recognised. */
 	buf_reset(&l->work);
-	redact_text(l->o.redact, str_sub(text, 0, KIB(48)), &l->work);
+	redact_text(l->o.redact, str_sub(text, 0, MIB(1)), &l->work);
 	if (l->work.len > LINES_TEXT_MAX) {
 		buf_cut(&l->work, LINES_TEXT_MAX - sizeof(cut) + 1);
 		buf_puts(&l->work, cut);
@@ -178,6 +180,19 @@ lines_add(struct lines *l, Wire__LogStream stream, struct str text)
 	}
 	l->flowed += ln->n;
 	lines_into_chunk(l, ln);
+}
+
+/* restic's JSON holds texts of several lines. */
+void
+lines_add(struct lines *l, Wire__LogStream stream, struct str text)
+{
+	struct str line, rest = text;
+
+	if (text.n == 0)
+		lines_add_one(l, stream, text);
+	while (str_next(&rest, '\n', &line))
+		if (line.n > 0 || rest.n > 0)
+			lines_add_one(l, stream, line);
 }
 
 void

@@ -29,6 +29,7 @@ struct lines_opts {
 };
 
 struct lines *lines_new(const struct lines_opts *o);
+/* A text of several lines becomes several lines. */
 void lines_add(struct lines *l, Wire__LogStream stream, struct str text);
 void lines_printf(struct lines *l, Wire__LogStream stream, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

@@ -28,13 +28,20 @@ outcome_set(struct outcome *out, const char *status, const char *cause,
 	va_end(ap);
 }
 
+static const char *
+outcome_words(const struct restic_seen *seen)
+{
+	if (seen->fatal[0] != '\0')
+		return seen->fatal;
+	return seen->reason[0] != '\0' ? seen->reason : seen->first_error;
+}
+
 /* Why restic gave up: exit codes of 0.17 and later, else its words. */
 static void
 outcome_failed(const struct restic_seen *seen, int exit_code,
     struct outcome *out)
 {
-	const char *said =
-	    seen->fatal[0] != '\0' ? seen->fatal : seen->first_error;
+	const char *said = outcome_words(seen);
 
 	if (exit_code == 12 || seen->wrong_password)
 		outcome_set(out, "failed", "wrong_password",
@@ -45,9 +52,15 @@ outcome_failed(const struct restic_seen *seen, int exit_code,
 	else if (seen->refused)
 		outcome_set(out, "failed", "access_denied",
 		    "the server refused access: %.200s", said);
+	else if (seen->unreachable)
+		outcome_set(out, "failed", "unreachable",
+		    "the repository cannot be reached: %.195s", said);
 	else if (exit_code == 10 || seen->no_repository)
 		outcome_set(out, "failed", "no_repository",
 		    "there is no repository at this place: %.180s", said);
+	else if (seen->missing > 0)
+		outcome_set(out, "failed", "missing_path",
+		    "no source path exists: %.210s", said);
 	else if (said[0] != '\0')
 		outcome_set(out, "failed", "restic_failed", "%.230s", said);
 	else
@@ -81,16 +94,35 @@ outcome_common(const struct outcome_in *in, struct outcome *out)
 	return true;
 }
 
+/* Source paths that are not there: looked for before, or missed by restic. */
+static uint64_t
+outcome_missing(const struct outcome_in *in)
+{
+	return in->missing > in->seen->missing ? in->missing
+	                                       : in->seen->missing;
+}
+
+static uint64_t
+outcome_unread(const struct outcome_in *in)
+{
+	return restic_unread(in->seen) - in->seen->missing +
+	       outcome_missing(in);
+}
+
 static void
 outcome_incomplete(const struct outcome_in *in, struct outcome *out)
 {
-	uint64_t missing =
-	    in->missing > in->seen->missing ? in->missing : in->seen->missing;
+	uint64_t missing = outcome_missing(in);
 
-	out->unread = in->seen->errors + missing;
+	out->unread = outcome_unread(in);
+	out->incomplete = true;
+	if (out->unread == 0 && in->output_lost) {
+		outcome_set(out, "succeeded", "output_lost",
+		    "not all of restic's messages could be read");
+		return;
+	}
 	if (out->unread == 0)
 		out->unread = 1; /* exit code 3 without a word */
-	out->incomplete = true;
 	if (missing > 0)
 		outcome_set(out, "succeeded", "missing_path",
 		    "%" PRIu64 " source path%s not exist", missing,
@@ -119,13 +151,13 @@ outcome_backup(const struct outcome_in *in, struct outcome *out)
 		    "the new snapshot could not be verified: %.180s",
 		    in->list->msg);
 		out->incomplete = true;
-		out->unread = seen->errors + seen->missing;
+		out->unread = outcome_unread(in);
 	} else if (!in->listed) {
 		outcome_set(out, "failed", "no_snapshot",
 		    "snapshot %.8s is not in the repository's list",
 		    seen->snapshot_id);
-	} else if (in->exit_code == 3 || seen->errors > 0 ||
-	           seen->missing > 0 || in->missing > 0) {
+	} else if (in->exit_code == 3 || outcome_unread(in) > 0 ||
+	           in->output_lost) {
 		outcome_incomplete(in, out);
 	} else {
 		outcome_set(out, "succeeded", "", "%s", "");

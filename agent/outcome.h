@@ -18,6 +18,7 @@ struct outcome_in {
 	const struct err *start; /* rc other than RC_OK: never ran */
 	int exit_code;
 	int signal;
+	bool output_lost; /* part of what it said was not read */
 	const struct restic_seen *seen;
 	uint64_t missing; /* source paths that did not exist beforehand */
 	/* The snapshot list afterwards: */

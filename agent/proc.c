@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include <uv.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/fsio.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
 
@@ -101,15 +103,6 @@ proc_one_ended(struct proc *p)
 		proc_finish(p);
 }
 
-static void
-proc_on_linger(uv_timer_t *t)
-{
-	struct proc *p = t->data;
-
-	p->end.output_lost = true;
-	proc_finish(p);
-}
-
 /* ------------------------------------------------------------- output */
 
 static void
@@ -157,6 +150,17 @@ proc_stream_ended(struct proc_stream *s)
 	if (s->line.len > 0)
 		proc_give_line(s); /* the last line had no newline */
 	proc_one_ended(s->proc);
+}
+
+/* Something that outlives the child keeps its outputs open (ssh with a shared
+ * connection does).  What the child itself wrote was read long ago. */
+static void
+proc_on_linger(uv_timer_t *t)
+{
+	struct proc *p = t->data;
+
+	proc_stream_ended(&p->out);
+	proc_stream_ended(&p->err);
 }
 
 static void
@@ -218,14 +222,14 @@ proc_signal(struct proc *p, int signum)
 /* -------------------------------------------------------------- start */
 
 struct proc_pipes {
-	int out[2], err[2], fault[2], null;
+	int out[2], err[2], fault[2], in;
 };
 
 static void
 proc_pipes_close(struct proc_pipes *q)
 {
 	int *all[] = { &q->out[0], &q->out[1], &q->err[0], &q->err[1],
-		&q->fault[0], &q->fault[1], &q->null };
+		&q->fault[0], &q->fault[1], &q->in };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(all); i++) {
@@ -235,12 +239,29 @@ proc_pipes_close(struct proc_pipes *q)
 	}
 }
 
+/* A file in memory: a pipe would have to be fed while the child runs. */
+static int
+proc_input(struct str text)
+{
+	int fd;
+
+	if (text.n == 0)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fd = memfd_create("input", MFD_CLOEXEC);
+	if (fd >= 0 && (fsio_write_all(fd, text, NULL) != RC_OK ||
+	                   lseek(fd, 0, SEEK_SET) != 0)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 static bool
-proc_pipes_open(struct proc_pipes *q)
+proc_pipes_open(struct proc_pipes *q, struct str input)
 {
 	*q = (struct proc_pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
-	q->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return q->null >= 0 && pipe2(q->out, O_CLOEXEC) == 0 &&
+	q->in = proc_input(input);
+	return q->in >= 0 && pipe2(q->out, O_CLOEXEC) == 0 &&
 	       pipe2(q->err, O_CLOEXEC) == 0 && pipe2(q->fault, O_CLOEXEC) == 0;
 }
 
@@ -260,7 +281,7 @@ proc_child(const struct proc_pipes *q, const struct proc_opts *o, pid_t parent)
 	setpgid(0, 0);
 	/* The agent may have died before the request was in force. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
-	    dup2(q->null, 0) == 0 && dup2(q->out[1], 1) == 1 &&
+	    dup2(q->in, 0) == 0 && dup2(q->out[1], 1) == 1 &&
 	    dup2(q->err[1], 2) == 2) {
 		syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
 		execve(o->argv[0], o->argv, o->envp);
@@ -342,7 +363,7 @@ proc_run(struct proc *p, const struct proc_opts *o)
 	struct proc_pipes q;
 	enum rc rc;
 
-	if (!proc_pipes_open(&q))
+	if (!proc_pipes_open(&q, o->input))
 		rc = err_errno(&p->end.err, errno, "cannot make pipes for %s",
 		    o->argv[0]);
 	else

@@ -3,7 +3,8 @@
 #define AGENT_PROC_H
 /*
  * A child process: its own process group, the parent-death signal SIGKILL,
- * standard input from /dev/null, both outputs read line by line.
+ * standard input from /dev/null or a given text, both outputs read line by
+ * line.
  *
  * A child ends on both its exit and the end of its output; a stranger that
  * keeps the pipes open is waited for 5 s after the exit.  on_end comes
@@ -24,15 +25,15 @@ struct proc_end {
 	struct err err;
 	int exit_code; /* -1 when it was ended by a signal */
 	int signal;    /* 0: none */
-	bool
-	    output_lost; /* a line was longer than line_max, or a read failed */
+	bool output_lost; /* a line was over line_max, or a read failed */
 };
 
 struct proc_opts {
 	struct loop *loop;
 	char *const *argv; /* argv[0] is an absolute path; lent for the call */
 	char *const *envp;
-	size_t line_max; /* longer lines are cut there; 0: 1 MiB */
+	struct str input; /* standard input, lent for the call; empty: none */
+	size_t line_max;  /* longer lines are cut there; 0: 1 MiB */
 	void (*on_line)(void *ctx, bool is_stderr, struct str line);
 	void (*on_end)(void *ctx, const struct proc_end *end);
 	void *ctx;

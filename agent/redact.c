@@ -111,6 +111,23 @@ redact_userinfo(struct str text)
 }
 
 void
+redact_url(struct redact *r, struct str url)
+{
+	struct str info, user, password;
+	size_t i, n;
+
+	for (i = 0; i < url.n; i++) {
+		info = str_sub(url, i, url.n);
+		if (!str_starts(info, STR("://")))
+			continue;
+		n = redact_userinfo(info);
+		if (str_cut(str_sub(info, 3, n), ':', &user, &password))
+			redact_secret(r, password);
+		return;
+	}
+}
+
+void
 redact_text(const struct redact *r, struct str text, struct buf *out)
 {
 	size_t n;

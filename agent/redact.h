@@ -16,6 +16,8 @@ void redact_free(struct redact *r); /* wipes */
 /* Copies; texts shorter than 4 bytes are only caught within URLs, else half
  * of every line would be stars. */
 void redact_secret(struct redact *r, struct str secret);
+/* The password of user:password@ in a URL, as it stands there. */
+void redact_url(struct redact *r, struct str url);
 /* Appends the text without its secrets; r may be NULL (URLs only). */
 void redact_text(const struct redact *r, struct str text, struct buf *out);
 /* Percent-encodes everything but unreserved characters (RFC 3986, 2.3). */

@@ -20,7 +20,8 @@
 
 enum {
 	RESTIC_VERSION_MS = 10000,
-	RESTIC_ARGS_MAX = 4096
+	RESTIC_PATHS_BYTES = 262144, /* more than that goes by input */
+	RESTIC_PATH_BYTES = 4096
 };
 
 /* ------------------------------------------------------------- finding */
@@ -196,6 +197,32 @@ restic_arg_pair(struct restic_args *args, const char *flag, const char *value)
 		    arena_printf(args->a, "%s=%s", flag, value);
 }
 
+static bool
+restic_by_input(const Wire__CommandRun *cmd)
+{
+	size_t i, n, total = 0;
+
+	for (i = 0; i < cmd->n_includes; i++) {
+		n = strlen(cmd->includes[i]) + 1 + sizeof(char *);
+		total += n;
+		if (n > RESTIC_PATH_BYTES || total > RESTIC_PATHS_BYTES)
+			return true;
+	}
+	return false;
+}
+
+void
+restic_input(enum restic_step step, const Wire__CommandRun *cmd,
+    struct buf *out)
+{
+	size_t i;
+
+	if (step != RESTIC_BACKUP || !restic_by_input(cmd))
+		return;
+	for (i = 0; i < cmd->n_includes; i++)
+		buf_put(out, cmd->includes[i], strlen(cmd->includes[i]) + 1);
+}
+
 static void
 restic_backup_args(struct restic_args *args, const Wire__CommandRun *cmd,
     const char *hostname)
@@ -209,6 +236,10 @@ restic_backup_args(struct restic_args *args, const Wire__CommandRun *cmd,
 		restic_arg_pair(args, "--tag", cmd->tag);
 	for (i = 0; i < cmd->n_excludes; i++)
 		restic_arg_pair(args, "--exclude", cmd->excludes[i]);
+	if (restic_by_input(cmd)) {
+		restic_arg_pair(args, "--files-from-raw", "-");
+		return;
+	}
 	restic_arg(args, "--");
 	for (i = 0; i < cmd->n_includes; i++)
 		restic_arg(args, cmd->includes[i]);

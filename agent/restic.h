@@ -49,6 +49,11 @@ char **restic_argv(const struct restic *r, enum restic_step step,
     const Wire__CommandRun *cmd, const struct secrets_config *caps,
     const char *hostname, struct arena *a);
 
+/* What the step reads from its standard input: the source paths when they
+ * are too much for an argument vector, else nothing. */
+void restic_input(enum restic_step step, const Wire__CommandRun *cmd,
+    struct buf *out);
+
 /* Environment from a table: nothing of the agent's own RESTIC_*, AWS_* or
  * B2_* passes.  Holds secrets: restic_env_free() wipes. */
 char **restic_env(const struct restic *r, const struct secrets_repo *repo,
@@ -72,18 +77,23 @@ struct restic_seen {
 	bool has_summary;
 	Wire__BackupSummary summary; /* snapshot_id in snapshot_id below */
 	char snapshot_id[65];        /* 8 characters before 0.15 */
-	uint64_t errors;
+	uint64_t errors;      /* items, while they were saved */
+	uint64_t scan_errors; /* while sizes were estimated: often the same */
 	uint64_t missing;
 	bool locked;
 	bool wrong_password;
 	bool no_repository;
 	bool exists_already;
-	bool refused; /* the server said 401 or 403 */
+	bool refused;     /* the server said 401 or 403 */
+	bool unreachable; /* no connection to it */
 	char first_error[200];
-	char fatal[200]; /* "Fatal: ..." or exit_error, without the prefix */
+	char fatal[200];  /* "Fatal: ..." or exit_error, without the prefix */
+	char reason[200]; /* a sentence that set one of the flags */
 };
 
 void restic_seen_init(struct restic_seen *seen);
+/* Items of the source that were not read. */
+uint64_t restic_unread(const struct restic_seen *seen);
 /* words: what to log instead of the line, appended (TEXT: the line). */
 enum restic_line restic_read_line(enum restic_step step, bool is_stderr,
     struct str line, struct restic_seen *seen, Wire__JobProgress *progress,

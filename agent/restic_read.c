@@ -10,6 +10,10 @@
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
 
+enum {
+	RESTIC_WORDS_MAX = 16384 /* of a line's text, as much as a log shows */
+};
+
 /* ------------------------------------------------------------- helpers */
 
 static void
@@ -46,7 +50,7 @@ restic_put_size(struct buf *out, uint64_t bytes)
 /* ------------------------------------------------- what a sentence means */
 
 /* Words that restic 0.14 to 0.18 use, text or JSON alike. */
-static void
+static bool
 restic_recognise(struct str s, struct restic_seen *seen)
 {
 	static const struct {
@@ -58,11 +62,13 @@ restic_recognise(struct str s, struct restic_seen *seen)
 		    offsetof(struct restic_seen, locked) },
 		{ "wrong password or no key found",
 		    offsetof(struct restic_seen, wrong_password) },
-		{ "Is there a repository at the following location",
-		    offsetof(struct restic_seen, no_repository) },
-		{ "unable to open config file",
-		    offsetof(struct restic_seen, no_repository) },
 		{ "repository does not exist",
+		    offsetof(struct restic_seen, no_repository) },
+		{ "unable to open config file: stat",
+		    offsetof(struct restic_seen, no_repository) },
+		{ "config/> does not exist",
+		    offsetof(struct restic_seen, no_repository) },
+		{ "404 Not Found",
 		    offsetof(struct restic_seen, no_repository) },
 		{ "config file already exists",
 		    offsetof(struct restic_seen, exists_already) },
@@ -72,36 +78,55 @@ restic_recognise(struct str s, struct restic_seen *seen)
 		    offsetof(struct restic_seen, exists_already) },
 		{ "401 Unauthorized", offsetof(struct restic_seen, refused) },
 		{ "403 Forbidden", offsetof(struct restic_seen, refused) },
+		{ ": dial tcp ", offsetof(struct restic_seen, unreachable) },
 	};
 	size_t i;
+	bool any = false;
 
-	for (i = 0; i < ARRAY_LEN(table); i++)
-		if (str_contains(s, str_of(table[i].words)))
-			*(bool *)((char *)seen + table[i].flag) = true;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		if (!str_contains(s, str_of(table[i].words)))
+			continue;
+		*(bool *)((char *)seen + table[i].flag) = true;
+		any = true;
+	}
+	return any;
+}
+
+/* Terminals get their line cleared first; nobody else wants to see that. */
+static struct str
+restic_without_escape(struct str line)
+{
+	static const struct str clear = { "\033[2K", 4 };
+
+	return str_starts(line, clear) ? str_sub(line, clear.n, line.n) : line;
 }
 
 static enum restic_line
 restic_plain(bool is_stderr, struct str line, struct restic_seen *seen,
     struct buf *words)
 {
-	struct str s = str_trim(line);
+	struct str s = str_trim(restic_without_escape(line));
+	bool known;
 
 	if (s.n == 0)
 		return RESTIC_SILENT;
-	buf_put_str(words, line);
+	buf_put_str(words,
+	    str_sub(restic_without_escape(line), 0, RESTIC_WORDS_MAX));
 	if (!is_stderr)
 		return RESTIC_TEXT;
-	restic_recognise(s, seen);
 	if (str_ends(s, STR("does not exist, skipping"))) {
 		seen->missing++;
 		restic_keep(seen->first_error, sizeof(seen->first_error), s);
 		return RESTIC_MISSING;
 	}
+	known = restic_recognise(s, seen);
 	if (str_starts(s, STR("Fatal: "))) {
 		restic_keep(seen->fatal, sizeof(seen->fatal),
 		    str_sub(s, 7, s.n));
 		return RESTIC_EXIT;
 	}
+	if (known) /* 0.14 has sentences without "Fatal:" */
+		restic_keep(seen->reason, sizeof(seen->reason), s);
 	if (str_starts(s, STR("error: ")) || str_starts(s, STR("Error: "))) {
 		seen->errors++;
 		restic_keep(seen->first_error, sizeof(seen->first_error),
@@ -188,16 +213,18 @@ restic_error_words(const struct json *v, struct buf *out)
 
 	if (message.n == 0 && json_text(v, "message").n > 0)
 		message = json_text(v, "message");
-	if (item.n > 0)
-		buf_printf(out, "%.*s: ", STR_ARG(item));
+	if (item.n > 0) {
+		buf_put_str(out, str_sub(item, 0, RESTIC_WORDS_MAX / 2));
+		buf_puts(out, ": ");
+	}
 	if (message.n > 0)
-		buf_put_str(out, message);
+		buf_put_str(out, str_sub(message, 0, RESTIC_WORDS_MAX / 2));
 	else if (op.n > 0 && num > 0 && num < 4096)
-		buf_printf(out, "%.*s: %s", STR_ARG(op), strerror((int)num));
+		buf_printf(out, "%.32s: %s", op.p, strerror((int)num));
 	else
 		buf_puts(out, "could not be read");
 	if (during.n > 0)
-		buf_printf(out, " (during %.*s)", STR_ARG(during));
+		buf_printf(out, " (during %.32s)", during.p);
 }
 
 static enum restic_line
@@ -206,8 +233,13 @@ restic_error(const struct json *v, struct restic_seen *seen, struct buf *words)
 	size_t from = words->len;
 
 	restic_error_words(v, words);
-	restic_recognise(str_sub(buf_str(words), from, words->len), seen);
-	seen->errors++;
+	/* What one item is called says nothing of the repository. */
+	(void)restic_recognise(json_text(json_get(v, "error"), "message"),
+	    seen);
+	if (str_eqz(json_text(v, "during"), "scan"))
+		seen->scan_errors++;
+	else
+		seen->errors++;
 	restic_keep(seen->first_error, sizeof(seen->first_error),
 	    str_sub(buf_str(words), from, words->len));
 	return RESTIC_ERROR;
@@ -220,9 +252,9 @@ restic_exit(const struct json *v, struct restic_seen *seen, struct buf *words)
 
 	if (str_starts(message, STR("Fatal: ")))
 		message = str_sub(message, 7, message.n);
-	restic_recognise(message, seen);
-	restic_keep(seen->fatal, sizeof(seen->fatal), message);
-	buf_put_str(words, message);
+	(void)restic_recognise(message, seen);
+	restic_keep(seen->fatal, sizeof(seen->fatal), str_trim(message));
+	buf_put_str(words, str_sub(message, 0, RESTIC_WORDS_MAX));
 	return RESTIC_EXIT;
 }
 
@@ -243,7 +275,7 @@ restic_typed(const struct json *v, struct str line, struct restic_seen *seen,
 	if (str_eqz(type, "verbose_status"))
 		return RESTIC_SILENT;
 	/* A type of a newer restic: keep it, it may matter to a reader. */
-	buf_put_str(words, line);
+	buf_put_str(words, str_sub(line, 0, RESTIC_WORDS_MAX));
 	return RESTIC_TEXT;
 }
 
@@ -252,6 +284,15 @@ restic_seen_init(struct restic_seen *seen)
 {
 	*seen = (struct restic_seen){ 0 };
 	wire__backup_summary__init(&seen->summary);
+}
+
+uint64_t
+restic_unread(const struct restic_seen *seen)
+{
+	uint64_t items = seen->errors > seen->scan_errors ? seen->errors
+	                                                  : seen->scan_errors;
+
+	return items + seen->missing;
 }
 
 enum restic_line
