@@ -626,6 +626,7 @@ job_finish(struct job *j)
 	}
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	ev.job_finished = &f;
+	uplink_progress(j->agent->uplink, NULL);
 	events_put(j->agent->events, &ev, true);
 	events_when_synced(j->agent->events, job_on_durable, j);
 }

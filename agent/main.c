@@ -43,34 +43,39 @@ struct stopping {
 };
 
 static const char usage[] =
-    "usage: restic-manager-agent [-config FILE] [run]\n"
+    "usage: restic-manager-agent [-config FILE] [-cert-pin HEX] [run]\n"
     "       restic-manager-agent [-config FILE] -enroll-server URL "
     "-enroll-token TOKEN\n"
     "       restic-manager-agent -version\n";
 
 /* ------------------------------------------------------------ arguments */
 
-static bool
-main_is_windows_verb(const char *verb)
+/* What Linux has instead of a verb of Windows; NULL: it is none. */
+static const char *
+main_instead_of(const char *verb)
 {
-	static const char *const verbs[] = { "install", "uninstall", "start",
-		"stop" };
+	static const char *const verbs[][2] = {
+		{ "install", "enable --now" },
+		{ "uninstall", "disable --now" },
+		{ "start", "start" },
+		{ "stop", "stop" },
+	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(verbs); i++)
-		if (strcmp(verb, verbs[i]) == 0)
-			return true;
-	return false;
+		if (strcmp(verb, verbs[i][0]) == 0)
+			return verbs[i][1];
+	return NULL;
 }
 
 static enum rc
 main_check_args(const struct args *a, struct err *e)
 {
-	if (a->verb != NULL && main_is_windows_verb(a->verb))
+	if (a->verb != NULL && main_instead_of(a->verb) != NULL)
 		return err_set(e, RC_INVALID,
-		    "'%s' is Windows-only; on Linux "
-		    "use systemctl %s restic-manager-agent",
-		    a->verb, a->verb);
+		    "'%s' is Windows-only; here: "
+		    "systemctl %s restic-manager-agent",
+		    a->verb, main_instead_of(a->verb));
 	if (a->verb != NULL && strcmp(a->verb, "run") != 0)
 		return err_set(e, RC_INVALID, "unknown verb '%s'", a->verb);
 	if (a->enroll_token != NULL && a->enroll_server == NULL)
@@ -264,8 +269,12 @@ main_on_signal(void *ctx, int signum)
 {
 	struct stopping *st = ctx;
 
-	if (st->asked)
+	if (st->asked) {
+		log_warn(LOG_MAIN, "asked to stop again, stopping at once");
+		st->gave_up = true;
+		loop_stop(st->agent->loop);
 		return;
+	}
 	st->asked = true;
 	log_info(LOG_MAIN, "stopping signal=%d", signum);
 	loop_timer_start(st->limit, MAIN_STOP_MS, 0);
@@ -294,8 +303,8 @@ main_run(struct agent *a, struct err *e)
 	        RC_OK)
 		loop_run(a->loop);
 	loop_timer_free(st.limit);
-	if (st.gave_up)
-		_exit(1); /* something is stuck below us; the kernel tidies */
+	if (st.gave_up) /* restic ends with us; its job is told later */
+		_exit(rc_info(RC_TIMEOUT)->exit_code);
 	log_info(LOG_MAIN, "agent stopped");
 	return rc;
 }
@@ -352,6 +361,8 @@ main(int argc, char **argv)
 	if (rc == RC_OK)
 		rc = main_start(&a, &args, &e);
 	main_close(&a);
+	if (a.stuck > 0) /* a dead mount holds a thread: it cannot be joined */
+		_exit(rc_info(rc)->exit_code);
 	loop_free(a.loop);
 	settings_free(&a.settings);
 	if (token != NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/outbound.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/agent.h"
@@ -54,20 +55,28 @@ outbound_start_from(struct outbound *o, uint64_t seq)
 	o->mark_count = 0;
 }
 
+enum rc
+outbound_renew(struct outbound *o, struct err *e)
+{
+	enum rc rc = events_renew(o->events, e);
+
+	if (rc == RC_BUSY)
+		return err_set(e, RC_BUSY, "the event queue is in use");
+	o->corrupt = rc != RC_OK;
+	o->acked = 0;
+	outbound_start_from(o, 1);
+	return rc;
+}
+
 bool
 outbound_resume(struct outbound *o, uint64_t resume, struct err *e)
 {
-	struct events_range range;
-
-	/* hello_make() saw the queue free in this very turn or before; if it
-	 * is busy now its numbers can only have grown. */
-	if (events_range(o->events, &range) == RC_OK && resume > range.next) {
-		if (events_renew(o->events, e) == RC_OK)
-			err_set(e, RC_CONFLICT, "resume %llu, next %llu",
-			    (unsigned long long)resume,
-			    (unsigned long long)range.next);
-		outbound_start_from(o, 1);
-		o->acked = 0;
+	if (resume > o->offered) {
+		if (outbound_renew(o, e) == RC_OK)
+			err_set(e, RC_CONFLICT,
+			    "it wants event %" PRIu64 ", the next one is "
+			    "%" PRIu64 "; a new epoch begins",
+			    resume, o->offered);
 		return false;
 	}
 	if (resume == 0)
@@ -94,15 +103,23 @@ outbound_put_bytes(struct buf *out, uint8_t tag, struct str bytes)
 	buf_put_str(out, bytes);
 }
 
+static bool
+outbound_peek(struct outbound *o, uint64_t from, struct events_item *item)
+{
+	enum rc rc = events_peek(o->events, from, item, NULL);
+
+	o->corrupt = o->corrupt || rc == RC_CORRUPT;
+	return rc == RC_OK;
+}
+
 bool
 outbound_next(struct outbound *o, struct str *packed)
 {
 	struct events_item item;
-	struct err e = { 0 };
 
 	if (o->loaded == 0) {
 		if (o->flying >= OUTBOUND_WINDOW ||
-		    events_peek(o->events, o->next, &item, &e) != RC_OK)
+		    !outbound_peek(o, o->next, &item))
 			return false;
 		buf_reset(&o->packed);
 		outbound_put_bytes(&o->packed, OUTBOUND_EVENT_TAG, item.packed);
@@ -200,6 +217,20 @@ outbound_keep_result(struct outbound *o, const Wire__CommandResult *r)
 	o->results[o->result_count++] = copy;
 }
 
+Wire__CommandResult *
+outbound_take_result(struct outbound *o)
+{
+	Wire__CommandResult *r;
+
+	if (o->result_count == 0)
+		return NULL;
+	r = o->results[0];
+	o->result_count--;
+	memmove(o->results, o->results + 1,
+	    o->result_count * sizeof(o->results[0]));
+	return r;
+}
+
 void
 outbound_keep_progress(struct outbound *o, const Wire__JobProgress *p)
 {
@@ -268,12 +299,10 @@ static size_t
 outbound_poll_events(struct outbound *o, struct buf *out)
 {
 	struct events_item item;
-	struct err e = { 0 };
 	size_t n = 0, bytes = 0;
 	uint64_t next = o->next;
 
-	while (bytes < OUTBOUND_WINDOW &&
-	       events_peek(o->events, next, &item, &e) == RC_OK) {
+	while (bytes < OUTBOUND_WINDOW && outbound_peek(o, next, &item)) {
 		outbound_put_bytes(out, OUTBOUND_POLL_TAG, item.packed);
 		bytes += item.packed.n;
 		next = item.seq + 1;
@@ -290,6 +319,7 @@ outbound_poll_request(struct outbound *o, const struct hello *h,
 	struct buf events;
 	char *room;
 
+	o->offered = h->wire.next_seq;
 	buf_init(&events, 2 * (size_t)OUTBOUND_WINDOW);
 	buf_init(&out->packed, OUTBOUND_MESSAGE_MAX);
 	out->waits = outbound_poll_events(o, &events) == 0 &&

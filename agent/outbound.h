@@ -33,8 +33,10 @@ struct outbound {
 	struct events *events;
 	uint64_t next; /* number to send next */
 	uint64_t acked;
-	uint64_t loaded; /* number of the event in `packed`, 0: none */
-	size_t flying;   /* bytes sent and not acknowledged */
+	uint64_t offered; /* next_seq of the latest hello */
+	uint64_t loaded;  /* number of the event in `packed`, 0: none */
+	bool corrupt;     /* the queue cannot be read on; renew it */
+	size_t flying;    /* bytes sent and not acknowledged */
 	struct outbound_mark *marks; /* of those, oldest first */
 	size_t mark_first, mark_count, mark_cap;
 	struct buf packed;
@@ -46,12 +48,15 @@ struct outbound {
 void outbound_init(struct outbound *o, struct events *ev);
 void outbound_fini(struct outbound *o);
 
-/* The controller wants events from resume on.  False: it has numbers we
- * never gave; a new epoch was begun. */
+/* The controller wants events from resume on.  False: it has numbers that
+ * the latest hello did not have; e says what follows. */
 MUST_USE bool outbound_resume(struct outbound *o, uint64_t resume,
     struct err *e);
+/* A new epoch, numbers from 1 on.  RC_BUSY: the queue is in use, try again
+ * with the next hello. */
+MUST_USE enum rc outbound_renew(struct outbound *o, struct err *e);
 /* The next event as a packed AgentMessage, lent until outbound_sent();
- * false: none, or the window is full. */
+ * false: none, or the window is full, or o->corrupt. */
 bool outbound_next(struct outbound *o, struct str *packed);
 void outbound_sent(struct outbound *o);
 void outbound_ack(struct outbound *o, uint64_t seq);
@@ -61,6 +66,8 @@ void outbound_rewind(struct outbound *o);
 bool outbound_empty(struct outbound *o);
 
 void outbound_keep_result(struct outbound *o, const Wire__CommandResult *r);
+/* The oldest one kept, to be freed; NULL: none. */
+Wire__CommandResult *outbound_take_result(struct outbound *o);
 void outbound_keep_progress(struct outbound *o, const Wire__JobProgress *p);
 Wire__JobProgress *outbound_progress(struct outbound *o); /* lent, or NULL */
 void outbound_forget_progress(struct outbound *o);

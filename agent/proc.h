@@ -23,8 +23,8 @@ struct proc;
 struct proc_end {
 	/* RC_OK: it ran; else it could not be started and err says why. */
 	struct err err;
-	int exit_code; /* -1 when it was ended by a signal */
-	int signal;    /* 0: none */
+	int exit_code;    /* -1 when it was ended by a signal */
+	int signal;       /* 0: none */
 	bool output_lost; /* a line was over line_max, or a read failed */
 };
 

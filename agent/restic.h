@@ -77,7 +77,7 @@ struct restic_seen {
 	bool has_summary;
 	Wire__BackupSummary summary; /* snapshot_id in snapshot_id below */
 	char snapshot_id[65];        /* 8 characters before 0.15 */
-	uint64_t errors;      /* items, while they were saved */
+	uint64_t errors;             /* items, while they were saved */
 	uint64_t scan_errors; /* while sizes were estimated: often the same */
 	uint64_t missing;
 	bool locked;

@@ -289,8 +289,8 @@ restic_seen_init(struct restic_seen *seen)
 uint64_t
 restic_unread(const struct restic_seen *seen)
 {
-	uint64_t items = seen->errors > seen->scan_errors ? seen->errors
-	                                                  : seen->scan_errors;
+	uint64_t items =
+	    seen->errors > seen->scan_errors ? seen->errors : seen->scan_errors;
 
 	return items + seen->missing;
 }

@@ -22,7 +22,8 @@
 enum {
 	UPLINK_BACKOFF_MIN_MS = 1000,
 	UPLINK_BACKOFF_MAX_MS = 60000,
-	UPLINK_REFUSED_MS = 300000, /* the controller does not want us */
+	UPLINK_REFUSED_MS = 300000,  /* the bearer is unknown or revoked */
+	UPLINK_VERSION_MS = 3600000, /* until one side is updated */
 	UPLINK_DUPLICATE_MS = 60000,
 	UPLINK_HELLO_MS = 15000,
 	UPLINK_SHORT_MS = 30000, /* a Session that ends sooner has failed */
@@ -30,6 +31,8 @@ enum {
 	UPLINK_SESSION_RETRY_MS = 600000,
 	UPLINK_WAIT_MS = 25000,
 	UPLINK_POLL_MS = 40000,
+	UPLINK_POLL_GAP_MS = 1000, /* to a controller that does not wait */
+	UPLINK_PING_MS = 60000,
 	UPLINK_HEARTBEAT_MS = 30000,
 	UPLINK_DRAIN_MS = 5000,
 	UPLINK_PROGRESS_MS = 1000
@@ -64,7 +67,10 @@ struct uplink {
 	int64_t live_since_ms;
 	struct outbound out;
 	bool poll_waits; /* the Poll under way may wait for a command */
-	bool again;      /* poll again at once */
+	bool poll_idle;  /* it had nothing to say, nor had its answer */
+	int64_t poll_began_ms;
+	struct loop_timer *poll_gap;
+	char said[64]; /* code of the Error before the stream's end */
 	int64_t progress_sent_ms;
 	/* drain */
 	uplink_drained_fn *drained;
@@ -75,6 +81,7 @@ struct uplink {
 static void uplink_begin(struct uplink *u);
 static void uplink_poll(struct uplink *u);
 static void uplink_pump(struct uplink *u);
+static void uplink_send(struct uplink *u, const Wire__AgentMessage *m);
 
 /* -------------------------------------------------------------- failing */
 
@@ -105,6 +112,7 @@ uplink_down(struct uplink *u, uint64_t wait_ms)
 	u->conn = NULL;
 	loop_timer_stop(u->beat);
 	loop_timer_stop(u->hello_limit);
+	loop_timer_stop(u->poll_gap);
 	u->state = UPLINK_WAITING;
 	loop_timer_start(u->retry, wait_ms, 0);
 }
@@ -119,25 +127,55 @@ uplink_session_failed(struct uplink *u)
 	u->session_after_ms = clock_mono_ms() + UPLINK_SESSION_RETRY_MS;
 }
 
-/* How a call's end is taken: how long to wait, and whether it speaks
- * against streams. */
-static uint64_t
-uplink_wait_after(struct uplink *u, enum grpc_status st, struct str code)
+/* Ends that more tries do not mend: how long to wait, and what to do. */
+static const struct uplink_refusal {
+	const char *code;    /* rm-error-code, or */
+	enum grpc_status st; /* GRPC_OK: any */
+	unsigned wait_ms;
+	const char *what_to_do;
+} uplink_refusals[] = {
+	{ "duplicate_identity", GRPC_OK, UPLINK_DUPLICATE_MS,
+	    "another agent uses this host's identity; enrol one of them anew" },
+	{ "protocol_too_old", GRPC_OK, UPLINK_VERSION_MS,
+	    "this agent is too old for its controller; update the agent" },
+	{ "protocol_too_new", GRPC_OK, UPLINK_VERSION_MS,
+	    "this agent is too new for its controller; update the controller" },
+	{ NULL, GRPC_UNAUTHENTICATED, UPLINK_REFUSED_MS,
+	    "the controller does not know this agent's token; enrol again" },
+	{ NULL, GRPC_PERMISSION_DENIED, UPLINK_REFUSED_MS,
+	    "the controller refuses this agent" },
+	{ NULL, GRPC_FAILED_PRECONDITION, UPLINK_REFUSED_MS,
+	    "the controller refuses this agent" },
+};
+
+static const struct uplink_refusal *
+uplink_refused(enum grpc_status st, struct str code)
 {
-	if (str_eqz(code, "duplicate_identity"))
-		return UPLINK_DUPLICATE_MS +
-		       crypt_random_below(UPLINK_DUPLICATE_MS);
-	if (st == GRPC_UNAUTHENTICATED || st == GRPC_FAILED_PRECONDITION ||
-	    st == GRPC_PERMISSION_DENIED)
-		return UPLINK_REFUSED_MS;
-	return uplink_backoff(u);
+	const struct uplink_refusal *r;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(uplink_refusals); i++) {
+		r = &uplink_refusals[i];
+		if (r->code != NULL ? str_eqz(code, r->code) : st == r->st)
+			return r;
+	}
+	return NULL;
+}
+
+static uint64_t
+uplink_refusal_wait(const struct uplink_refusal *r)
+{
+	log_error(LOG_NET, "%s retry_s=%u", r->what_to_do, r->wait_ms / 1000);
+	return r->wait_ms + crypt_random_below(r->wait_ms);
 }
 
 static void
 uplink_call_ended(struct uplink *u, enum grpc_status st, struct str msg,
     struct str code)
 {
-	uint64_t wait = uplink_wait_after(u, st, code);
+	const struct uplink_refusal *refusal = uplink_refused(st, code);
+	uint64_t wait =
+	    refusal != NULL ? uplink_refusal_wait(refusal) : uplink_backoff(u);
 
 	log_warn(LOG_NET,
 	    "call ended status=%d code=%s message=%s "
@@ -157,10 +195,9 @@ uplink_on_resume(struct uplink *u, const Wire__HelloReply *h)
 
 	if (!outbound_resume(&u->out, h->resume_seq, &e)) {
 		log_error(LOG_NET,
-		    "the controller has events this queue never "
-		    "gave, starting a new epoch error=%s",
+		    "the controller has events this queue never gave "
+		    "error=%s",
 		    e.msg);
-		u->call = NULL;
 		uplink_down(u, UPLINK_BACKOFF_MIN_MS);
 		return false;
 	}
@@ -182,6 +219,19 @@ uplink_check_drained(struct uplink *u)
 	loop_defer(u->agent->loop, fn, u->drained_ctx);
 }
 
+/* Answers that were given while there was no connection. */
+static void
+uplink_send_kept(struct uplink *u)
+{
+	Wire__AgentMessage m = WIRE__AGENT_MESSAGE__INIT;
+
+	m.body_case = WIRE__AGENT_MESSAGE__BODY_RESULT;
+	while ((m.result = outbound_take_result(&u->out)) != NULL) {
+		uplink_send(u, &m);
+		wire__command_result__free_unpacked(m.result, NULL);
+	}
+}
+
 static void
 uplink_on_hello(struct uplink *u, const Wire__HelloReply *h)
 {
@@ -196,6 +246,7 @@ uplink_on_hello(struct uplink *u, const Wire__HelloReply *h)
 	u->live_since_ms = clock_mono_ms();
 	loop_timer_start(u->beat, beat, beat);
 	log_info(LOG_NET, "session open server=%s", u->agent->settings.server);
+	uplink_send_kept(u);
 	uplink_pump(u);
 	uplink_check_drained(u);
 }
@@ -229,9 +280,14 @@ uplink_on_session_message(void *ctx, struct grpc_ccall *call, struct str msg)
 		config_apply(u->agent, m->config);
 		break;
 	case WIRE__CONTROLLER_MESSAGE__BODY_ERROR:
-		log_warn(LOG_NET, "the controller says code=%s message=%s",
+		log_warn(LOG_NET,
+		    "the controller says code=%s message=%s "
+		    "help=%s",
 		    log_safe(str_of(m->error->code)),
-		    log_safe(str_of(m->error->message)));
+		    log_safe(str_of(m->error->message)),
+		    log_safe(str_of(m->error->help_url)));
+		if (!str_copy(u->said, sizeof(u->said), str_of(m->error->code)))
+			u->said[0] = '\0';
 		break;
 	case WIRE__CONTROLLER_MESSAGE__BODY__NOT_SET:
 	case _WIRE__CONTROLLER_MESSAGE__BODY__CASE_IS_INT_SIZE:
@@ -246,12 +302,15 @@ uplink_on_session_end(void *ctx, struct grpc_ccall *call, enum grpc_status st,
     struct str msg, struct str code)
 {
 	struct uplink *u = ctx;
-	bool refused = code.n > 0 || st == GRPC_UNAUTHENTICATED;
 	bool brief = u->state != UPLINK_LIVE ||
 	             clock_mono_ms() - u->live_since_ms < UPLINK_SHORT_MS;
 
 	(void)call;
-	if (brief && !refused && st != GRPC_UNAVAILABLE)
+	if (code.n == 0)
+		code = str_of(u->said);
+	if (!brief)
+		u->session_fails = 0;
+	else if (uplink_refused(st, code) == NULL)
 		uplink_session_failed(u);
 	uplink_call_ended(u, st, msg, code);
 }
@@ -263,6 +322,21 @@ uplink_on_writable(void *ctx, struct grpc_ccall *call)
 {
 	(void)call;
 	uplink_pump(ctx);
+}
+
+/* What the queue held is damaged: nothing behind it can be sent. */
+static void
+uplink_renew(struct uplink *u)
+{
+	struct err e = { 0 };
+
+	if (outbound_renew(&u->out, &e) == RC_OK)
+		log_error(LOG_SPOOL, "the event queue is damaged, it was set "
+		                     "aside and a new epoch begins");
+	else
+		log_error(LOG_SPOOL, "the event queue is damaged error=%s",
+		    e.msg);
+	uplink_down(u, UPLINK_BACKOFF_MIN_MS);
 }
 
 /* Sends what is durable and fits the window. */
@@ -278,6 +352,8 @@ uplink_pump(struct uplink *u)
 			return;
 		outbound_sent(&u->out);
 	}
+	if (u->out.corrupt)
+		uplink_renew(u);
 }
 
 static void
@@ -328,6 +404,8 @@ uplink_open_session(struct uplink *u)
 	o.on_writable = uplink_on_writable;
 	o.on_end = uplink_on_session_end;
 	o.ctx = u;
+	u->said[0] = '\0';
+	u->out.offered = hello.wire.next_seq;
 	u->state = UPLINK_HELLO;
 	u->call = grpc_call_open(u->conn, &o);
 	loop_timer_start(u->hello_limit, UPLINK_HELLO_MS, 0);
@@ -347,9 +425,13 @@ uplink_on_poll_reply(void *ctx, struct grpc_ccall *call, struct str msg)
 	size_t i;
 
 	(void)call;
+	u->poll_waits = false; /* it ends by itself now */
 	if (r == NULL || r->hello == NULL) {
 		log_warn(LOG_NET, "malformed poll reply");
+		uplink_down(u, uplink_backoff(u));
 	} else if (uplink_on_resume(u, r->hello)) {
+		if (r->n_commands > 0 || r->hello->config != NULL)
+			u->poll_idle = false;
 		outbound_ack(&u->out, r->acked_seq);
 		outbound_rewind(&u->out);
 		for (i = 0; i < r->n_commands; i++)
@@ -365,6 +447,7 @@ uplink_on_poll_end(void *ctx, struct grpc_ccall *call, enum grpc_status st,
     struct str msg, struct str code)
 {
 	struct uplink *u = ctx;
+	int64_t since;
 
 	(void)call;
 	if (st != GRPC_OK) {
@@ -372,12 +455,21 @@ uplink_on_poll_end(void *ctx, struct grpc_ccall *call, enum grpc_status st,
 		return;
 	}
 	u->call = NULL;
-	if (clock_mono_ms() >= u->session_after_ms) {
-		u->state = UPLINK_READY;
+	u->state = UPLINK_READY;
+	since = clock_mono_ms() - u->poll_began_ms;
+	if (u->poll_idle && since < UPLINK_POLL_GAP_MS)
+		loop_timer_start(u->poll_gap, UPLINK_POLL_GAP_MS, 0);
+	else
 		uplink_begin(u);
-		return;
-	}
-	uplink_poll(u);
+}
+
+static void
+uplink_on_poll_gap(void *ctx)
+{
+	struct uplink *u = ctx;
+
+	if (u->state == UPLINK_READY)
+		uplink_begin(u);
 }
 
 /* Events at hand make a Poll that returns at once; otherwise it waits. */
@@ -392,13 +484,19 @@ uplink_poll(struct uplink *u)
 	if (hello_make(u->agent, &hello) != RC_OK)
 		return;
 	outbound_poll_request(&u->out, &hello, UPLINK_WAIT_MS, &q);
+	if (u->out.corrupt) {
+		buf_fini(&q.packed);
+		uplink_renew(u);
+		return;
+	}
 	o.bearer = u->agent->settings.agent_token;
 	o.timeout_ms = UPLINK_POLL_MS;
 	o.on_message = uplink_on_poll_reply;
 	o.on_end = uplink_on_poll_end;
 	o.ctx = u;
 	u->state = UPLINK_POLLING;
-	u->poll_waits = q.waits;
+	u->poll_waits = u->poll_idle = q.waits;
+	u->poll_began_ms = clock_mono_ms();
 	u->call = grpc_call_open(u->conn, &o);
 	if (grpc_call_send(u->call, buf_str(&q.packed)) != RC_OK)
 		log_warn(LOG_NET, "poll request too large");
@@ -459,6 +557,7 @@ uplink_dial(void *ctx)
 
 	o.url = u->agent->settings.server;
 	o.tls = u->tls;
+	o.ping_ms = UPLINK_PING_MS;
 	o.on_ready = uplink_on_conn_ready;
 	o.on_down = uplink_on_conn_down;
 	o.ctx = u;
@@ -518,6 +617,11 @@ uplink_progress(struct uplink *u, const struct Wire__JobProgress *p)
 {
 	int64_t since = clock_mono_ms() - u->progress_sent_ms;
 
+	if (p == NULL) {
+		loop_timer_stop(u->progress_timer);
+		outbound_forget_progress(&u->out);
+		return;
+	}
 	outbound_keep_progress(&u->out, p);
 	if (since >= UPLINK_PROGRESS_MS)
 		uplink_on_progress_timer(u);
@@ -573,6 +677,7 @@ uplink_new(struct agent *a, struct uplink **out, struct err *e)
 	u->hello_limit = loop_timer_new(a->loop, uplink_on_hello_limit, u);
 	u->progress_timer =
 	    loop_timer_new(a->loop, uplink_on_progress_timer, u);
+	u->poll_gap = loop_timer_new(a->loop, uplink_on_poll_gap, u);
 	u->drain_limit = loop_timer_new(a->loop, uplink_on_drain_limit, u);
 	events_on_ready(a->events, uplink_on_ready, u);
 	loop_timer_start(u->retry, 0, 0);
@@ -592,6 +697,7 @@ uplink_free(struct uplink *u)
 	loop_timer_free(u->hello_limit);
 	loop_timer_free(u->progress_timer);
 	loop_timer_free(u->drain_limit);
+	loop_timer_free(u->poll_gap);
 	outbound_fini(&u->out);
 	tls_ctx_unref(u->tls);
 	mem_free(u);

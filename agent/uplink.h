@@ -20,7 +20,7 @@ void uplink_free(struct uplink *u);
 /* An answer to a command: sent now if connected; lost answers are asked for
  * again by the controller. */
 void uplink_result(struct uplink *u, const struct Wire__CommandResult *r);
-/* Latest progress of a job; sent at most once a second. */
+/* Latest progress of a job; sent at most once a second.  NULL: it ended. */
 void uplink_progress(struct uplink *u, const struct Wire__JobProgress *p);
 /* One last try to deliver what is queued, at most 5 s, then done. */
 typedef void uplink_drained_fn(void *ctx);
