@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Any bytes as a template, with themselves as partial "p", filled with a
  * small tree: no crash, no endless walk. */
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/fuzz/fuzz.h"
 
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
@@ -10,8 +9,6 @@
 #include "render/expand.h"
 #include "render/template.h"
 #include "render/value.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 fill(struct value *root)

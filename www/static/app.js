@@ -6,7 +6,9 @@
   const $ = (s, e = d) => e.querySelector(s);
   root.classList.add('js');
 
-  /* — Theme: the server renders data-theme from the cookie; this makes it instant — */
+  /* — Theme: kept in a cookie; this makes a change instant — */
+  const theme = (d.cookie.match(/(?:^|; )rm_theme=(light|dark)/) || [])[1];
+  if (theme && !root.dataset.theme) root.dataset.theme = theme;
   d.addEventListener('click', e => {
     if (!e.target.closest('[data-theme-toggle]')) return;
     const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
@@ -114,7 +116,11 @@
   function place(el) {
     const key = keyOf(el);
     const old = [...d.querySelectorAll(`[data-live="${CSS.escape(el.dataset.live)}"]`)].find(o => keyOf(o) === key);
-    if (!old) return waiting.delete(key);
+    if (!old) {
+      waiting.delete(key);
+      if (el.dataset.live === 'hosts') reload(); /* the first host: another page */
+      return;
+    }
     if (busy(old)) return waiting.set(key, el);
     waiting.delete(key);
     if (old.outerHTML !== el.outerHTML) old.replaceWith(d.importNode(el, true));
