@@ -10,8 +10,8 @@
 #include "lib/store/vault_store.h"
 
 /* HTTP/2 may split the cookies over several fields. */
-static struct str
-cookie(const struct req *r, const char *name)
+struct str
+auth_cookie(const struct req *r, const char *name)
 {
 	size_t i, n = exch_field_count(r->x);
 	struct str rest, pair, key, value;
@@ -60,7 +60,7 @@ find_session(struct req *r, struct ulid *out_user)
 void
 auth_identify(struct req *r)
 {
-	struct str token = cookie(r, AUTH_COOKIE);
+	struct str token = auth_cookie(r, AUTH_COOKIE);
 	struct store_tx *tx;
 	struct Rec__User *u;
 	struct ulid user;
@@ -188,7 +188,7 @@ auth_form_token(struct req *r)
 
 	if (r->csrf[0] != '\0' || r->x == NULL)
 		return;
-	token = cookie(r, AUTH_FORM_COOKIE);
+	token = auth_cookie(r, AUTH_FORM_COOKIE);
 	if (is_token(token)) {
 		ASSERT(str_copy(r->csrf, sizeof(r->csrf), token));
 		return;
@@ -212,7 +212,7 @@ auth_form_ok(const struct req *r, struct err *e)
 		return RC_OK;
 	/* A form that was fetched before its reader signed in elsewhere. */
 	if (r->route->role == ROUTE_PUBLIC &&
-	    same_token(sent, cookie(r, AUTH_FORM_COOKIE)))
+	    same_token(sent, auth_cookie(r, AUTH_FORM_COOKIE)))
 		return RC_OK;
 	return err_code(e, RC_DENIED, "stale_form",
 	    "this form is out of date; load its page again and send it anew");

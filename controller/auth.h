@@ -58,6 +58,8 @@ struct auth_session {
 	char csrf[CRYPT_TOKEN_CAP];
 };
 void auth_session_new(struct auth_session *out);
+/* A cookie's value; empty when it was not sent. */
+struct str auth_cookie(const struct req *r, const char *name);
 /* Sets the cookie; value "" removes it. */
 void auth_set_cookie(struct req *r, const char *name, const char *value,
     int64_t max_age_s);

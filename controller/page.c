@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/asset.h"
+#include "controller/auth.h"
 #include "controller/controller.h"
 #include "controller/page_own.h"
 #include "controller/req.h"
@@ -22,6 +23,8 @@ enum {
 	MINUTE_MS = 60000
 };
 
+/* Set by the pages' script: light or dark. */
+#define THEME_COOKIE "rm_theme"
 #define HTML "text/html; charset=utf-8"
 
 /* ---------------------------------------------------- without the renderer */
@@ -146,6 +149,17 @@ put_frame(struct buf *frame, const struct Ipc__RenderRequest *m)
 }
 
 /* Not in the request's own arena: a live view packs many, for days. */
+/* "light", "dark", or "" for the system's. */
+static const char *
+theme_of(const struct req *r)
+{
+	struct str theme = auth_cookie(r, THEME_COOKIE);
+
+	if (str_eqz(theme, "light"))
+		return "light";
+	return str_eqz(theme, "dark") ? "dark" : "";
+}
+
 static enum rc
 pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 {
@@ -164,6 +178,7 @@ pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 	m.base_url = arena_dup(&a, req_base_url(r));
 	m.request_id = r->id;
 	m.now_ms = clock_now_ms();
+	m.theme = arena_dup(&r->arena, theme_of(r));
 	m.marker = j->marker;
 	if (fill_params(&m, ask, &a))
 		rc = put_frame(&j->frame, &m);
@@ -267,12 +282,13 @@ make_etag(struct req *r, const struct page_ask *ask, char *dst, size_t cap)
 	if (!v.any)
 		return;
 	str_hex(r->session_hash, 8, session, sizeof(session));
-	if (!str_fmt(dst, cap, "W/\"%llx-%llx-%llx-%llx-%llx-%llx-%llx-%s\"",
+	if (!str_fmt(dst, cap, "W/\"%llx-%llx-%llx-%llx-%llx-%llx-%llx-%s%s\"",
 	        (unsigned long long)store_instance(c->state),
 	        (unsigned long long)v.hosts, (unsigned long long)v.jobs,
 	        (unsigned long long)v.host, (unsigned long long)v.live,
 	        (unsigned long long)c->template_build,
-	        (unsigned long long)(clock_now_ms() / MINUTE_MS), session))
+	        (unsigned long long)(clock_now_ms() / MINUTE_MS), session,
+	        theme_of(r)))
 		dst[0] = '\0';
 }
 
