@@ -361,9 +361,11 @@ conn_tick(struct conn *c, int64_t now)
 	}
 	if (c->h1 != NULL)
 		h1_tick(c->h1, now, lim->slow_body_bps);
-	if (c->h2 != NULL)
+	if (c->h2 != NULL) {
+		h2_tick(c->h2, now);
 		h2_each(c->h2, exch_tick_h2,
 		    &(struct exch_tick){ now, lim->slow_body_bps });
+	}
 	if (busy(c)) {
 		c->idle_ms = now;
 		if (c->h2 != NULL)

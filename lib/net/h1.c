@@ -101,7 +101,7 @@ h1_on_headers_done(llhttp_t *p)
 	h->keep_alive = llhttp_should_keep_alive(p) != 0;
 	/* We offer no other protocol: an upgrade is simply not made. */
 	p->upgrade = 0;
-	return p->method == HTTP_CONNECT ? HPE_USER : 0;
+	return p->method == HTTP_CONNECT ? -1 : 0;
 }
 
 static int
@@ -392,7 +392,9 @@ parse_head(struct h1 *h, size_t n)
 	r = llhttp_execute(&h->parser, section.p, section.n);
 	if (r != HPE_OK && !(r == HPE_PAUSED && h->message_done)) {
 		malformed(h,
-		    r == HPE_INVALID_METHOD || r == HPE_USER ? 501 : 400);
+		    r == HPE_INVALID_METHOD || r == HPE_CB_HEADERS_COMPLETE
+		        ? 501
+		        : 400);
 		return;
 	}
 	buf_drop(&h->in, n);
@@ -432,6 +434,7 @@ static void
 body_failed(struct h1 *h)
 {
 	++*h->bad;
+	h->keep_alive = false;
 	if (exch_replied(h->x)) {
 		h->state = H1_CLOSED;
 		link_end(h->link, NULL);

@@ -13,7 +13,8 @@ enum {
 	CONNECTION_WINDOW = 1048576,
 	RESET_BURST = 1000,
 	RESET_RATE = 33, /* a second */
-	CONTINUATIONS = 8
+	CONTINUATIONS = 8,
+	UNWANTED_MS = 2000 /* how long an unwanted body may go on */
 };
 
 static struct h2_stream *
@@ -147,21 +148,37 @@ h2_on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user)
 	return 0;
 }
 
-/* An answer given before the request's end: the rest is not wanted. */
 static int
 h2_on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 {
 	struct h2 *h = user;
 	struct h2_stream *s;
 
+	(void)ng;
 	if (!h->server || (f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
 	    (f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS))
 		return 0;
 	s = stream_of(h, f->hd.stream_id);
 	if (s != NULL && !s->half_closed)
-		nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, s->id,
-		    H2_NO_ERROR);
+		s->answered_ms = clock_mono_ms();
 	return 0;
+}
+
+/* An answer given before the request's end: the rest is not wanted.  Some
+ * clients (curl 7.88) drop an answer that RST_STREAM follows at once. */
+void
+h2_tick(struct h2 *h, int64_t now)
+{
+	struct list *it, *tmp;
+	struct h2_stream *s;
+
+	LIST_FOREACH(it, tmp, &h->streams)
+	{
+		s = LIST_ENTRY(it, struct h2_stream, link);
+		if (s->answered_ms != 0 && !s->half_closed &&
+		    now - s->answered_ms >= UNWANTED_MS)
+			h2_stream_reset(s, H2_NO_ERROR);
+	}
 }
 
 /* A request that never left, because the peer said GOAWAY before: nghttp2

@@ -69,6 +69,9 @@ MUST_USE bool h2_input(struct h2 *h, struct str bytes);
 /* For link_handler.on_flush; shuts the link when both sides are done. */
 void h2_output(struct h2 *h, struct buf *out);
 
+/* Server, about once a second. */
+void h2_tick(struct h2 *h, int64_t now_ms);
+
 unsigned h2_streams(const struct h2 *h);
 void h2_ping(struct h2 *h);
 /* First step of an orderly end: no new streams, please. */

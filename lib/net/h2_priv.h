@@ -37,8 +37,8 @@ struct h2_stream {
 	bool fin;             /* our side ends after q */
 	bool deferred;        /* nghttp2 waits for h2_stream_send() */
 	bool half_closed;
-	bool muted; /* we reset it */
-	bool sent_end;
+	bool muted;          /* we reset it */
+	int64_t answered_ms; /* server: our side ended before the peer's */
 };
 
 struct h2_stream *h2_stream_new(struct h2 *h, int32_t id);
