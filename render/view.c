@@ -48,6 +48,22 @@ view_param_id(const struct view *v, const char *name, struct ulid *out)
 	return ulid_parse(view_param(v, name), out);
 }
 
+struct str
+view_sentence(const struct view *v, struct str text)
+{
+	bool ends;
+	char *z;
+
+	text = str_trim(text);
+	if (text.n == 0)
+		return text;
+	ends = memchr(".!?:", text.p[text.n - 1], 4) != NULL;
+	z = arena_printf(v->arena, "%.*s%s", STR_ARG(text), ends ? "" : ".");
+	if (z[0] >= 'a' && z[0] <= 'z')
+		z[0] = (char)(z[0] - 'a' + 'A');
+	return str_of(z);
+}
+
 void
 view_keep_params(const struct view *v, struct value *map,
     const char *const *names)

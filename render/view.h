@@ -41,6 +41,8 @@ uint64_t view_param_number(const struct view *v, const char *name,
     uint64_t dflt);
 MUST_USE bool view_param_id(const struct view *v, const char *name,
     struct ulid *out);
+/* As a sentence: a capital first, a full stop last. */
+struct str view_sentence(const struct view *v, struct str text);
 /* Copies the named params into map under their own names. */
 void view_keep_params(const struct view *v, struct value *map,
     const char *const *names);

@@ -214,7 +214,7 @@ view_error(struct view *v, struct value *root)
 	value_printf(root, "status", "%d", w->status);
 	value_text(root, "title", w->title);
 	value_text(root, "text", w->text);
-	value_lend(root, "message", view_param(v, "message"));
+	value_lend(root, "message", view_sentence(v, view_param(v, "message")));
 	value_lend(root, "needs", view_param(v, "needs"));
 	value_lend(root, "back", own_path(view_param(v, "back")));
 	value_bool(root, "nav_hosts", false);

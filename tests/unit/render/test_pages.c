@@ -494,6 +494,11 @@ error_pages_carry_their_status(void **state)
 	    503);
 	must_not(s, "evil.example");
 	ask(s, &(struct ask){ "error", NULL, 1, { "status", "777" } }, 500);
+	ask(s,
+	    &(struct ask){ "error", NULL, 1,
+	        { "status", "404", "message", "no such <host>" } },
+	    404);
+	must(s, "<p>No such &lt;host&gt;.</p>");
 }
 
 static void
