@@ -168,7 +168,7 @@ pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 	struct arena a;
 	enum rc rc = RC_LIMIT;
 
-	arena_init(&a, 2 * PAGES_REQUEST_MAX);
+	arena_init(&a, 2 * (size_t)PAGES_REQUEST_MAX);
 	viewer.user_name = r->user_name;
 	viewer.role = (int32_t)r->role;
 	m.viewer = &viewer;
