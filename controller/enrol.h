@@ -3,17 +3,32 @@
 #define CONTROLLER_ENROL_H
 /*
  * Enrolment tokens with sealed repository credentials, and what consumes
- * them.  The raw token and a generated password are shown once, through the
- * pending page's markers, never through the renderer.
+ * them.  Of a token's secret only the hash is stored; the text is kept in
+ * memory until the token is used or expires, so that the pending page can be
+ * loaded again.  Raw tokens and passwords never enter the renderer: they
+ * take the place of the page's markers here.
  */
+#include <stdbool.h>
+
 #include "controller/op.h"
 #include "lib/base/crypt.h"
 #include "lib/base/rc.h"
 
 struct controller;
+struct enrol;
+struct page_param;
 struct req;
+struct route_json;
 struct store_tx;
-struct Wire__EnrollRequest;
+
+enum {
+	ENROL_TTL_MS = 3600000,
+	ENROL_PENDING_PARAMS = 13
+};
+
+struct enrol *enrol_new(struct controller *c);
+void enrol_free(struct enrol *en);
+void enrol_tick(struct enrol *en); /* every minute: forgets expired texts */
 
 void enrol_mint(struct req *r);      /* POST /api/enrollment-tokens */
 void enrol_mint_form(struct req *r); /* POST /hosts/new */
@@ -24,10 +39,17 @@ void enrol_agent(struct req *r);     /* POST /api/agents/enroll */
 extern const struct route_json enrol_mint_body;
 extern const struct route_json enrol_agent_body;
 
-/* The one op behind REST and gRPC.  in: struct enrol_in, out: struct
- * enrol_out.  RC_PROTO malformed, RC_AUTH unknown, RC_GONE used or expired. */
+/* Parameters of page "pending" for a token's hash, texts in r's arena;
+ * RC_NOTFOUND: no such token. */
+MUST_USE enum rc enrol_pending_params(struct req *r,
+    const uint8_t hash[CRYPT_HASH_SIZE], struct page_param *out, size_t *n,
+    struct err *e);
+
+/* The one op behind REST and gRPC; needs the vault.  in: struct enrol_in,
+ * out: struct enrol_out in the op's arena.  RC_PROTO malformed, RC_AUTH
+ * unknown, RC_GONE used or expired. */
 struct enrol_in {
-	const char *token;
+	const char *token; /* the secret, or "<secret>.<pin>" */
 	const char *enrol_id;
 	const char *hostname, *os, *arch;
 	const char *agent_version, *restic_version;
@@ -37,6 +59,9 @@ struct enrol_out {
 	struct ulid host;
 	char bearer[CRYPT_TOKEN_CAP];
 	uint8_t token_hash[CRYPT_HASH_SIZE];
+	bool repeated; /* the answer to a request whose reply was lost */
 };
 enum rc enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op);
+/* What follows its commit, on the loop. */
+void enrol_consumed(struct controller *c, const struct enrol_out *out);
 #endif

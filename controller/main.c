@@ -12,6 +12,7 @@
 
 #include "controller/asset.h"
 #include "controller/controller.h"
+#include "controller/enrol.h"
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/server.h"
@@ -289,6 +290,7 @@ start(struct controller *c, struct err *e)
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
+	c->enrol = enrol_new(c);
 	return give_up_rights(c, e);
 }
 
@@ -299,6 +301,7 @@ stop(struct controller *c)
 	op_queue_free(c->ops);
 	page_client_free(c->pages);
 	sse_free(c->sse);
+	enrol_free(c->enrol);
 	users_free(c->users);
 	loop_free(c->loop);
 	asset_set_free(c->assets);

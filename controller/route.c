@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/asset.h"
+#include "controller/enrol.h"
 #include "controller/hosts.h"
 #include "controller/page.h"
 #include "controller/req.h"
@@ -30,11 +31,17 @@ static const struct route routes[] = {
 	{ "POST", "/api/auth/logout", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, users_logout },
 
 	{ "GET",  "/",           ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_dashboard },
+	{ "GET",  "/hosts/new",  ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_new_page },
+	{ "POST", "/hosts/new",  ROUTE_OPERATOR, ROUTE_FORM, KIB(256), NULL, enrol_mint_form },
+	{ "GET",  "/hosts/pending/{hash}", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_pending },
+	{ "GET",  "/hosts/pending/{hash}/awaiting", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_awaiting },
 	{ "GET",  "/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host },
 	{ "GET",  "/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host_jobs },
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
 
+	{ "POST", "/api/enrollment-tokens", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &enrol_mint_body, enrol_mint },
+	{ "POST", "/api/agents/enroll", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &enrol_agent_body, enrol_agent },
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },

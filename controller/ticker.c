@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "controller/enrol.h"
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/users.h"
@@ -56,6 +57,7 @@ ticker_on_minute(void *ctx)
 	struct ticker *t = ctx;
 
 	users_tick(t->ctl->users);
+	enrol_tick(t->ctl->enrol);
 }
 
 /* ------------------------------------------------------------------- sweep */

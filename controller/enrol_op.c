@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/enrol_own.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+#include "lib/base/mem.h"
+#include "lib/store/host_store.h"
+#include "lib/store/plan_store.h"
+#include "lib/store/vault_store.h"
+
+enum {
+	NAME_MAX_BYTES = 253,
+	VERSION_MAX_BYTES = 64,
+	ENROL_ID_MAX_BYTES = 64
+};
+
+/* ---------------------------------------------------- sealed credentials */
+
+void
+enrol_token_ad(const uint8_t hash[CRYPT_HASH_SIZE], char ad[ENROL_AD_CAP])
+{
+	static const char prefix[] = "token:";
+
+	memcpy(ad, prefix, sizeof(prefix));
+	str_hex(hash, CRYPT_HASH_SIZE, ad + sizeof(prefix) - 1,
+	    ENROL_AD_CAP - sizeof(prefix) + 1);
+}
+
+void
+enrol_host_ad(const struct ulid *host, char ad[ENROL_AD_CAP])
+{
+	char id[ULID_TEXT_CAP];
+
+	ulid_text(host, id);
+	ASSERT(str_fmt(ad, ENROL_AD_CAP, "host:%s:repo", id));
+}
+
+enum rc
+enrol_repo_seal(const struct controller *c, const char *ad,
+    const struct Rec__RepoSecret *repo, struct buf *out)
+{
+	struct buf plain;
+	enum rc rc = RC_LIMIT;
+	char *room;
+
+	buf_init(&plain, ENROL_REPO_MAX);
+	room = buf_reserve(&plain, rec__repo_secret__get_packed_size(repo));
+	if (room != NULL) {
+		buf_added(&plain,
+		    rec__repo_secret__pack(repo, (uint8_t *)room));
+		rc = crypt_seal(c->key, str_of(ad), buf_str(&plain), out);
+	}
+	buf_wipe_fini(&plain);
+	return rc;
+}
+
+enum rc
+enrol_repo_open(const struct controller *c, const char *ad, struct str sealed,
+    struct Rec__RepoSecret **out)
+{
+	struct buf plain;
+	enum rc rc;
+
+	buf_init(&plain, ENROL_REPO_MAX);
+	rc = crypt_open(c->key, str_of(ad), sealed, &plain);
+	if (rc == RC_OK) {
+		*out = rec__repo_secret__unpack(NULL, plain.len,
+		    (const uint8_t *)buf_text(&plain));
+		if (*out == NULL)
+			rc = RC_CORRUPT;
+	}
+	buf_wipe_fini(&plain);
+	return rc;
+}
+
+void
+enrol_repo_free(struct Rec__RepoSecret *repo)
+{
+	if (repo == NULL)
+		return;
+	mem_wipe(repo->password, strlen(repo->password));
+	rec__repo_secret__free_unpacked(repo, NULL);
+}
+
+/* -------------------------------------------------------------- checking */
+
+static bool
+short_text(const char *z, size_t min, size_t max)
+{
+	struct str s = str_of(z);
+
+	return s.n >= min && s.n <= max && str_utf8_ok(s);
+}
+
+/* The shape of a request, before anything is looked up. */
+static enum rc
+check_shape(struct store_tx *tx, const struct enrol_in *in, struct str *secret)
+{
+	static const char *const systems[] = { "linux", "windows" };
+	struct str pin;
+	size_t i;
+
+	str_cut(str_of(in->token), '.', secret, &pin);
+	if (secret->n != ENROL_SECRET_CHARS)
+		return store_fail(tx, RC_PROTO,
+		    "the token is malformed; copy "
+		    "it whole");
+	if (!short_text(in->hostname, 1, NAME_MAX_BYTES) ||
+	    !short_text(in->arch, 1, VERSION_MAX_BYTES) ||
+	    !short_text(in->agent_version, 0, VERSION_MAX_BYTES) ||
+	    !short_text(in->restic_version, 0, VERSION_MAX_BYTES) ||
+	    !short_text(in->enrol_id, 0, ENROL_ID_MAX_BYTES))
+		return store_fail(tx, RC_PROTO,
+		    "hostname, arch, versions or enrol_id are malformed");
+	for (i = 0; i < ARRAY_LEN(systems); i++)
+		if (strcmp(in->os, systems[i]) == 0)
+			return RC_OK;
+	return store_fail(tx, RC_PROTO, "os must be linux or windows");
+}
+
+/* A rejected enrolment tells the wire nothing of the token. */
+static enum rc
+refuse(struct store_tx *tx, enum rc rc)
+{
+	return store_fail(tx, rc,
+	    rc == RC_AUTH ? "the token is not known"
+	                  : "the token was used or has expired");
+}
+
+/* ------------------------------------------------------------ a new host */
+
+static enum rc
+put_secrets(struct store_tx *vault, const struct enrol_in *in,
+    const struct Rec__EnrolToken *t, struct enrol_out *out)
+{
+	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
+	uint8_t bearer[CRYPT_HASH_SIZE];
+	struct Rec__RepoSecret *repo = NULL;
+	char from[ENROL_AD_CAP], to[ENROL_AD_CAP];
+	struct buf sealed;
+	enum rc rc;
+
+	crypt_token(out->bearer);
+	crypt_sha256(str_of(out->bearer), bearer);
+	s.bearer_hash.data = bearer;
+	s.bearer_hash.len = sizeof(bearer);
+	buf_init(&sealed, ENROL_REPO_MAX + KIB(1));
+	enrol_token_ad(out->token_hash, from);
+	enrol_host_ad(&out->host, to);
+	rc = enrol_repo_open(in->ctl, from,
+	    str_from(t->sealed_repo.data, t->sealed_repo.len), &repo);
+	if (rc == RC_OK)
+		rc = enrol_repo_seal(in->ctl, to, repo, &sealed);
+	if (rc == RC_OK) {
+		s.sealed_repo.data = (uint8_t *)sealed.data;
+		s.sealed_repo.len = sealed.len;
+		vault_put_host(vault, &out->host, &s);
+	} else {
+		(void)store_fail(vault, rc,
+		    "the token's credentials do not open");
+	}
+	enrol_repo_free(repo);
+	buf_fini(&sealed);
+	return store_rc(vault);
+}
+
+static void
+put_host(struct store_tx *state, const struct enrol_in *in,
+    const struct Rec__EnrolToken *t, struct enrol_out *out)
+{
+	struct Rec__Host h = REC__HOST__INIT;
+
+	h.id.data = out->host.b;
+	h.id.len = sizeof(out->host.b);
+	h.name = t->hostname;
+	h.reported_name = (char *)(uintptr_t)in->hostname;
+	h.os = (char *)(uintptr_t)in->os;
+	h.arch = (char *)(uintptr_t)in->arch;
+	h.agent_version = (char *)(uintptr_t)in->agent_version;
+	h.restic_version = (char *)(uintptr_t)in->restic_version;
+	h.tags = t->tags;
+	h.n_tags = t->n_tags;
+	h.enrolled_at_ms = clock_now_ms();
+	h.always_on = true;
+	h.repo_url = t->repo_url;
+	h.repo_username = t->repo_username;
+	h.config_version = 1;
+	host_store_put(state, &h);
+}
+
+/* The default source group (M-082). */
+static void
+put_group(struct store_tx *state, const struct Rec__EnrolToken *t,
+    struct enrol_out *out)
+{
+	static const char *const usual[] = { "/etc", "/home" };
+	struct Rec__SourceGroup g = REC__SOURCE_GROUP__INIT;
+	char *paths[ARRAY_LEN(usual)];
+	struct ulid id;
+	size_t i;
+
+	ulid_new(&id);
+	g.id.data = id.b;
+	g.id.len = sizeof(id.b);
+	g.host_id.data = out->host.b;
+	g.host_id.len = sizeof(out->host.b);
+	g.name = (char *)(uintptr_t) "default";
+	g.created_at_ms = clock_now_ms();
+	g.includes = t->initial_paths;
+	g.n_includes = t->n_initial_paths;
+	if (g.n_includes == 0) {
+		for (i = 0; i < ARRAY_LEN(usual); i++)
+			paths[i] = (char *)(uintptr_t)usual[i];
+		g.includes = paths;
+		g.n_includes = ARRAY_LEN(usual);
+	}
+	plan_store_put(state, &g);
+}
+
+static void
+audit(struct store_tx *state, const struct op *op, const struct enrol_in *in,
+    const char *name, const struct enrol_out *out)
+{
+	struct json_out j;
+	struct buf b;
+
+	buf_init(&b, KIB(4));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "hostname", in->hostname);
+	json_put(&j, "os", in->os);
+	json_put(&j, "arch", in->arch);
+	json_put_bool(&j, "has_repo_creds", true);
+	json_put_bool(&j, "repeated", out->repeated);
+	json_obj_end(&j);
+	op_audit(state, op, "host.enrolled", "host", &out->host, name,
+	    buf_text(&b));
+	buf_fini(&b);
+}
+
+static void
+mark_used(struct store_tx *vault, struct Rec__EnrolToken *t,
+    const struct enrol_in *in, struct enrol_out *out)
+{
+	uint8_t id_hash[CRYPT_HASH_SIZE];
+
+	crypt_sha256(str_of(in->enrol_id), id_hash);
+	t->used_at_ms = clock_now_ms();
+	t->used_host.data = out->host.b;
+	t->used_host.len = sizeof(out->host.b);
+	t->enrol_id_hash.data = id_hash;
+	t->enrol_id_hash.len = sizeof(id_hash);
+	vault_put_token(vault, out->token_hash, t);
+}
+
+/* Whether this is the same request again, whose reply was lost. */
+static bool
+is_repeat(const struct Rec__EnrolToken *t, const struct enrol_in *in)
+{
+	uint8_t id_hash[CRYPT_HASH_SIZE];
+
+	if (in->enrol_id[0] == '\0' ||
+	    t->enrol_id_hash.len != sizeof(id_hash) ||
+	    t->used_host.len != sizeof(((struct ulid *)0)->b))
+		return false;
+	crypt_sha256(str_of(in->enrol_id), id_hash);
+	return crypt_eq(id_hash, t->enrol_id_hash.data, sizeof(id_hash));
+}
+
+enum rc
+enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	const struct enrol_in *in = op->in;
+	struct enrol_out *out = arena_alloc(&op->arena, sizeof(*out));
+	struct Rec__EnrolToken *t;
+	struct str secret;
+
+	ASSERT(out != NULL); /* the arena holds the request and little else */
+	if (check_shape(state, in, &secret) != RC_OK)
+		return store_rc(state);
+	crypt_sha256(secret, out->token_hash);
+	t = vault_find_token(vault, out->token_hash);
+	if (t == NULL)
+		return refuse(state, RC_AUTH);
+	out->repeated = t->used_at_ms != 0 && is_repeat(t, in);
+	if (t->expires_at_ms <= clock_now_ms() ||
+	    (t->used_at_ms != 0 && !out->repeated))
+		return refuse(state, RC_GONE);
+	if (out->repeated)
+		memcpy(out->host.b, t->used_host.data, sizeof(out->host.b));
+	else
+		ulid_new(&out->host);
+	if (put_secrets(vault, in, t, out) != RC_OK)
+		return store_rc(vault);
+	if (!out->repeated) {
+		put_host(state, in, t, out);
+		put_group(state, t, out);
+		mark_used(vault, t, in, out);
+	}
+	audit(state, op, in, t->hostname, out);
+	op->out = out;
+	return store_rc(state);
+}
