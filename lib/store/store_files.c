@@ -22,8 +22,13 @@ static const struct file_modes modes[] = {
 	[STORE_VAULT] = { 0700, 0600 },
 	[STORE_LIVE] = { 02750, 0640 },
 };
+
+/* LMDB maps the lock file and writes to it through the map: without its
+ * blocks on disk that is SIGBUS on a full one.  The size is LMDB's own for
+ * 126 readers; it grows a smaller file without asking for blocks. */
 enum {
-	LOCK_MODE = 0600
+	LOCK_MODE = 0600,
+	LOCK_BYTES = 8192
 };
 
 static enum rc
@@ -47,12 +52,13 @@ make_dir(const char *dir, mode_t mode, struct err *e)
  * fills them.  Only before mdb_env_open(): closing the lock file afterwards
  * would drop LMDB's own locks. */
 static enum rc
-make_file(const char *dir, const char *name, mode_t mode, struct err *e)
+make_file(const char *dir, const char *name, mode_t mode, off_t bytes,
+    struct err *e)
 {
 	char path[FILE_PATH_CAP];
 	struct stat st;
 	enum rc rc = RC_OK;
-	int fd;
+	int code, fd;
 
 	if (fsio_join(path, sizeof(path), dir, name) != RC_OK)
 		return err_set(e, RC_LIMIT, "%s: the path is too long", dir);
@@ -63,6 +69,8 @@ make_file(const char *dir, const char *name, mode_t mode, struct err *e)
 		rc = err_errno(e, errno, "%s: cannot examine", path);
 	else if ((st.st_mode & 07777) != mode && fchmod(fd, mode) != 0)
 		rc = err_errno(e, errno, "%s: cannot set the mode", path);
+	else if (bytes > 0 && (code = posix_fallocate(fd, 0, bytes)) != 0)
+		rc = err_errno(e, code, "%s: cannot reserve space", path);
 	close(fd);
 	return rc;
 }
@@ -139,7 +147,8 @@ store_files_prepare(struct store *s, struct err *e)
 	if (s->env == STORE_LIVE &&
 	    (rc = drop_from_before_boot(s->dir, e)) != RC_OK)
 		return rc;
-	if ((rc = make_file(s->dir, "lock.mdb", LOCK_MODE, e)) != RC_OK)
+	if ((rc = make_file(s->dir, "lock.mdb", LOCK_MODE, LOCK_BYTES, e)) !=
+	    RC_OK)
 		return rc;
-	return make_file(s->dir, "data.mdb", modes[s->env].data, e);
+	return make_file(s->dir, "data.mdb", modes[s->env].data, 0, e);
 }
