@@ -165,7 +165,8 @@ fsio_replace(const char *path, struct str data, mode_t mode, struct err *e)
 	if ((rc = dir_of(path, dir, sizeof(dir), e)) != RC_OK)
 		return rc;
 	if ((rc = temp_write(dir, data, mode, tmp, e)) != RC_OK) {
-		(void)err_wrap(e, "%s", path);
+		if (e != NULL)
+			(void)err_wrap(e, "%s", path);
 		return rc;
 	}
 	if (rename(tmp, path) != 0) {
@@ -186,7 +187,8 @@ fsio_create(const char *path, struct str data, mode_t mode, struct err *e)
 	if ((rc = dir_of(path, dir, sizeof(dir), e)) != RC_OK)
 		return rc;
 	if ((rc = temp_write(dir, data, mode, tmp, e)) != RC_OK) {
-		(void)err_wrap(e, "%s", path);
+		if (e != NULL)
+			(void)err_wrap(e, "%s", path);
 		return rc;
 	}
 	/* Unlike rename, link refuses a name that is taken. */
