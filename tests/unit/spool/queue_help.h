@@ -71,6 +71,18 @@ fixture_reopen(struct fixture *f)
 	fixture_open(f);
 }
 
+/* In memory, where there is such a place: for tests of many rounds that are
+ * about processes, not disks. */
+static inline void
+fixture_make_fast(struct fixture *f)
+{
+	(void)snprintf(f->tmp.path, sizeof(f->tmp.path),
+	    "/dev/shm/rm-test-XXXXXX");
+	if (mkdtemp(f->tmp.path) == NULL)
+		tmpdir_make(&f->tmp);
+	ASSERT(str_fmt(f->dir, sizeof(f->dir), "%s/queue", f->tmp.path));
+}
+
 static inline int
 fixture_setup(void **state)
 {
