@@ -114,7 +114,7 @@ enum rc
 route_find(struct str method, struct str path, const struct route **out,
     struct str *vars, char *allow, size_t allow_cap)
 {
-	struct str found[REQ_VARS_MAX] = { 0 };
+	struct str found[REQ_VARS_MAX];
 	bool seen = false;
 	size_t i;
 
@@ -124,6 +124,7 @@ route_find(struct str method, struct str path, const struct route **out,
 	for (i = 0; i < ARRAY_LEN(routes); i++) {
 		const struct route *r = &routes[i];
 
+		memset(found, 0, sizeof(found));
 		if (!match(str_of(r->pattern), path, found))
 			continue;
 		if (str_eqz(method, r->method)) {

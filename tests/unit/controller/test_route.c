@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/unit.h"
+
+#include "controller/auth.h"
+#include "controller/req.h"
+#include "controller/route.h"
+
+#define ID "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+/* Who may ask for what, written down a second time on purpose: a change of
+ * a role has to be made in both places. */
+/* clang-format off */
+static const struct {
+	const char *method, *pattern;
+	enum route_role role;
+} matrix[] = {
+	{ "GET",  "/healthz",                      ROUTE_PUBLIC },
+	{ "GET",  "/api/version",                  ROUTE_PUBLIC },
+	{ "GET",  "/static/{*}",                   ROUTE_PUBLIC },
+	{ "GET",  "/bootstrap",                    ROUTE_PUBLIC },
+	{ "POST", "/bootstrap",                    ROUTE_PUBLIC },
+	{ "POST", "/api/bootstrap",                ROUTE_PUBLIC },
+	{ "GET",  "/login",                        ROUTE_PUBLIC },
+	{ "POST", "/login",                        ROUTE_PUBLIC },
+	{ "POST", "/api/auth/login",               ROUTE_PUBLIC },
+	{ "POST", "/logout",                       ROUTE_VIEWER },
+	{ "POST", "/api/auth/logout",              ROUTE_VIEWER },
+	{ "GET",  "/",                             ROUTE_VIEWER },
+	{ "GET",  "/hosts/{id}",                   ROUTE_VIEWER },
+	{ "GET",  "/hosts/{id}/jobs",              ROUTE_VIEWER },
+	{ "GET",  "/jobs/{id}",                    ROUTE_VIEWER },
+	{ "GET",  "/events",                       ROUTE_VIEWER },
+	{ "GET",  "/api/hosts",                    ROUTE_VIEWER },
+	{ "GET",  "/api/hosts/{id}",               ROUTE_VIEWER },
+	{ "GET",  "/api/hosts/{id}/snapshots",     ROUTE_VIEWER },
+	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER },
+	{ "GET",  "/api/fleet/summary",            ROUTE_VIEWER },
+	{ "GET",  "/api/jobs/{id}/stream",         ROUTE_VIEWER },
+};
+/* clang-format on */
+
+static enum route_role
+expected_role(const struct route *r)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
+		if (strcmp(matrix[i].method, r->method) == 0 &&
+		    strcmp(matrix[i].pattern, r->pattern) == 0)
+			return matrix[i].role;
+	}
+	fail_msg("%s %s is not in the role matrix", r->method, r->pattern);
+	return ROUTE_UNSET;
+}
+
+static void
+every_row_has_the_role_of_the_matrix(void **state)
+{
+	const struct route *rows;
+	size_t i, n;
+
+	(void)state;
+	rows = route_table(&n);
+	assert_int_equal(n, sizeof(matrix) / sizeof(matrix[0]));
+	for (i = 0; i < n; i++)
+		assert_int_equal(rows[i].role, expected_role(&rows[i]));
+}
+
+static void
+rows_are_well_formed(void **state)
+{
+	const struct route *rows;
+	size_t i, n;
+
+	(void)state;
+	rows = route_table(&n);
+	for (i = 0; i < n; i++) {
+		const struct route *r = &rows[i];
+		bool get = strcmp(r->method, "GET") == 0;
+
+		assert_int_equal(r->pattern[0], '/');
+		assert_non_null(r->run);
+		assert_int_equal(r->body == ROUTE_NO_BODY, get);
+		assert_int_equal(r->max_body == 0, get);
+		assert_true(r->max_body <= KIB(256));
+		if (r->json != NULL)
+			assert_true(r->body == ROUTE_JSON ||
+			            r->body == ROUTE_JSON_OR_FORM);
+		/* What browsers only reach by a form is no API, and the other
+		 * way round. */
+		if (strncmp(r->pattern, "/api/", 5) == 0)
+			assert_true(r->body != ROUTE_FORM);
+	}
+}
+
+/* Writes the pattern with an id for each variable. */
+static void
+example(const char *pattern, char *dst, size_t cap)
+{
+	struct str rest = str_of(pattern + 1), segment;
+	size_t n = 0;
+
+	while (str_next(&rest, '/', &segment)) {
+		if (segment.n > 0 && segment.p[0] == '{')
+			segment = STR(ID);
+		assert_true(n + segment.n + 2 < cap);
+		dst[n++] = '/';
+		memcpy(dst + n, segment.p, segment.n);
+		n += segment.n;
+	}
+	dst[n] = '\0';
+}
+
+static enum rc
+find(const char *method, const char *path, const struct route **out,
+    struct str *vars, char *allow)
+{
+	return route_find(str_of(method), str_of(path), out, vars, allow, 64);
+}
+
+static void
+every_row_is_found_by_its_pattern(void **state)
+{
+	struct str vars[REQ_VARS_MAX];
+	const struct route *rows, *found;
+	char path[256], allow[64];
+	size_t i, n;
+
+	(void)state;
+	rows = route_table(&n);
+	for (i = 0; i < n; i++) {
+		example(rows[i].pattern, path, sizeof(path));
+		assert_rc(find(rows[i].method, path, &found, vars, allow),
+		    RC_OK);
+		assert_ptr_equal(found, &rows[i]);
+		if (strchr(rows[i].pattern, '{') != NULL)
+			assert_str(vars[0], ID);
+		else
+			assert_null(vars[0].p);
+	}
+}
+
+static void
+variables_are_slices_of_the_path(void **state)
+{
+	struct str vars[REQ_VARS_MAX];
+	const struct route *r;
+	char allow[64];
+
+	(void)state;
+	assert_rc(find("GET", "/static/fonts/inter.woff2", &r, vars, allow),
+	    RC_OK);
+	assert_str(vars[0], "fonts/inter.woff2");
+	assert_rc(find("GET", "/hosts/a%2Fb", &r, vars, allow), RC_OK);
+	assert_str(vars[0], "a%2Fb");
+}
+
+static void
+other_paths_are_not_found(void **state)
+{
+	static const char *const paths[] = { "", "x", "*", "//", "/hosts",
+		"/hosts/", "/hosts//jobs", "/hosts/a/", "/hosts/a/jobs/",
+		"/hosts/a/jobs/b", "/static", "/static/", "/Healthz",
+		"/healthz/", "//healthz", "/api", "/api/hosts/a/b",
+		"http://x/healthz", "/hosts/a/../../healthz" };
+	struct str vars[REQ_VARS_MAX];
+	const struct route *r;
+	char allow[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_rc(find("GET", paths[i], &r, vars, allow), RC_NOTFOUND);
+}
+
+static void
+other_methods_are_told_what_is_allowed(void **state)
+{
+	struct str vars[REQ_VARS_MAX];
+	const struct route *r;
+	char allow[64];
+
+	(void)state;
+	assert_rc(find("PUT", "/login", &r, vars, allow), RC_INVALID);
+	assert_string_equal(allow, "GET, POST");
+	assert_rc(find("get", "/", &r, vars, allow), RC_INVALID);
+	assert_string_equal(allow, "GET");
+	assert_rc(find("GET", "/api/auth/login", &r, vars, allow), RC_INVALID);
+	assert_string_equal(allow, "POST");
+	assert_rc(find("HEAD", "/", &r, vars, allow), RC_OK);
+	assert_string_equal(r->method, "GET");
+	assert_rc(find("HEAD", "/logout", &r, vars, allow), RC_INVALID);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_has_the_role_of_the_matrix),
+		cmocka_unit_test(rows_are_well_formed),
+		cmocka_unit_test(every_row_is_found_by_its_pattern),
+		cmocka_unit_test(variables_are_slices_of_the_path),
+		cmocka_unit_test(other_paths_are_not_found),
+		cmocka_unit_test(other_methods_are_told_what_is_allowed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
