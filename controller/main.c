@@ -17,6 +17,7 @@
 #include "controller/page.h"
 #include "controller/server.h"
 #include "controller/sse.h"
+#include "controller/ticker.h"
 #include "controller/users.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
@@ -290,6 +291,7 @@ start(struct controller *c, struct err *e)
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
+	c->ticker = ticker_new(c);
 	c->enrol = enrol_new(c);
 	return give_up_rights(c, e);
 }
@@ -298,6 +300,7 @@ start(struct controller *c, struct err *e)
 static void
 stop(struct controller *c)
 {
+	ticker_free(c->ticker);
 	op_queue_free(c->ops);
 	page_client_free(c->pages);
 	sse_free(c->sse);
