@@ -129,6 +129,7 @@ start_h2(struct conn *c)
 
 	c->h2 = h2_new(&(struct h2_opts){
 	    .server = true,
+	    .loop = c->env->loop,
 	    .link = c->io,
 	    .owner = &h2_owner,
 	    .ctx = c,

@@ -182,6 +182,7 @@ grpc_client_on_link_ready(void *ctx)
 	}
 	c->step = GREETING;
 	c->h2 = h2_new(&(struct h2_opts){
+	    .loop = c->loop,
 	    .link = c->link,
 	    .owner = &h2_owner,
 	    .ctx = c,

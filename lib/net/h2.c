@@ -6,6 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/net/h2_priv.h"
 #include "lib/net/link.h"
+#include "lib/net/loop_priv.h"
 
 enum {
 	STREAM_WINDOW_SERVER = 65535,
@@ -283,6 +284,7 @@ h2_new(const struct h2_opts *o)
 	struct h2 *h = MEM_NEW(struct h2);
 	nghttp2_session_callbacks *cb = make_callbacks();
 	nghttp2_option *opt = make_options();
+	nghttp2_mem mem;
 
 	h->link = o->link;
 	h->owner = o->owner;
@@ -291,9 +293,12 @@ h2_new(const struct h2_opts *o)
 	h->header_bytes = o->header_bytes;
 	h->header_fields = o->header_fields;
 	list_init(&h->streams);
+	h2_mem_init(&h->mem, loop_frame_buffer(o->loop), LOOP_FRAME_SIZE, &mem);
 	ASSERT(
-	    (o->server ? nghttp2_session_server_new2(&h->ng, cb, h, opt)
-	               : nghttp2_session_client_new2(&h->ng, cb, h, opt)) == 0);
+	    (o->server ? nghttp2_session_server_new3(&h->ng, cb, h, opt, &mem)
+	               : nghttp2_session_client_new3(&h->ng, cb, h, opt,
+	                     &mem)) == 0);
+	h->mem.armed = false;
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_option_del(opt);
 	submit_settings(h, o);

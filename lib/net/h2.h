@@ -20,6 +20,7 @@
 
 struct buf;
 struct link;
+struct loop;
 struct h2;
 struct h2_stream;
 
@@ -47,6 +48,7 @@ struct h2_owner {
 
 struct h2_opts {
 	bool server;
+	struct loop *loop;
 	struct link *link;
 	const struct h2_owner *owner;
 	void *ctx;

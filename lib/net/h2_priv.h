@@ -6,9 +6,11 @@
 
 #include "lib/base/list.h"
 #include "lib/net/h2.h"
+#include "lib/net/h2_mem.h"
 
 struct h2 {
 	nghttp2_session *ng;
+	struct h2_mem mem;
 	struct link *link;
 	const struct h2_owner *owner;
 	void *ctx;

@@ -36,7 +36,7 @@ struct link {
 	bool ending;    /* uv_close was called: no callback but on_end */
 	int64_t heard_ms;
 	int64_t blocked_ms;
-	struct err why;
+	struct err *why; /* NULL: a normal end */
 	char peer[LINK_PEER_CAP];
 };
 
@@ -48,9 +48,11 @@ struct pending_write {
 static void
 link_on_closed(uv_handle_t *h)
 {
+	static const struct err normal = { .rc = RC_OK };
 	struct link *l = h->data;
 
-	l->handler->on_end(l->ctx, &l->why);
+	l->handler->on_end(l->ctx, l->why != NULL ? l->why : &normal);
+	mem_free(l->why);
 	tls_conn_free(l->tls);
 	tls_ctx_unref(l->tls_ctx);
 	mem_free(l);
@@ -62,8 +64,10 @@ link_end(struct link *l, const struct err *why)
 	if (l->ending)
 		return;
 	l->ending = true;
-	if (why != NULL)
-		l->why = *why;
+	if (why != NULL) {
+		l->why = MEM_NEW(struct err);
+		*l->why = *why;
+	}
 	loop_task_cancel(&l->task);
 	loop_timer_free(l->linger);
 	uv_close((uv_handle_t *)&l->tcp, link_on_closed);

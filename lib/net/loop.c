@@ -29,6 +29,7 @@ struct loop {
 	struct list signals;
 	unsigned turn;
 	struct loop_scratch scratch;
+	_Alignas(max_align_t) char frame[LOOP_FRAME_SIZE];
 };
 
 struct loop_timer {
@@ -275,6 +276,12 @@ loop_scratch(struct loop *l)
 	buf_reset(&l->scratch.plain_out);
 	buf_reset(&l->scratch.cipher_out);
 	return &l->scratch;
+}
+
+char *
+loop_frame_buffer(struct loop *l)
+{
+	return l->frame;
 }
 
 static void

@@ -15,8 +15,9 @@
 #include "lib/net/loop.h"
 
 enum {
-	LOOP_READ_SIZE = 65536, /* bytes of one read from a socket */
-	LOOP_PLAIN_SIZE = 17408 /* more than one TLS record holds */
+	LOOP_READ_SIZE = 65536,  /* bytes of one read from a socket */
+	LOOP_FRAME_SIZE = 16640, /* of nghttp2's frame buffer, at least */
+	LOOP_PLAIN_SIZE = 17408  /* more than one TLS record holds */
 };
 
 /* Embedded in its owner; zeroed before first use. */
@@ -41,4 +42,6 @@ struct loop_scratch {
 	struct buf cipher_out;
 };
 struct loop_scratch *loop_scratch(struct loop *l);
+/* See h2_mem.h. */
+char *loop_frame_buffer(struct loop *l);
 #endif
