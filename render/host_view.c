@@ -58,6 +58,10 @@ host_view_load(struct view *v, struct host_view *hv)
 	struct ulid last;
 	size_t i;
 
+	hv->groups =
+	    arena_array(v->arena, HOST_VIEW_GROUPS, sizeof(*hv->groups));
+	if (hv->groups == NULL)
+		return;
 	plan_store_of_host(v->state, &hv->id, host_view_on_group, hv);
 	for (i = 0; i < hv->n_groups; i++) {
 		if (!view_ulid(hv->groups[i]->last_job, &last))

@@ -28,7 +28,7 @@ struct host_view {
 	const struct Rec__Job *running; /* its current job under way, or NULL */
 	const struct Rec__Job *failed;  /* of the group whose last run failed */
 	const struct Rec__Job *last;    /* newest last run of any group */
-	const struct Rec__SourceGroup *groups[HOST_VIEW_GROUPS];
+	const struct Rec__SourceGroup **groups;
 	size_t n_groups;
 };
 

@@ -49,6 +49,18 @@ view_param_id(const struct view *v, const char *name, struct ulid *out)
 }
 
 struct str
+view_cut(struct str text, size_t max)
+{
+	const unsigned char high = 0xc0, follows = 0x80;
+
+	if (text.n <= max)
+		return text;
+	while (max > 0 && ((unsigned char)text.p[max] & high) == follows)
+		max--;
+	return str_sub(text, 0, max);
+}
+
+struct str
 view_sentence(const struct view *v, struct str text)
 {
 	bool ends;

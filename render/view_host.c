@@ -19,6 +19,9 @@
 enum {
 	PAGE_SNAPSHOTS = 50,
 	PAGE_JOBS = 50,
+	WORDS_SHOWN = 20, /* paths or tags of one snapshot */
+	WORD_SHOWN = 512, /* bytes of each */
+	ERROR_SHOWN = 4096,
 	JOBS_LOOKED_AT = 5000, /* by a filter, or for a late page */
 	SIZES_SINCE_MINOR = 17 /* restic 0.17 tells sizes of snapshots */
 };
@@ -94,7 +97,7 @@ put_banner(struct view *v, struct value *root, const struct host_view *hv)
 	value_text(root, "glyph",
 	    strcmp(class, "bad") == 0 ? "failed" : "incomplete");
 	value_text(root, "title", title);
-	value_text(root, "text", text);
+	value_copy(root, "text", view_cut(str_of(text), ERROR_SHOWN));
 	value_text(root, "log",
 	    log == NULL
 	        ? ""
@@ -165,6 +168,7 @@ put_host(struct view *v, struct value *root, struct host_view *hv)
 	return RC_OK;
 }
 
+/* The first words of a list, and how many there are besides. */
 static const char *
 joined(struct view *v, char *const *words, size_t n, const char *sep)
 {
@@ -172,9 +176,13 @@ joined(struct view *v, char *const *words, size_t n, const char *sep)
 	struct buf b;
 	size_t i;
 
-	buf_init(&b, KIB(16));
-	for (i = 0; i < n; i++)
-		buf_printf(&b, "%s%s", i == 0 ? "" : sep, words[i]);
+	buf_init(&b, (size_t)WORDS_SHOWN * (WORD_SHOWN + KIB(1)));
+	for (i = 0; i < n && i < WORDS_SHOWN; i++) {
+		buf_puts(&b, i == 0 ? "" : sep);
+		buf_put_str(&b, view_cut(str_of(words[i]), WORD_SHOWN));
+	}
+	if (i < n)
+		buf_printf(&b, "%sand %zu more", sep, n - i);
 	z = arena_str(v->arena, buf_str(&b));
 	buf_fini(&b);
 	return z;

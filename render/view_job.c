@@ -19,17 +19,20 @@
 
 enum {
 	LINES = 500,
-	READ_MAX = 10485760, /* 500 lines of 16 KiB and their heads */
+	LINE_SHOWN = 2048, /* bytes of a line; all of it is in the download */
+	ERROR_SHOWN = 4096,
+	PIECE_MAX = 131072, /* of the log, a read; above any line's length */
 	REFRESH_S = 10,
 	ANNOUNCE_STEP = 10 /* per cent between announcements */
 };
 
-/* The part of the log that is shown. */
+/* The part of the log that is shown, read piece by piece. */
 struct excerpt {
-	uint64_t first; /* line number */
-	uint64_t offset;
-	uint64_t next; /* offset behind it */
-	struct buf text;
+	struct value *list;
+	uint64_t first, n;   /* line numbers: of the first, behind the last */
+	uint64_t offset;     /* behind the last */
+	uint64_t first_mark; /* line that is marked, 0: none */
+	uint64_t total;      /* lines of the log */
 };
 
 static const char *
@@ -61,23 +64,62 @@ put_line(struct view *v, struct value *list, uint64_t n,
 	    strcmp(class, "warn") == 0 || strcmp(class, "bad") == 0);
 	value_text(item, "time",
 	    en->ts_ms == 0 ? "" : text_time(v->arena, &v->clock, en->ts_ms));
-	value_copy(item, "text", en->text);
+	value_copy(item, "text", view_cut(en->text, LINE_SHOWN));
+	value_bool(item, "cut", en->text.n > LINE_SHOWN);
 }
 
-/* Which lines: 500 from ?from=, else the last 500. */
+/* Which lines: 500 from ?from=, else, or past the end, the last 500. */
 static enum rc
 seek(struct view *v, struct joblog_reader *r, struct excerpt *x, struct err *e)
 {
 	uint64_t from = view_param_number(v, "from", 0);
 
-	if (from == 0)
+	if (from == 0 || from > x->total)
 		return joblog_seek_tail(r, LINES, &x->offset, &x->first, e);
 	x->first = from;
 	return joblog_seek_line(r, from, &x->offset, e);
 }
 
+static void
+put_piece(struct view *v, struct excerpt *x, struct str piece)
+{
+	struct str rest = piece;
+	struct joblog_entry en;
+
+	while (x->n < x->first + LINES && joblog_next(&rest, &en)) {
+		put_line(v, x->list, x->n, &en);
+		if (x->first_mark == 0 && en.tag == JOBLOG_ERR)
+			x->first_mark = x->n;
+		x->n++;
+	}
+	x->offset += piece.n - rest.n;
+}
+
 static enum rc
-read_excerpt(struct view *v, const struct Rec__Job *j, struct excerpt *x,
+put_pieces(struct view *v, struct joblog_reader *r, struct excerpt *x,
+    struct err *e)
+{
+	struct buf piece;
+	uint64_t next;
+	enum rc rc;
+
+	rc = seek(v, r, x, e);
+	x->n = x->first;
+	buf_init(&piece, PIECE_MAX);
+	while (rc == RC_OK && x->n < x->first + LINES) {
+		buf_reset(&piece);
+		next = x->offset;
+		rc = joblog_read(r, x->offset, PIECE_MAX, &piece, &next, e);
+		if (next == x->offset)
+			break;
+		put_piece(v, x, buf_str(&piece));
+	}
+	buf_fini(&piece);
+	return rc;
+}
+
+static enum rc
+put_excerpt(struct view *v, const struct Rec__Job *j, struct excerpt *x,
     struct err *e)
 {
 	struct joblog_reader *r = NULL;
@@ -89,34 +131,23 @@ read_excerpt(struct view *v, const struct Rec__Job *j, struct excerpt *x,
 	rc = joblog_open(v->spool, &id, j->log_bytes, &r, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = seek(v, r, x, e);
-	if (rc == RC_OK)
-		rc = joblog_read(r, x->offset, READ_MAX, &x->text, &x->next, e);
+	rc = put_pieces(v, r, x, e);
 	joblog_close(r);
 	return rc;
 }
 
+/* Where the excerpt stands in the log, and the ways to the rest. */
 static void
-put_lines(struct view *v, struct value *root, struct excerpt *x,
+put_place(struct view *v, struct value *root, const struct excerpt *x,
     const struct Rec__Job *j)
 {
-	struct value *list = value_list(root, "lines");
-	struct str rest = buf_str(&x->text);
-	struct joblog_entry en;
-	uint64_t n = x->first, before = rest.n, first_mark = 0;
+	bool at_end = x->n > j->log_lines;
 
-	while (n < x->first + LINES && joblog_next(&rest, &en)) {
-		put_line(v, list, n, &en);
-		if (first_mark == 0 && en.tag == JOBLOG_ERR)
-			first_mark = n;
-		n++;
-	}
-	value_printf(root, "next_offset", "%" PRIu64,
-	    x->offset + (before - rest.n));
-	value_printf(root, "last_line", "%" PRIu64, n - 1);
-	value_bool(root, "at_end", n > j->log_lines);
-	if (first_mark != 0 && x->first == 1)
-		value_printf(root, "mark_line", "%" PRIu64, first_mark);
+	value_printf(root, "next_offset", "%" PRIu64, x->offset);
+	value_printf(root, "last_line", "%" PRIu64, x->n - 1);
+	value_bool(root, "at_end", at_end);
+	if (x->first_mark != 0 && x->first == 1)
+		value_printf(root, "mark_line", "%" PRIu64, x->first_mark);
 	else
 		value_text(root, "mark_line", "");
 	value_text(root, "older",
@@ -124,11 +155,10 @@ put_lines(struct view *v, struct value *root, struct excerpt *x,
 	                  : arena_printf(v->arena, "?from=%" PRIu64,
 	                        x->first > LINES ? x->first - LINES : 1));
 	value_text(root, "newer",
-	    n > j->log_lines ? ""
-	                     : arena_printf(v->arena, "?from=%" PRIu64, n));
+	    at_end ? "" : arena_printf(v->arena, "?from=%" PRIu64, x->n));
 	value_printf(root, "shown", "%s to %s of %s",
-	    text_count(v->arena, n > x->first ? x->first : 0),
-	    text_count(v->arena, n - 1), text_count(v->arena, j->log_lines));
+	    text_count(v->arena, x->n > x->first ? x->first : 0),
+	    text_count(v->arena, x->n - 1), text_count(v->arena, j->log_lines));
 }
 
 /* Why there is no log to show, in a sentence; "" when there is one. */
@@ -151,25 +181,22 @@ no_log(const struct Rec__Job *j, enum rc rc)
 static void
 put_log(struct view *v, struct value *root, const struct Rec__Job *j)
 {
-	struct excerpt x = { .first = 1 };
+	struct excerpt x = { .first = 1, .n = 1, .total = j->log_lines };
 	struct err e = { .rc = RC_OK };
 	enum rc rc = RC_NOTFOUND;
 
-	buf_init(&x.text, READ_MAX);
+	x.list = value_list(root, "lines");
 	if (j->log_bytes > 0 && !j->log_expired)
-		rc = read_excerpt(v, j, &x, &e);
-	if (rc != RC_OK)
-		buf_reset(&x.text);
+		rc = put_excerpt(v, j, &x, &e);
 	if (rc != RC_OK && rc != RC_NOTFOUND)
 		log_warn(LOG_PAGE, "job log not read job=%s rc=%s %s",
 		    view_id(v, j->id), rc_info(rc)->name,
 		    log_safe(str_of(e.msg)));
-	put_lines(v, root, &x, j);
+	put_place(v, root, &x, j);
 	value_text(root, "no_log", no_log(j, rc));
 	value_bool(root, "log_truncated", j->log_truncated);
 	value_bool(root, "log_damaged", j->log_damaged);
 	value_bool(root, "downloads", j->log_bytes > 0 && !j->log_expired);
-	buf_fini(&x.text);
 }
 
 static void
@@ -179,7 +206,8 @@ put_banner(struct view *v, struct value *root, const struct Rec__Job *j)
 
 	if (j->state == REC__JOB_STATE__JOB_FAILED) {
 		title = j->cause[0] != '\0' ? j->cause : "The job failed";
-		text = j->error;
+		text = arena_str(v->arena,
+		    view_cut(str_of(j->error), ERROR_SHOWN));
 	} else if (j->state == REC__JOB_STATE__JOB_SUCCEEDED && j->incomplete) {
 		class = "warn";
 		title = j->unread_count == 0

@@ -8,6 +8,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
+#include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
@@ -24,6 +25,7 @@ enum {
 	PATH_CAP = 1024,
 	TODAY = 20776,
 	LOG_LINES = 1200,
+	WIDE_LINES = 520,
 	SNAPSHOTS = 120
 };
 
@@ -254,29 +256,50 @@ static const struct job_row job_rows[] = {
 };
 /* clang-format on */
 
+/* The widest lines there can be, of what grows most when escaped. */
 static void
+put_wide_lines(struct buf *b, int64_t at)
+{
+	char *line = mem_alloc(JOBLOG_LINE_MAX);
+	int i;
+
+	memset(line, '"', JOBLOG_LINE_MAX);
+	for (i = 0; i < WIDE_LINES; i++)
+		joblog_line(b, at + i, JOBLOG_OUT,
+		    str_from(line, JOBLOG_LINE_MAX));
+	mem_free(line);
+}
+
+/* Returns how many lines there are. */
+static uint64_t
 put_log(struct buf *b, enum seed_job j, int64_t at)
 {
+	int i, n = j == SEED_JOB_FAILED ? LOG_LINES - 4 : 15;
 	char line[256];
-	int i;
 
 	joblog_line(b, at, JOBLOG_SYS, STR("job accepted by agent 0.1.0"));
 	joblog_line(b, at + 100, JOBLOG_SYS,
 	    STR("restic backup --json --tag default /etc /home"));
-	for (i = 0; i < (j == SEED_JOB_FAILED ? LOG_LINES - 4 : 15); i++) {
+	for (i = 0; i < n; i++) {
 		(void)snprintf(line, sizeof(line),
 		    "processed %d files, %d.%d GiB", i * 120, i, i % 10);
-		joblog_line(b, at + 200 + i * 10, JOBLOG_OUT, str_of(line));
+		joblog_line(b, at + 200 + (int64_t)i * 10, JOBLOG_OUT,
+		    str_of(line));
+	}
+	if (j == SEED_JOB_CANCELLED) {
+		put_wide_lines(b, at + 500);
+		return (uint64_t)n + 2 + WIDE_LINES;
 	}
 	if (j == SEED_JOB_FAILED) {
 		joblog_line(b, at + 11000, JOBLOG_ERR,
 		    STR("repository is already locked, waited 5 s"));
 		joblog_line(b, at + 12000, JOBLOG_ERR,
 		    STR("Fatal: unable to create lock in backend: <script>"));
-	} else {
-		joblog_line(b, at + 9000, JOBLOG_ERR,
-		    STR("error: open /home/x: \x1b[31mpermission denied"));
+		return (uint64_t)n + 4;
 	}
+	joblog_line(b, at + 9000, JOBLOG_ERR,
+	    STR("error: open /home/x: \x1b[31mpermission denied"));
+	return (uint64_t)n + 3;
 }
 
 static enum rc
@@ -292,7 +315,7 @@ put_job(struct store_tx *tx, const char *spool, enum seed_job j, struct err *e)
 	struct buf log;
 	enum rc rc = RC_OK;
 
-	buf_init(&log, MIB(1));
+	buf_init(&log, MIB(16));
 	rec.id = bytes(&id);
 	rec.host_id = bytes(&host);
 	rec.kind = REC__JOB_KIND__KIND_BACKUP;
@@ -323,9 +346,9 @@ put_job(struct store_tx *tx, const char *spool, enum seed_job j, struct err *e)
 		rec.stats = &stats;
 	}
 	if (r->state != REC__JOB_STATE__JOB_QUEUED && !rec.log_expired) {
-		put_log(&log, j, at);
+		rec.log_lines = put_log(&log, j, at);
 		rec.log_bytes = log.len;
-		rec.log_lines = j == SEED_JOB_FAILED ? LOG_LINES : 18;
+
 		rc = joblog_append(spool, &id, 0, buf_str(&log), e);
 	}
 	if (rc == RC_OK && j == SEED_JOB_INCOMPLETE)

@@ -410,7 +410,7 @@ a_job_page_in_each_state(void **state)
 		        "id=\"L1200\" class=\"bad\"" } },
 		{ SEED_JOB_CANCELLED,
 		    { ">Cancelled<", "exit <b class=\"m\">130", "Run again",
-		        "job accepted" } },
+		        "&quot;" } },
 		{ SEED_JOB_EXPIRED,
 		    { ">OK<", "removed by retention", "Run again", "" } },
 	};
@@ -453,7 +453,20 @@ a_log_is_shown_by_500_lines(void **state)
 	    &(struct ask){ "job", NULL, 2,
 	        { "id", job_text(SEED_JOB_FAILED), "from", "99999" } },
 	    200);
-	must_not(s, "id=\"L1200\"");
+	must(s, "id=\"L1200\"");
+}
+
+static void
+the_widest_log_still_fits_a_page(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_CANCELLED) } },
+	    200);
+	must(s, "cut, the download has all of it");
+	must(s, "id=\"L537\"");
 }
 
 static void
@@ -661,6 +674,7 @@ main(void)
 		FLEET(the_jobs_tab_filters_by_result_and_day),
 		FLEET(a_job_page_in_each_state),
 		FLEET(a_log_is_shown_by_500_lines),
+		FLEET(the_widest_log_still_fits_a_page),
 		FLEET(unknown_ids_are_404_and_say_so),
 		FLEET(error_pages_carry_their_status),
 		FLEET(forms_keep_what_was_typed_and_point_at_the_first_mistake),
