@@ -105,6 +105,7 @@ def test_the_road_without_scripts(lab, controller, open_browser):
     controller.wait_job(job)
     b.open(f"/jobs/{job}")
     assert shown(b, ".log li") == [str(n) for n in range(1, 31)]
+    b.click(".top details.menu summary")
     b.click('form[action="/logout"] button[type="submit"]')
     b.wait("the sign-in page", lambda: b.path() == "/login")
     b.fill("#login-username", "admin")
