@@ -1,209 +1,609 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Labels: threads */
-#include "tests/unit/unit.h"
-
 #include "controller/op.h"
-#include "lib/base/mem.h"
-#include "lib/net/loop.h"
-#include "lib/store/host_store.h"
+
 #include "tests/unit/store/store_fixture.h"
 
+#include <stdatomic.h>
+
+#include "lib/base/log.h"
+#include "lib/net/loop.h"
+#include "lib/store/audit_store.h"
+#include "lib/store/table.h"
+#include "lib/store/vault_store.h"
+#include "tests/unit/store/small_fs.h"
+
 enum {
-	OPS = 300,
-	EVERY_FAILING = 3
+	MANY = 3000
 };
 
-/* What the ops of one test add up to; the loop thread's own. */
-struct tally {
-	struct fixture *f;
+static bool have_small_fs;
+
+/* A queue on the fixture's stores, and what its ops have told. */
+struct bench {
+	struct fixture f;
 	struct loop *loop;
 	struct op_queue *q;
-	unsigned expected, done, failed, cancelled;
-	bool in_order;
-	bool inside_submit;
+	unsigned submitted, done; /* the loop's own */
+	unsigned order_broken;    /* done out of order */
+	unsigned results[RC_COUNT];
+	bool in_submit, running;
+	atomic_bool gate; /* closed: the store thread waits in its op */
+	char mount[300], filler[320];
 };
 
-struct add_in {
+struct task {
+	struct bench *b;
 	unsigned number;
-	bool fails;
+	unsigned calls; /* of done */
+	const char *name;
+	enum rc fail; /* what the op answers after its change */
 };
 
-static const struct ulid host = { { 1 } };
-
-static uint64_t
-stored(struct fixture *f)
+static void
+bench_open(struct bench *b)
 {
-	struct store_tx *tx = fixture_read(f);
-	uint64_t n = host_store_cursor(tx, &host)->last_seq;
+	struct err e = { 0 };
 
-	fixture_end(tx);
-	return n;
+	fixture_open(&b->f);
+	assert_rc(loop_new(&b->loop, &e), RC_OK);
+	assert_rc(op_queue_new(b->loop, b->f.state, b->f.vault, &b->q, &e),
+	    RC_OK);
 }
 
-/* Store thread: adds one; a failing one adds as well, to be undone. */
-static enum rc
-add_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+static void
+bench_close(struct bench *b)
 {
-	const struct add_in *in = op->in;
-	struct Rec__AgentCursor *c = host_store_cursor(state, &host);
+	op_queue_free(b->q);
+	if (b->loop != NULL)
+		loop_free(b->loop);
+	b->q = NULL;
+	b->loop = NULL;
+	fixture_close(&b->f);
+}
 
-	assert_null(vault);
-	c->last_seq++;
-	host_store_put_cursor(state, &host, c);
-	if (in->fails)
-		return err_set(&op->err, RC_CONFLICT, "op %u", in->number);
-	op->out = op->in;
-	return RC_OK;
+static int
+bench_setup(void **state)
+{
+	struct bench *b = MEM_NEW(struct bench);
+
+	assert_rc(crypt_init(NULL), RC_OK);
+	fixture_dir(&b->f);
+	arena_init(&b->f.arena, MIB(64));
+	bench_open(b);
+	atomic_store(&b->gate, true);
+	*state = b;
+	return 0;
+}
+
+static int
+bench_teardown(void **state)
+{
+	struct bench *b = *state;
+
+	atomic_store(&b->gate, true);
+	bench_close(b);
+	arena_fini(&b->f.arena);
+	if (b->mount[0] != '\0')
+		small_fs_unmount(b->mount);
+	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mem_free(b);
+	return 0;
+}
+
+/* Runs on the store thread: a host and its audit row. */
+static enum rc
+test_run(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct task *t = op->in;
+	struct ulid id = id_n(1, t->number);
+
+	while (!atomic_load(&t->b->gate))
+		usleep(200);
+	put_host(state, &id, t->name);
+	op_audit(state, op, "host.added", "host", &id, t->name, NULL);
+	if (vault != NULL) {
+		struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
+
+		vault_put_host(vault, &id, &s);
+	}
+	if (t->fail != RC_OK)
+		return t->fail;
+	return store_rc(state);
 }
 
 static void
 test_on_done(struct op *op, void *ctx)
 {
-	struct tally *t = ctx;
-	const struct add_in *in = op->in;
+	struct bench *b = ctx;
+	struct task *t = op->in;
 
-	assert_false(t->inside_submit);
-	t->in_order = t->in_order && in->number == t->done;
-	t->done++;
-	if (op->err.rc == RC_CONFLICT)
-		t->failed++;
-	else if (op->err.rc == RC_CANCELLED)
-		t->cancelled++;
-	else
-		assert_rc(op->err.rc, RC_OK);
-	if (t->done == t->expected)
-		loop_stop(t->loop);
+	assert_false(b->in_submit);
+	assert_int_equal(++t->calls, 1);
+	if (t->number != b->done)
+		b->order_broken++;
+	b->results[op->err.rc]++;
+	if (++b->done == b->submitted && b->running)
+		loop_stop(b->loop);
+}
+
+static struct op *
+new_op(struct bench *b, const char *name, enum rc fail)
+{
+	struct op *op = op_new(test_run, test_on_done, b);
+	struct task *t = arena_alloc(&op->arena, sizeof(*t));
+
+	assert_non_null(t);
+	t->b = b;
+	t->number = b->submitted;
+	t->name = name;
+	t->fail = fail;
+	op->in = t;
+	return op;
 }
 
 static void
-submit(struct tally *t, unsigned number, bool fails)
+submit(struct bench *b, struct op *op)
 {
-	struct op *op = op_new(add_op, test_on_done, t);
-	struct add_in *in = arena_alloc(&op->arena, sizeof(*in));
-
-	*in = (struct add_in){ number, fails };
-	op->in = in;
-	t->inside_submit = true;
-	op_submit(t->q, &op);
-	t->inside_submit = false;
+	b->submitted++;
+	b->in_submit = true;
+	op_submit(b->q, &op);
+	b->in_submit = false;
 	assert_null(op);
 }
 
 static void
-tally_open(struct tally *t, void **state)
+add(struct bench *b, const char *name, enum rc fail)
 {
-	struct err e = { 0 };
-
-	*t = (struct tally){ .f = *state, .in_order = true };
-	assert_rc(loop_new(&t->loop, &e), RC_OK);
-	assert_rc(op_queue_new(t->loop, t->f->state, t->f->vault, &t->q, &e),
-	    RC_OK);
+	submit(b, new_op(b, name, fail));
 }
 
+/* Until all are done; a queue that loses one hangs and ctest ends it. */
 static void
-tally_close(struct tally *t)
+run(struct bench *b)
 {
-	op_queue_free(t->q);
-	loop_free(t->loop);
+	b->running = true;
+	if (b->done < b->submitted)
+		loop_run(b->loop);
+	b->running = false;
+	assert_int_equal(b->done, b->submitted);
+}
+
+static uint64_t
+audit_count(struct fixture *f)
+{
+	struct store_tx *tx = fixture_read(f);
+	struct ulid bad;
+	uint64_t n;
+
+	assert_rc(audit_store_verify(tx, &bad, &n), RC_OK);
+	assert_true(ulid_is_zero(&bad));
+	fixture_end(tx);
+	return n;
 }
 
 static void
 every_op_is_done_once_in_order_and_on_disk(void **state)
 {
-	struct op_stats stats;
-	struct tally t;
+	struct bench *b = *state;
+	struct op_stats st;
 	unsigned i;
 
-	tally_open(&t, state);
-	t.expected = OPS;
-	for (i = 0; i < OPS; i++)
-		submit(&t, i, false);
-	loop_run(t.loop);
-	assert_int_equal(t.done, OPS);
-	assert_true(t.in_order);
-	op_queue_stats(t.q, &stats);
-	assert_int_equal(stats.ops, OPS);
-	assert_int_equal(stats.failed, 0);
-	assert_true(stats.commits >= 1 && stats.commits <= OPS);
-	assert_false(stats.unhealthy);
-	tally_close(&t);
-	fixture_reopen(*state);
-	assert_int_equal(stored(*state), OPS);
+	for (i = 0; i < MANY; i++)
+		add(b, "web", RC_OK);
+	run(b);
+	assert_int_equal(b->results[RC_OK], MANY);
+	assert_int_equal(b->order_broken, 0);
+	op_queue_stats(b->q, &st);
+	assert_int_equal(st.ops, MANY);
+	assert_int_equal(st.failed, 0);
+	assert_int_equal(st.queued, 0);
+	assert_false(st.unhealthy);
+	assert_true(st.commits >= MANY / 1000 && st.commits < MANY / 2);
+	assert_int_equal(fixture_hosts(&b->f), MANY);
+	assert_int_equal(audit_count(&b->f), MANY);
 }
 
 static void
-an_op_that_fails_is_undone_alone(void **state)
+a_reply_comes_after_the_commit(void **state)
 {
-	struct tally t;
+	struct bench *b = *state;
 	unsigned i;
 
-	tally_open(&t, state);
-	t.expected = OPS;
-	for (i = 0; i < OPS; i++)
-		submit(&t, i, i % EVERY_FAILING == 0);
-	loop_run(t.loop);
-	assert_int_equal(t.failed, OPS / EVERY_FAILING);
-	assert_int_equal(stored(*state), OPS - OPS / EVERY_FAILING);
-	tally_close(&t);
+	for (i = 0; i < 20; i++) {
+		add(b, "web", RC_OK);
+		run(b);
+		assert_int_equal(fixture_hosts(&b->f), i + 1);
+	}
 }
 
 static void
-the_end_of_the_queue_runs_what_waits(void **state)
+a_failing_op_is_undone_alone(void **state)
 {
-	struct tally t;
+	struct bench *b = *state;
 	unsigned i;
 
-	tally_open(&t, state);
-	for (i = 0; i < OPS; i++)
-		submit(&t, i, false);
-	op_queue_free(t.q);
-	assert_int_equal(t.done, OPS);
-	assert_int_equal(t.cancelled, 0);
-	assert_int_equal(stored(*state), OPS);
-	loop_free(t.loop);
+	atomic_store(&b->gate, false); /* one batch of them */
+	for (i = 0; i < 100; i++)
+		add(b, "web", i % 10 == 3 ? RC_CONFLICT : RC_OK);
+	atomic_store(&b->gate, true);
+	run(b);
+	assert_int_equal(b->results[RC_OK], 90);
+	assert_int_equal(b->results[RC_CONFLICT], 10);
+	assert_int_equal(b->order_broken, 0);
+	assert_int_equal(fixture_hosts(&b->f), 90);
+	assert_int_equal(audit_count(&b->f), 90); /* their rows as well */
 }
 
-static void
-resubmit_on_done(struct op *op, void *ctx)
-{
-	struct tally *t = ctx;
+struct told {
+	struct bench *b;
+	struct err err;
+};
 
+static void
+test_on_told(struct op *op, void *ctx)
+{
+	struct told *told = ctx;
+
+	told->err = op->err;
+	loop_stop(told->b->loop);
+}
+
+static enum rc
+test_run_invalid_host(struct store_tx *state, struct store_tx *vault,
+    struct op *op)
+{
+	struct ulid id = id_n(1, 1);
+
+	(void)vault;
 	(void)op;
-	submit(t, 0, false);
+	put_host(state, &id, "");
+	return RC_OK; /* it forgot to ask */
+}
+
+static enum rc
+test_run_own_words(struct store_tx *state, struct store_tx *vault,
+    struct op *op)
+{
+	(void)state;
+	(void)vault;
+	return err_code(&op->err, RC_CONFLICT, "busy_host", "own words");
+}
+
+static enum rc
+test_run_store_words(struct store_tx *state, struct store_tx *vault,
+    struct op *op)
+{
+	(void)vault;
+	(void)op;
+	return store_fail_code(state, RC_GONE, "token_used", "used up");
+}
+
+static enum rc
+test_run_bare(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	(void)state;
+	(void)vault;
+	(void)op;
+	return RC_DENIED;
+}
+
+static enum rc
+test_run_too_much(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct ulid id = id_n(1, 1);
+
+	(void)vault;
+	put_host(state, &id, "web");
+	assert_null(arena_alloc(&op->arena, OP_ARENA_MAX + 1));
+	return RC_OK;
+}
+
+static struct err
+outcome(struct bench *b, op_fn *fn)
+{
+	struct told told = { .b = b };
+	struct op *op = op_new(fn, test_on_told, &told);
+
+	op_submit(b->q, &op);
+	loop_run(b->loop);
+	return told.err;
 }
 
 static void
-an_op_submitted_at_the_end_is_cancelled(void **state)
+the_failure_that_is_told_is_the_first_one(void **state)
 {
-	struct tally t;
-	struct op *op;
-	struct add_in *in;
+	struct bench *b = *state;
+	struct err e;
 
-	tally_open(&t, state);
-	op = op_new(add_op, resubmit_on_done, &t);
-	in = arena_alloc(&op->arena, sizeof(*in));
-	*in = (struct add_in){ 0, false };
-	op->in = in;
-	op_submit(t.q, &op);
-	op_queue_free(t.q);
-	assert_int_equal(t.done, 1);
-	assert_int_equal(t.cancelled, 1);
-	assert_int_equal(stored(*state), 1);
-	loop_free(t.loop);
+	e = outcome(b, test_run_invalid_host);
+	assert_rc(e.rc, RC_INVALID);
+	assert_non_null(strstr(e.msg, "needs an id and a name"));
+	e = outcome(b, test_run_own_words);
+	assert_rc(e.rc, RC_CONFLICT);
+	assert_string_equal(e.code, "busy_host");
+	assert_string_equal(e.msg, "own words");
+	e = outcome(b, test_run_store_words);
+	assert_rc(e.rc, RC_GONE);
+	assert_string_equal(e.code, "token_used");
+	e = outcome(b, test_run_bare);
+	assert_rc(e.rc, RC_DENIED);
+	assert_string_equal(e.msg, rc_info(RC_DENIED)->text);
+	e = outcome(b, test_run_too_much);
+	assert_rc(e.rc, RC_LIMIT);
+	assert_int_equal(fixture_hosts(&b->f), 0);
 }
 
-#define IN_STORE(f) \
-	cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+static void
+a_full_queue_answers_busy(void **state)
+{
+	struct bench *b = *state;
+	struct op_stats st;
+	unsigned i;
+
+	atomic_store(&b->gate, false);
+	add(b, "first", RC_OK); /* holds the store thread */
+	do
+		op_queue_stats(b->q, &st);
+	while (st.queued != 0);
+	for (i = 0; i < OP_QUEUE_MAX + 7; i++)
+		add(b, "web", RC_OK);
+	op_queue_stats(b->q, &st);
+	assert_int_equal(st.queued, OP_QUEUE_MAX);
+	assert_int_equal(b->done, 0); /* never from inside op_submit */
+	atomic_store(&b->gate, true);
+	run(b);
+	assert_int_equal(b->results[RC_BUSY], 7);
+	assert_int_equal(b->results[RC_OK], OP_QUEUE_MAX + 1);
+	assert_int_equal(fixture_hosts(&b->f), OP_QUEUE_MAX + 1);
+	add(b, "web", RC_OK); /* and takes again */
+	run(b);
+	assert_int_equal(b->results[RC_OK], OP_QUEUE_MAX + 2);
+}
+
+static void
+the_end_runs_what_is_queued(void **state)
+{
+	struct bench *b = *state;
+	unsigned i;
+
+	for (i = 0; i < 500; i++)
+		add(b, "web", RC_OK);
+	op_queue_free(b->q);
+	b->q = NULL;
+	assert_int_equal(b->done, 500);
+	assert_int_equal(b->results[RC_OK], 500);
+	assert_int_equal(b->order_broken, 0);
+	assert_int_equal(fixture_hosts(&b->f), 500);
+}
+
+static void
+test_on_done_submit_again(struct op *op, void *ctx)
+{
+	struct bench *b = ctx;
+	struct op *next;
+
+	assert_rc(op->err.rc, RC_OK);
+	b->done++;
+	next = new_op(b, "late", RC_OK);
+	next->done = test_on_done;
+	submit(b, next);
+}
+
+static void
+an_op_after_the_end_is_cancelled(void **state)
+{
+	struct bench *b = *state;
+	struct op *op = new_op(b, "web", RC_OK);
+
+	op->done = test_on_done_submit_again;
+	submit(b, op);
+	op_queue_free(b->q);
+	b->q = NULL;
+	assert_int_equal(b->done, 2);
+	assert_int_equal(b->results[RC_CANCELLED], 1);
+	assert_int_equal(fixture_hosts(&b->f), 1);
+}
+
+static void
+an_op_without_done_is_fine(void **state)
+{
+	struct bench *b = *state;
+	struct op *op = new_op(b, "quiet", RC_OK);
+
+	op->done = NULL;
+	op_submit(b->q, &op);
+	op = op_new(test_run_bare, NULL, NULL);
+	op_submit(b->q, &op);
+	op_free(op_new(test_run_bare, NULL, NULL)); /* never submitted */
+	op_free(NULL);
+	op_queue_free(b->q);
+	b->q = NULL;
+	assert_int_equal(fixture_hosts(&b->f), 1);
+}
+
+static void
+the_audit_row_says_who(void **state)
+{
+	struct bench *b = *state;
+	struct op *op = new_op(b, "web", RC_OK);
+	struct Rec__AuditEntry *a;
+	struct table_scan sc;
+	struct str key, value;
+	struct store_tx *tx;
+
+	op->actor.user = id_n(3, 9);
+	assert_true(str_fmt(op->actor.name, sizeof(op->actor.name), "anna"));
+	assert_true(
+	    str_fmt(op->actor.address, sizeof(op->actor.address), "192.0.2.1"));
+	submit(b, op);
+	add(b, "db", RC_OK); /* nobody asked */
+	run(b);
+	tx = fixture_read(&b->f);
+	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_UP);
+	assert_true(table_scan_next(&sc, &key, &value));
+	a = table_unpack(tx, TB_AUDIT, value, &rec__audit_entry__descriptor);
+	assert_string_equal(a->actor_name, "anna");
+	assert_string_equal(a->address, "192.0.2.1");
+	assert_int_equal(a->actor_id.len, 16);
+	assert_string_equal(a->action, "host.added");
+	assert_string_equal(a->target_kind, "host");
+	assert_string_equal(a->target_name, "web");
+	assert_int_equal(a->target_id.len, 16);
+	assert_string_equal(a->payload, "");
+	assert_true(table_scan_next(&sc, &key, &value));
+	a = table_unpack(tx, TB_AUDIT, value, &rec__audit_entry__descriptor);
+	assert_string_equal(a->actor_name, "system");
+	assert_int_equal(a->actor_id.len, 0);
+	table_scan_fini(&sc);
+	fixture_end(tx);
+}
+
+static bool
+vault_has(struct bench *b, uint32_t n)
+{
+	struct store_tx *tx = fixture_read_vault(&b->f);
+	struct ulid id = id_n(1, n);
+	bool has = vault_find_host(tx, &id) != NULL;
+
+	fixture_end(tx);
+	return has;
+}
+
+static void
+an_op_with_the_vault_changes_both_or_none(void **state)
+{
+	struct bench *b = *state;
+	struct op *op;
+	unsigned i;
+
+	for (i = 0; i < 10; i++) {
+		op = new_op(b, "web", i == 5 ? RC_DENIED : RC_OK);
+		op->vault = i != 7;
+		submit(b, op);
+	}
+	run(b);
+	assert_int_equal(fixture_hosts(&b->f), 9);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(vault_has(b, i), i != 5 && i != 7);
+}
+
+static void
+a_start_clears_the_vault_of_rows_without_owner(void **state)
+{
+	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
+	struct bench *b = *state;
+	struct ulid lost = id_n(1, 99);
+	struct store_tx *tx;
+
+	tx = fixture_write_vault(&b->f);
+	vault_put_host(tx, &lost, &s);
+	fixture_commit(tx);
+	assert_true(vault_has(b, 99));
+	bench_close(b);
+	bench_open(b);
+	assert_false(vault_has(b, 99));
+}
+
+/* Moves the state to a small file system and fills it. */
+static void
+fill_state_disk(struct bench *b)
+{
+	if (!have_small_fs) {
+		print_message("no small file system: needs root or user "
+		              "namespaces\n");
+		skip();
+	}
+	bench_close(b);
+	assert_true(str_fmt(b->mount, sizeof(b->mount), "%s/small", b->f.dir));
+	assert_true(
+	    str_fmt(b->filler, sizeof(b->filler), "%s/filler", b->mount));
+	assert_true(str_fmt(b->f.state_dir, sizeof(b->f.state_dir), "%s/state",
+	    b->mount));
+	assert_true(small_fs_mount(b->mount, 2048));
+	bench_open(b);
+	assert_false(small_fs_fill(b->filler, MIB(4)));
+}
+
+static void
+a_full_disk_fails_the_whole_commit_and_is_outlived(void **state)
+{
+	struct bench *b = *state;
+	struct op_stats st;
+	unsigned i;
+
+	fill_state_disk(b);
+	atomic_store(&b->gate, false);
+	for (i = 0; i < 50; i++)
+		add(b, "web", i == 7 ? RC_INVALID : RC_OK);
+	atomic_store(&b->gate, true);
+	run(b);
+	assert_int_equal(b->results[RC_OK], 0);
+	assert_int_equal(b->results[RC_FULL], 49);
+	assert_int_equal(b->results[RC_INVALID], 1); /* its own failure */
+	op_queue_stats(b->q, &st);
+	assert_true(st.unhealthy);
+	assert_int_equal(st.failed, 50);
+	assert_int_equal(fixture_hosts(&b->f), 0);
+
+	assert_int_equal(unlink(b->filler), 0);
+	add(b, "web", RC_OK);
+	run(b);
+	assert_int_equal(b->results[RC_OK], 1);
+	op_queue_stats(b->q, &st);
+	assert_false(st.unhealthy);
+	assert_int_equal(fixture_hosts(&b->f), 1);
+}
+
+static void
+add_with_vault(struct bench *b)
+{
+	struct op *op = new_op(b, "web", RC_OK);
+
+	op->vault = true;
+	submit(b, op);
+	run(b);
+}
+
+/* The vault is on a disk with room: it is committed, the state is not. */
+static void
+the_vaults_half_of_a_failed_commit_is_undone(void **state)
+{
+	struct bench *b = *state;
+
+	fill_state_disk(b);
+	add_with_vault(b);
+	assert_int_equal(b->results[RC_FULL], 1);
+	assert_int_equal(unlink(b->filler), 0);
+	add_with_vault(b);
+	assert_int_equal(b->results[RC_OK], 1);
+	assert_false(vault_has(b, 0));
+	assert_true(vault_has(b, 1));
+	assert_int_equal(fixture_hosts(&b->f), 1);
+}
+
+#define op_test(f) \
+	cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_STORE(every_op_is_done_once_in_order_and_on_disk),
-		IN_STORE(an_op_that_fails_is_undone_alone),
-		IN_STORE(the_end_of_the_queue_runs_what_waits),
-		IN_STORE(an_op_submitted_at_the_end_is_cancelled),
+		op_test(every_op_is_done_once_in_order_and_on_disk),
+		op_test(a_reply_comes_after_the_commit),
+		op_test(a_failing_op_is_undone_alone),
+		op_test(the_failure_that_is_told_is_the_first_one),
+		op_test(a_full_queue_answers_busy),
+		op_test(the_end_runs_what_is_queued),
+		op_test(an_op_after_the_end_is_cancelled),
+		op_test(an_op_without_done_is_fine),
+		op_test(the_audit_row_says_who),
+		op_test(an_op_with_the_vault_changes_both_or_none),
+		op_test(a_start_clears_the_vault_of_rows_without_owner),
+		op_test(a_full_disk_fails_the_whole_commit_and_is_outlived),
+		op_test(the_vaults_half_of_a_failed_commit_is_undone),
 	};
 
+	have_small_fs = small_fs_enter();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
