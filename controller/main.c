@@ -151,16 +151,17 @@ share(const struct settings *s, const char *dir, mode_t mode, struct err *e)
 static enum rc
 make_directories(const struct settings *s, struct err *e)
 {
+	/* The renderer makes its socket in the runtime directory and must
+	 * not touch what else lies there: sticky. */
 	const struct {
 		const char *path;
-		mode_t mode;
-		bool shared;
+		mode_t mode, shared; /* shared 0: with nobody */
 	} dirs[] = {
-		{ s->data_dir, 0750, true },
-		{ s->tls_dir, 0700, false },
-		{ s->spool_dir, 0750, true },
-		{ s->runtime_dir, 0750, true },
-		{ s->state_dir, 0750, true },
+		{ s->data_dir, 0750, 0750 },
+		{ s->tls_dir, 0700, 0 },
+		{ s->spool_dir, 0750, 0750 },
+		{ s->runtime_dir, 0750, 0770 | S_ISVTX },
+		{ s->state_dir, 0750, 0750 },
 	};
 	size_t i;
 	enum rc rc = RC_OK;
@@ -168,8 +169,9 @@ make_directories(const struct settings *s, struct err *e)
 	for (i = 0; i < ARRAY_LEN(dirs) && rc == RC_OK; i++) {
 		rc = fsio_mkdirs(dirs[i].path, dirs[i].mode, e);
 		/* Set-group-ID, so that what is made below is shared too. */
-		if (rc == RC_OK && dirs[i].shared)
-			rc = share(s, dirs[i].path, dirs[i].mode | S_ISGID, e);
+		if (rc == RC_OK && dirs[i].shared != 0)
+			rc =
+			    share(s, dirs[i].path, dirs[i].shared | S_ISGID, e);
 	}
 	return rc;
 }
