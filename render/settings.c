@@ -61,7 +61,8 @@ settings_load(struct settings *out, struct err *e)
 		    "RM_TIMEZONE: %s is not a known zone", s.timezone);
 	else if (!log_level_parse(str_of(s.level_text), &s.log_level))
 		rc = err_set(e, RC_INVALID,
-		    "RM_LOG_LEVEL: use error, warn, info or debug");
+		    "RM_LOG_LEVEL: %s is none of error, warn, info, debug",
+		    s.level_text);
 	if (rc != RC_OK) {
 		settings_free(&s);
 		return rc;
