@@ -302,8 +302,8 @@ start(struct controller *c, struct err *e)
 static void
 stop(struct controller *c)
 {
+	op_queue_free(c->ops); /* whose dones may still need the others */
 	ticker_free(c->ticker);
-	op_queue_free(c->ops);
 	page_client_free(c->pages);
 	sse_free(c->sse);
 	enrol_free(c->enrol);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/ticker.h"
 
+#include <string.h>
+
 #include "controller/controller.h"
 #include "controller/enrol.h"
 #include "controller/op.h"
@@ -10,19 +12,35 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
+#include "lib/store/job_store.h"
 #include "lib/store/vault_store.h"
+#include "spool/retain.h"
 
 enum {
 	SECOND_MS = 1000,
 	MINUTE_MS = 60 * SECOND_MS,
 	SWEEP_MS = 15 * MINUTE_MS,
-	SWEEP_ROWS = 500 /* a transaction, so that others get their turn */
+	RETAIN_MS = 60 * MINUTE_MS,
+	SWEEP_ROWS = 500, /* a transaction, so that others get their turn */
+	EXPIRE_ROWS = 200
+};
+
+static const int64_t day_ms = 86400000;
+
+struct retention {
+	struct ticker *ticker;
+	struct retain_opts opts;
+	struct retain_result result;
+	enum rc rc;
+	struct err err;
 };
 
 struct ticker {
 	struct controller *ctl;
-	struct loop_timer *second, *minute, *sweep;
-	bool gone; /* freed by its owner while retaining */
+	struct loop_timer *second, *minute, *sweep, *retain;
+	bool retaining;
+	bool gone;           /* freed by its owner while retaining */
+	struct ulid expired; /* every job older than this one is marked */
 };
 
 static void
@@ -89,6 +107,161 @@ ticker_on_sweep(void *ctx)
 	submit_sweep(ctx);
 }
 
+/* --------------------------------------------------------------- retention */
+
+/* Jobs older than `before` and not older than `stop`, newest first. */
+struct expiry {
+	struct ulid before, stop;
+	struct Rec__Job *jobs[EXPIRE_ROWS];
+	size_t n;
+};
+
+static void submit_expiry(struct ticker *t, const struct ulid *before,
+    const struct ulid *stop);
+
+static bool
+job_id(const struct Rec__Job *j, struct ulid *out)
+{
+	if (j->id.len != sizeof(out->b))
+		return false;
+	memcpy(out->b, j->id.data, sizeof(out->b));
+	return true;
+}
+
+static bool
+ticker_on_old_job(void *ctx, const struct Rec__Job *j)
+{
+	struct expiry *x = ctx;
+	struct ulid id;
+
+	if (!job_id(j, &id) || memcmp(id.b, x->stop.b, sizeof(id.b)) < 0)
+		return false;
+	x->before = id;
+	/* Unpacked into the op's arena, so it may be changed and kept. */
+	x->jobs[x->n++] = (struct Rec__Job *)(uintptr_t)j;
+	return x->n < EXPIRE_ROWS;
+}
+
+static enum rc
+expire_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct expiry *x = op->in;
+	size_t i;
+
+	(void)vault;
+	job_store_latest(state, &x->before, EXPIRE_ROWS, ticker_on_old_job, x);
+	for (i = 0; i < x->n; i++) {
+		struct Rec__Job *j = x->jobs[i];
+
+		if (j->log_expired || !j->log_closed)
+			continue;
+		j->log_expired = true;
+		job_store_put(state, j);
+	}
+	return store_rc(state);
+}
+
+static void
+ticker_on_expired(struct op *op, void *ctx)
+{
+	const struct expiry *x = op->in;
+
+	struct ticker *t = ctx;
+
+	if (op->err.rc != RC_OK) {
+		log_warn(LOG_SPOOL, "expired job logs not marked: %s",
+		    op->err.msg);
+		/* The next time all of them are looked at. */
+		memset(&t->expired, 0, sizeof(t->expired));
+	} else if (x->n == EXPIRE_ROWS) {
+		submit_expiry(t, &x->before, &x->stop);
+	}
+}
+
+static void
+submit_expiry(struct ticker *t, const struct ulid *before,
+    const struct ulid *stop)
+{
+	struct op *op = op_new(expire_op, ticker_on_expired, t);
+	struct expiry *x = arena_alloc(&op->arena, sizeof(*x));
+
+	ASSERT(x != NULL);
+	x->before = *before;
+	x->stop = *stop;
+	op->in = x;
+	op_submit(t->ctl->ops, &op);
+}
+
+/* The smallest id of that millisecond. */
+static void
+ulid_at(int64_t ms, struct ulid *out)
+{
+	unsigned i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < 6; i++)
+		out->b[i] = (uint8_t)((uint64_t)ms >> (40 - 8 * i));
+}
+
+static void
+retain_work(void *ctx)
+{
+	struct retention *n = ctx;
+
+	n->rc = retain_run(n->ticker->ctl->settings.spool_dir, &n->opts,
+	    &n->result, &n->err);
+}
+
+static void
+ticker_on_retained(void *ctx)
+{
+	struct retention *n = ctx;
+	struct ticker *t = n->ticker;
+	struct ulid before;
+
+	t->retaining = false;
+	if (t->gone) {
+		mem_free(t);
+		mem_free(n);
+		return;
+	}
+	if (n->rc != RC_OK)
+		log_warn(LOG_SPOOL, "job logs not removed: %s", n->err.msg);
+	if (n->result.files > 0)
+		log_info(LOG_SPOOL, "old job logs removed n=%llu bytes=%llu",
+		    (unsigned long long)n->result.files,
+		    (unsigned long long)n->result.bytes);
+	ulid_at(n->result.removed_before_ms, &before);
+	if (memcmp(before.b, t->expired.b, sizeof(before.b)) > 0) {
+		submit_expiry(t, &before, &t->expired);
+		t->expired = before;
+	}
+	mem_free(n);
+}
+
+void
+ticker_retain(struct ticker *t)
+{
+	const struct settings *s = &t->ctl->settings;
+	struct retention *n;
+
+	if (t->retaining)
+		return;
+	t->retaining = true;
+	n = MEM_NEW(struct retention);
+	n->ticker = t;
+	n->opts.now_ms = clock_now_ms();
+	n->opts.max_age_ms = s->log_retention_days * day_ms;
+	n->opts.max_bytes = (uint64_t)s->log_max_bytes;
+	loop_work(t->ctl->loop, retain_work, ticker_on_retained, n);
+}
+
+static void
+ticker_on_retain(void *ctx)
+{
+	ticker_retain(ctx);
+}
+
 /* -------------------------------------------------------------------- life */
 
 static struct loop_timer *
@@ -109,6 +282,7 @@ ticker_new(struct controller *c)
 	t->second = every(t, ticker_on_second, SECOND_MS, SECOND_MS);
 	t->minute = every(t, ticker_on_minute, MINUTE_MS, MINUTE_MS);
 	t->sweep = every(t, ticker_on_sweep, SECOND_MS, SWEEP_MS);
+	t->retain = every(t, ticker_on_retain, MINUTE_MS, RETAIN_MS);
 	return t;
 }
 
@@ -120,5 +294,8 @@ ticker_free(struct ticker *t)
 	loop_timer_free(t->second);
 	loop_timer_free(t->minute);
 	loop_timer_free(t->sweep);
-	mem_free(t);
+	loop_timer_free(t->retain);
+	t->gone = true;
+	if (!t->retaining)
+		mem_free(t);
 }

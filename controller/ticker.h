@@ -7,4 +7,7 @@ struct ticker;
 
 struct ticker *ticker_new(struct controller *c);
 void ticker_free(struct ticker *t);
+/* Every hour: removes the job logs that are too old or too many, and marks
+ * their jobs. */
+void ticker_retain(struct ticker *t);
 #endif
