@@ -248,13 +248,14 @@ restic_error(const struct json *v, struct restic_seen *seen, struct buf *words)
 static enum restic_line
 restic_exit(const struct json *v, struct restic_seen *seen, struct buf *words)
 {
-	struct str message = json_text(v, "message");
+	struct str message = json_text(v, "message"), first, rest;
 
 	if (str_starts(message, STR("Fatal: ")))
 		message = str_sub(message, 7, message.n);
 	(void)restic_recognise(message, seen);
-	restic_keep(seen->fatal, sizeof(seen->fatal), str_trim(message));
 	buf_put_str(words, str_sub(message, 0, RESTIC_WORDS_MAX));
+	str_cut(str_trim(message), '\n', &first, &rest);
+	restic_keep(seen->fatal, sizeof(seen->fatal), first);
 	return RESTIC_EXIT;
 }
 

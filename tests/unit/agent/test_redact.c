@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/unit.h"
+
+#include "agent/redact.h"
+#include "lib/base/buf.h"
+
+#define SECRET "s3cr/t:p@ss w%rd"
+#define ENCODED "s3cr%2Ft%3Ap%40ss%20w%25rd"
+
+static void
+check(const struct redact *r, const char *text, const char *expected)
+{
+	struct buf b;
+
+	buf_init(&b, KIB(64));
+	redact_text(r, str_of(text), &b);
+	assert_str(buf_str(&b), expected);
+	buf_fini(&b);
+}
+
+static void
+secrets_are_found_in_any_place(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_secret(r, STR(SECRET));
+	check(r, SECRET, "***");
+	check(r, "a " SECRET " b " SECRET, "a *** b ***");
+	check(r, SECRET SECRET, "******");
+	check(r, "x" ENCODED "y", "x***y");
+	check(r, "nothing here", "nothing here");
+	check(r, "s3cr/t:p@ss w%r", "s3cr/t:p@ss w%r");
+	check(r, "", "");
+	redact_free(r);
+}
+
+static void
+urls_lose_their_userinfo(void **state)
+{
+	(void)state;
+	check(NULL, "rest:https://user:pass@host:8000/r/",
+	    "rest:https://***@host:8000/r/");
+	check(NULL, "Head \"http://u:p@ss@h/config\": dial",
+	    "Head \"http://***@h/config\": dial");
+	check(NULL, "https://host/a@b", "https://host/a@b");
+	check(NULL, "https://host/ mail me@host", "https://host/ mail me@host");
+	check(NULL, "://@x", "://@x");
+	check(NULL, "two http://a:b@c http://d:e@f",
+	    "two http://***@c http://***@f");
+	check(NULL, "sftp://user@host/repo", "sftp://***@host/repo");
+}
+
+static void
+a_secret_across_a_url_leaves_nothing(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_secret(r, STR("canary-password"));
+	check(r, "rest:http://web:canary-password@h/r", "rest:http://***@h/r");
+	/* The password holds what ends a URL for a reader. */
+	redact_secret(r, STR("pa/ss\"wo rd"));
+	check(r, "http://web:pa/ss\"wo rd@h/", "http://web:***@h/");
+	redact_free(r);
+}
+
+static void
+the_longest_match_wins(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_secret(r, STR("abcd"));
+	redact_secret(r, STR("abcdefgh"));
+	check(r, "xabcdefghx", "x***x");
+	check(r, "xabcdefgx", "x***efgx");
+	redact_free(r);
+}
+
+static void
+short_texts_are_no_secrets(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_secret(r, STR("ab"));
+	redact_secret(r, STR(""));
+	check(r, "abab", "abab");
+	check(r, "http://u:ab@h", "http://***@h");
+	redact_free(r);
+	redact_free(NULL);
+}
+
+static void
+the_password_of_a_url_is_a_secret_everywhere(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_url(r, STR("rest:https://user:hidden-word@host/path"));
+	check(r, "login hidden-word failed", "login *** failed");
+	redact_url(r, STR("/srv/repo"));
+	redact_url(r, STR("s3:https://host/bucket"));
+	redact_url(r, STR("sftp://user@host/x"));
+	check(r, "/srv/repo user@host", "/srv/repo user@host");
+	redact_free(r);
+}
+
+static void
+percent_encoding_keeps_the_unreserved(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 256);
+	redact_percent(STR("aZ09-._~ /:@\xc3\xa9"), &b);
+	assert_str(buf_str(&b), "aZ09-._~%20%2F%3A%40%C3%A9");
+	buf_fini(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(secrets_are_found_in_any_place),
+		cmocka_unit_test(urls_lose_their_userinfo),
+		cmocka_unit_test(a_secret_across_a_url_leaves_nothing),
+		cmocka_unit_test(the_longest_match_wins),
+		cmocka_unit_test(short_texts_are_no_secrets),
+		cmocka_unit_test(the_password_of_a_url_is_a_secret_everywhere),
+		cmocka_unit_test(percent_encoding_keeps_the_unreserved),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
