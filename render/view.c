@@ -71,6 +71,9 @@ view_sentence(const struct view *v, struct str text)
 		return text;
 	ends = memchr(".!?:", text.p[text.n - 1], 4) != NULL;
 	z = arena_printf(v->arena, "%.*s%s", STR_ARG(text), ends ? "" : ".");
+	/* Its name is written so, also where a sentence begins. */
+	if (str_starts(text, STR("restic")))
+		return str_of(z);
 	if (z[0] >= 'a' && z[0] <= 'z')
 		z[0] = (char)(z[0] - 'a' + 'A');
 	return str_of(z);

@@ -65,7 +65,7 @@ put_fields(struct view *v, struct value *root, const char *const *names)
 
 		value_lend(root, name, view_param(v, name));
 		value_lend(root, arena_printf(v->arena, "%s_error", name),
-		    text);
+		    view_sentence(v, text));
 		value_bool(root, arena_printf(v->arena, "%s_focus", name),
 		    text.n > 0 && !focused);
 		focused = focused || text.n > 0;

@@ -119,6 +119,7 @@ messages_become_sentences(void **state)
 	arena_init(&a, KIB(4));
 	assert_str(view_sentence(&v, STR("no such job ")), "No such job.");
 	assert_str(view_sentence(&v, STR("Wait!")), "Wait!");
+	assert_str(view_sentence(&v, STR("restic failed")), "restic failed.");
 	assert_str(view_sentence(&v, STR("")), "");
 	assert_str(view_sentence(&v, STR("\xc3\xa9t\xc3\xa9")),
 	    "\xc3\xa9t\xc3\xa9.");
