@@ -387,7 +387,7 @@ def test_default_limit_keeps_descriptors_spare(start):
 def test_a_burst_of_disconnects(server):
     creds = grpc.ssl_channel_credentials(server.cert.read_bytes())
     for _ in range(20):
-        channel = grpc.secure_channel(f"localhost:{server.tls}", creds)
+        channel = grpc.secure_channel(f"127.0.0.1:{server.tls}", creds)
         call = channel.stream_stream("/echo.Echo/Never")(iter([b"x"]))
         assert next(call) == b"x"
         channel.close()

@@ -15,7 +15,7 @@ def channel(request, server):
     options = [("grpc.max_receive_message_length", 64 * MIB)]
     if request.param == "tls":
         creds = grpc.ssl_channel_credentials(server.cert.read_bytes())
-        target = f"localhost:{server.tls}"
+        target = f"127.0.0.1:{server.tls}"
         chan = grpc.secure_channel(target, creds, options=options)
     else:
         chan = grpc.insecure_channel(f"127.0.0.1:{server.plain}",
@@ -193,14 +193,14 @@ def test_reload_keeps_streams(start, certs, tmp_path):
         assert go.wait(TIMEOUT)
         yield b"two"
 
-    with grpc.secure_channel(f"localhost:{server.tls}", old) as channel:
+    with grpc.secure_channel(f"127.0.0.1:{server.tls}", old) as channel:
         call = channel.stream_stream("/echo.Echo/Bidi")(requests())
         assert next(call) == b"one"
         for target, source in zip((cert, key), certs["two"]):
             target.write_bytes(source.read_bytes())
         server.reload()
         new = grpc.ssl_channel_credentials(cert.read_bytes())
-        with grpc.secure_channel(f"localhost:{server.tls}", new) as other:
+        with grpc.secure_channel(f"127.0.0.1:{server.tls}", new) as other:
             assert unary(other, "Unary")(b"new", timeout=TIMEOUT) == b"new"
         go.set()
         assert list(call) == [b"two"]

@@ -19,7 +19,7 @@ def curl(*args, data=None):
 
 def curl_tls(server, path, *args, data=None):
     return curl("--cacert", server.cert, *args,
-                f"https://localhost:{server.tls}{path}", data=data)
+                f"https://127.0.0.1:{server.tls}{path}", data=data)
 
 
 def exchange(server, data, *, half_close=False, wait=5):
@@ -50,7 +50,7 @@ VERSIONS = {"h2": ["--http2"], "http/1.1": ["--http1.1"],
 def test_tls_versions(server, version):
     text = curl_tls(server, "/about?a=b%20c", *VERSIONS[version])
     assert b"method=GET path=/about query=a=b%20c" in text
-    assert f"host=localhost:{server.tls}".encode() in text
+    assert f"host=127.0.0.1:{server.tls}".encode() in text
     assert b"tls=1 h2=%d" % (version == "h2") in text
 
 
@@ -99,7 +99,7 @@ def test_early_answer(server, version):
 def test_sse_comes_piece_by_piece(server, version):
     proc = subprocess.Popen(
         ["curl", "-sSN", "--cacert", server.cert, *VERSIONS[version],
-         f"https://localhost:{server.tls}/sse?3"], stdout=subprocess.PIPE)
+         f"https://127.0.0.1:{server.tls}/sse?3"], stdout=subprocess.PIPE)
     assert proc.stdout.readline() == b"id: 3\n"
     out = proc.stdout.read()
     assert proc.wait(10) == 0 and out.count(b"data: tick") == 3

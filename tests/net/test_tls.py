@@ -23,7 +23,7 @@ def connect(server, ctx):
 
 def s_client(server, *args):
     return subprocess.run(
-        ["openssl", "s_client", "-connect", f"localhost:{server.tls}",
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.tls}",
          *args], input=b"", capture_output=True, timeout=20)
 
 
@@ -78,7 +78,7 @@ def resumed(server, tmp_path, first=True):
     script = "(sleep 0.3; printf 'GET /about HTTP/1.0\\r\\n\\r\\n'; sleep 0.3)"
     option = "-sess_out" if first else "-sess_in"
     out = subprocess.run(
-        f"{script} | openssl s_client -connect localhost:{server.tls} "
+        f"{script} | openssl s_client -connect 127.0.0.1:{server.tls} "
         f"{option} {file}", shell=True, capture_output=True, timeout=20)
     return b"Reused, TLSv1.3" in out.stdout
 
@@ -93,7 +93,7 @@ def test_key_update_is_survived(server):
         f"(echo 'K'; sleep 0.3; echo 'K'; sleep 0.3; "
         f"printf 'GET /about HTTP/1.1\\r\\nHost: x\\r\\nConnection: close"
         f"\\r\\n\\r\\n'; sleep 0.5) | "
-        f"openssl s_client -connect localhost:{server.tls}",
+        f"openssl s_client -connect 127.0.0.1:{server.tls}",
         shell=True, capture_output=True, timeout=20)
     assert b"method=GET" in out.stdout
 
