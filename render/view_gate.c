@@ -137,6 +137,35 @@ param_ms(const struct view *v, const char *name)
 	return str_i64(view_param(v, name), 0, INT64_MAX, &ms) ? ms : 0;
 }
 
+/* As one word of a shell command, quoted where it must be. */
+static const char *
+shell_word(struct view *v, struct str s)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "@%+=:,./_-";
+	const char *z;
+	struct buf b;
+	size_t i;
+
+	for (i = 0; i < s.n && strchr(plain, s.p[i]) != NULL; i++)
+		continue;
+	if (i == s.n && s.n > 0)
+		return arena_str(v->arena, s);
+	buf_init(&b, KIB(64));
+	buf_putc(&b, '\'');
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '\'')
+			buf_puts(&b, "'\\''");
+		else
+			buf_putc(&b, s.p[i]);
+	}
+	buf_putc(&b, '\'');
+	z = arena_str(v->arena, buf_str(&b));
+	buf_fini(&b);
+	return z;
+}
+
 /* The secrets: the controller puts the real ones where these stand. */
 static void
 put_markers(struct view *v, struct value *root)
@@ -163,6 +192,9 @@ view_pending(struct view *v, struct value *root)
 	view_keep_params(v, root, kept);
 	put_markers(v, root);
 	value_text(root, "base_url", v->req->base_url);
+	value_text(root, "url_word", shell_word(v, str_of(v->req->base_url)));
+	value_text(root, "username_word",
+	    shell_word(v, view_param(v, "repo_username")));
 	view_time(v, root, "created", param_ms(v, "created_at_ms"));
 	view_time(v, root, "expires", expires);
 	value_text(root, "expires_minute",

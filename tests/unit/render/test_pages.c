@@ -566,6 +566,13 @@ secrets_are_markers_and_need_one(void **state)
 	    "-enroll-server https://backup.example.net -enroll-token " MARKER
 	    "-token<");
 	must(s, "echo '" MARKER "-password' | htpasswd -B -i");
+	ask(s,
+	    &(struct ask){ "pending", NULL, 2,
+	        { "state", "awaiting", "has_password", "1", "repo_username",
+	            "it's; rm" } },
+	    200);
+	must(s, "htpasswd -B -c .htpasswd &#39;it&#39;\\&#39;&#39;s; rm&#39;<");
+	must_not(s, MARKER "-password");
 	assert_int_equal(ask_raw(s, &q, ""), RC_INVALID);
 	ask(s,
 	    &(struct ask){ "pending", NULL, 2,
