@@ -3,6 +3,9 @@
 
 #include "tests/unit/store/store_fixture.h"
 
+#include "lib/base/buf.h"
+#include "lib/base/fsio.h"
+
 static void
 names_and_environments_are_complete(void **state)
 {
@@ -18,6 +21,33 @@ names_and_environments_are_complete(void **state)
 			assert_string_not_equal(info->name,
 			    table_info((enum table)b)->name);
 	}
+}
+
+static void
+the_document_names_every_table(void **state)
+{
+	struct err e = { 0 };
+	struct buf doc;
+	char row[80];
+	unsigned t;
+
+	(void)state;
+	buf_init(&doc, MIB(1));
+	if (fsio_read("docs/STATE.md", &doc, &e) != RC_OK)
+		fail_msg("%s", e.msg);
+	for (t = 0; t < TABLE_COUNT; t++) {
+		const struct table_info *info = table_info((enum table)t);
+
+		assert_true(
+		    str_fmt(row, sizeof(row), "| `%s` | %s |", info->name,
+		        info->where == IN_ALL     ? "all"
+		        : info->where == IN_STATE ? "state"
+		        : info->where == IN_VAULT ? "vault"
+		                                  : "live"));
+		if (!str_contains(buf_str(&doc), str_of(row)))
+			fail_msg("docs/STATE.md lacks %s", row);
+	}
+	buf_fini(&doc);
 }
 
 static void
@@ -196,6 +226,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_environments_are_complete),
+		cmocka_unit_test(the_document_names_every_table),
 		cmocka_unit_test(keys_sort_like_their_numbers),
 		cmocka_unit_test(a_key_has_a_bound),
 		store_test(a_table_is_used_in_its_environment_only),
