@@ -14,6 +14,8 @@ enum {
 	NAME_DIGITS = 20
 };
 
+#define SEQ_END (UINT64_MAX / 2) /* never reached by counting */
+
 static const char magic[] = "RMQ-segm";
 static const char name_prefix[] = "seg-";
 
@@ -107,7 +109,7 @@ static bool
 follows(const struct queue_record *r, uint64_t before)
 {
 	if (r->type == QUEUE_GAP)
-		return r->seq > before;
+		return r->seq > before && r->seq < SEQ_END;
 	return (r->type == QUEUE_EVENT || r->type == QUEUE_LOG) &&
 	       r->seq == before + 1;
 }
