@@ -47,11 +47,13 @@ enum {
 /* dir is the environment's directory.  Writer: group ownership and modes as
  * architecture.md section 2 (data.mdb 0640, lock 0600).  A newer schema is
  * RC_VERSION, an older one is migrated after a copy.  Reader: RC_BUSY while
- * there is no meta record yet. */
+ * there is no meta record yet; the version is checked by the first
+ * transaction, which is under the pin. */
 MUST_USE enum rc store_open(enum store_env env, enum store_mode mode,
     const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
-/* Random for each start of the writer; part of every ETag. */
+/* Random for each start of the writer; part of every ETag.  A reader knows
+ * it from its first transaction on. */
 uint64_t store_instance(const struct store *s);
 
 /* a may be NULL when nothing is unpacked.  Never NULL; a failure to begin is

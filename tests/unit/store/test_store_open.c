@@ -450,6 +450,61 @@ a_newer_schema_is_refused_in_words(void **state)
 	assert_host_name(f, "web!?");
 }
 
+/* Nobody writes here, so that no pin is needed. */
+static enum rc
+read_as_renderer(struct fixture *f, const char *dir, uint64_t *instance,
+    struct err *e)
+{
+	struct store *s = NULL;
+	struct store_tx *tx;
+	enum rc rc;
+
+	assert_rc(store_open(STORE_STATE, STORE_READER, dir, &s, e), RC_OK);
+	tx = store_begin_read(s, &f->arena);
+	*instance = store_instance(s);
+	if (store_rc(tx) == RC_OK)
+		assert_int_equal(host_store_count(tx), 1);
+	*e = *store_err(tx);
+	rc = store_rc(tx);
+	store_abort(tx);
+	store_close(s);
+	return rc;
+}
+
+static void
+a_reader_sees_what_the_writer_left(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	uint64_t instance, writers = store_instance(f->state);
+	struct ulid id;
+
+	fixture_host(f, "web-1", &id);
+	fixture_close(f);
+	assert_rc(read_as_renderer(f, f->state_dir, &instance, &e), RC_OK);
+	assert_int_equal(instance, writers);
+}
+
+static void
+a_reader_refuses_other_schemas(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	uint64_t instance;
+	char dir[400];
+
+	make_v0(f, dir, sizeof(dir));
+	assert_rc(read_as_renderer(f, dir, &instance, &e), RC_VERSION);
+	assert_non_null(strstr(e.msg, "older than this program"));
+	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir, &schema_2,
+	              &f->state, &e),
+	    RC_OK);
+	store_close(f->state);
+	f->state = NULL;
+	assert_rc(read_as_renderer(f, dir, &instance, &e), RC_VERSION);
+	assert_string_equal(e.code, "schema_too_new");
+}
+
 int
 main(void)
 {
@@ -470,6 +525,8 @@ main(void)
 		store_test(a_migration_that_fails_changes_nothing),
 		store_test(without_a_copy_nothing_is_migrated),
 		store_test(a_newer_schema_is_refused_in_words),
+		store_test(a_reader_sees_what_the_writer_left),
+		store_test(a_reader_refuses_other_schemas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
