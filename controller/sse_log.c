@@ -33,7 +33,7 @@ struct sse_log {
 	uint64_t line; /* number of the line at offset, less 1 */
 	bool counted;  /* line is known */
 	bool over;     /* the job has ended and its log is whole */
-	bool told_start;
+	bool told_start, told_end;
 	struct buf out;
 	struct loop_timer *pace;
 	int64_t pumped_ms, progress_ms;
@@ -124,6 +124,7 @@ put_finished(struct sse_log *l, const struct Rec__Job *job)
 {
 	struct json_out j;
 
+	l->told_end = true;
 	begin_event(l, &j, "job.finished", l->offset);
 	json_put(&j, "status", job_state_name(job->state));
 	json_put_bool(&j, "incomplete", job->incomplete);
@@ -257,7 +258,7 @@ refresh(struct sse_log *l, bool finish)
 			l->committed = job->log_bytes;
 		l->over = job_state_final(job->state) && job->log_closed;
 		put_started(l, job);
-		if (finish)
+		if (finish && !l->told_end)
 			put_finished(l, job);
 	}
 	store_abort(tx);
