@@ -54,6 +54,20 @@ modes_do_not_depend_on_the_umask_and_are_repaired(void **state)
 }
 
 static void
+the_lock_file_has_all_its_blocks(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	char path[400];
+
+	assert_rc(fsio_join(path, sizeof(path), f->state_dir, "lock.mdb"),
+	    RC_OK);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 8192); /* LMDB has not grown it */
+	assert_true(st.st_blocks * 512 >= st.st_size);
+}
+
+static void
 an_existing_directory_keeps_its_mode(void **state)
 {
 	struct fixture *f = *state;
@@ -511,6 +525,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		store_test(files_have_the_modes_of_the_design),
 		store_test(modes_do_not_depend_on_the_umask_and_are_repaired),
+		store_test(the_lock_file_has_all_its_blocks),
 		store_test(an_existing_directory_keeps_its_mode),
 		store_test(no_descriptor_is_inherited_by_a_child),
 		store_test(one_owner_at_a_time),
