@@ -531,7 +531,8 @@ page_host(struct req *r)
 void
 page_host_jobs(struct req *r)
 {
-	static const char *const names[] = { "state", "page", "notice", NULL };
+	static const char *const names[] = { "state", "day", "page", "notice",
+		NULL };
 
 	plain_page(r, "host_jobs", names);
 }

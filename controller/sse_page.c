@@ -403,7 +403,7 @@ static void
 keep_params(struct sse_page *p, struct req *r)
 {
 	static const char *const names[] = { "id", "q", "status", "tag", "sort",
-		"state", "page" };
+		"state", "day", "page" };
 	size_t i;
 
 	_Static_assert(ARRAY_LEN(names) <= PARAMS_MAX, "they fit");

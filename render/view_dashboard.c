@@ -173,15 +173,15 @@ put_query(struct buf *out, const char *key, struct str value)
 	buf_putc(out, '&');
 }
 
-/* "/?q=...&tag=...&sort=...&status=" with what is given. */
+/* What is given of q, tag and sort, and status, each with "&" behind it. */
 static const char *
-query_link(struct view *v, struct str status, const char *last)
+query(struct view *v, const char *before, struct str status, const char *last)
 {
 	struct buf b;
 	const char *z;
 
 	buf_init(&b, KIB(8));
-	buf_puts(&b, "/?");
+	buf_puts(&b, before);
 	put_query(&b, "q", view_param(v, "q"));
 	put_query(&b, "tag", view_param(v, "tag"));
 	put_query(&b, "sort", view_param(v, "sort"));
@@ -206,7 +206,7 @@ add_chip(struct fleet *f, struct value *list, const struct status_look *look,
 	value_text(item, "glyph", look->glyph);
 	value_text(item, "word", look->brief);
 	value_text(item, "n", text_count(f->v->arena, n));
-	value_text(item, "href", query_link(f->v, str_of(look->name), ""));
+	value_text(item, "href", query(f->v, "/?", str_of(look->name), ""));
 	value_bool(item, "current", str_eqz(now, look->name));
 }
 
@@ -393,8 +393,11 @@ put_rows(struct fleet *f, struct value *root)
 	bool one = view_param_id(f->v, "host", &only);
 	size_t i;
 
-	pager.base = query_link(f->v, view_param(f->v, "status"), "page=");
+	pager.base = query(f->v, "/?", view_param(f->v, "status"), "page=");
 	view_pager(root, "pager", &pager);
+	value_bool(root, "first_page", pager.page == 1);
+	value_text(root, "event_query",
+	    query(f->v, "&", view_param(f->v, "status"), ""));
 	for (i = 0; i < f->n; i++) {
 		if (one ? ulid_eq(&f->rows[i].id, &only)
 		        : i / PAGE_HOSTS + 1 == pager.page)

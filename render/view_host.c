@@ -22,6 +22,7 @@ enum {
 	WORDS_SHOWN = 20, /* paths or tags of one snapshot */
 	WORD_SHOWN = 512, /* bytes of each */
 	ERROR_SHOWN = 4096,
+	CHIPS = 6,
 	JOBS_LOOKED_AT = 5000, /* by a filter, or for a late page */
 	SIZES_SINCE_MINOR = 17 /* restic 0.17 tells sizes of snapshots */
 };
@@ -38,12 +39,14 @@ struct job_list {
 	int64_t day;      /* filter, -1 for all */
 	uint64_t page;
 	uint64_t seen; /* that fit the filter */
-	uint64_t by_look[4];
+	uint64_t by_look[CHIPS];
 };
 
 /* The kinds of result that have a chip. */
-static const char *const chips[] = { "running", "failed", "incomplete",
-	"succeeded" };
+static const char *const chips[] = { "queued", "running", "failed",
+	"incomplete", "succeeded", "cancelled" };
+
+_Static_assert(ARRAY_LEN(chips) == CHIPS, "one count per chip");
 
 static void
 put_days(struct view *v, struct value *root, const struct host_view *hv)
@@ -243,6 +246,7 @@ view_host(struct view *v, struct value *root)
 	snap_store_of_host(v->state, &hv.id, (pager.page - 1) * pager.size,
 	    pager.size, view_host_on_snapshot, &l);
 	view_time(v, root, "refreshed", hv.host->snapshots_at_ms);
+	value_text(root, "event_query", "");
 	value_bool(root, "sizes", tells_sizes(hv.host->restic_version));
 	value_bool(root, "tab_snapshots", true);
 	value_bool(root, "tab_jobs", false);
@@ -320,6 +324,21 @@ put_job_chips(struct job_list *l, struct value *root, const char *base)
 	}
 }
 
+/* The page that is asked for, or the last one when there are fewer. */
+static void
+put_jobs(struct job_list *l, const struct ulid *host)
+{
+	job_store_of_host(l->v->state, host, NULL, JOBS_LOOKED_AT,
+	    view_host_on_job, l);
+	if (l->page == 1 || l->seen > (l->page - 1) * PAGE_JOBS)
+		return;
+	l->page = l->seen == 0 ? 1 : (l->seen - 1) / PAGE_JOBS + 1;
+	l->seen = 0;
+	memset(l->by_look, 0, sizeof(l->by_look));
+	job_store_of_host(l->v->state, host, NULL, JOBS_LOOKED_AT,
+	    view_host_on_job, l);
+}
+
 /* What is not the name of a chip filters nothing. */
 static struct str
 known_state(struct str state)
@@ -349,8 +368,7 @@ view_host_jobs(struct view *v, struct value *root)
 	if (rc != RC_OK)
 		return rc;
 	l.list = value_list(root, "jobs");
-	job_store_of_host(v->state, &hv.id, NULL, JOBS_LOOKED_AT,
-	    view_host_on_job, &l);
+	put_jobs(&l, &hv.id);
 	pager.total = l.seen;
 	base =
 	    arena_printf(v->arena, "/hosts/%s/jobs", view_id(v, hv.host->id));
@@ -359,6 +377,12 @@ view_host_jobs(struct view *v, struct value *root)
 	    l.state.n == 0 ? "" : "&", STR_ARG(day_query(v, l.day)));
 	view_pager(root, "pager", &pager);
 	put_job_chips(&l, root, base);
+	value_bool(root, "first_page", pager.page == 1);
+	value_text(root, "event_query",
+	    arena_printf(v->arena, "%s%.*s%s%s",
+	        l.state.n == 0 ? "" : "&state=", STR_ARG(l.state),
+	        l.day < 0 ? "" : "&day=",
+	        l.day < 0 ? "" : text_day_machine(v->arena, l.day)));
 	value_text(root, "jobs_link", base);
 	value_text(root, "day",
 	    l.day < 0 ? "" : text_day_name(v->arena, l.day));

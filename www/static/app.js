@@ -118,7 +118,8 @@
     const old = [...d.querySelectorAll(`[data-live="${CSS.escape(el.dataset.live)}"]`)].find(o => keyOf(o) === key);
     if (!old) {
       waiting.delete(key);
-      if (el.dataset.live === 'hosts') reload(); /* the first host: another page */
+      /* The first host: another page. */
+      if (el.dataset.live === 'hosts' && $('[data-live="pending.list"]')) reload();
       return;
     }
     if (busy(old)) return waiting.set(key, el);

@@ -389,6 +389,32 @@ the_jobs_tab_filters_by_result_and_day(void **state)
 }
 
 static void
+live_lists_follow_the_filter_and_only_the_first_page(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "dashboard", NULL, 2,
+	        { "q", "a b", "status", "ok" } },
+	    200);
+	must(s, "data-events=\"/events?page=dashboard&amp;q=a%20b&amp;"
+	        "status=ok&amp;\"");
+	must(s, "data-live=\"hosts\"");
+	ask(s,
+	    &(struct ask){ "host_jobs", NULL, 2,
+	        { "id", host_text(SEED_DB2), "page", "999" } },
+	    200);
+	must(s, ">Cancelled<");
+	must(s, "data-live=\"host.jobs\"");
+	ask(s,
+	    &(struct ask){ "host_jobs", NULL, 2,
+	        { "id", host_text(SEED_DB2), "state", "failed", "day",
+	            "2026-11-19" } },
+	    200);
+	must(s, "&amp;state=failed&amp;day=2026-11-19\"");
+}
+
+static void
 a_job_page_in_each_state(void **state)
 {
 	static const struct {
@@ -679,6 +705,7 @@ main(void)
 		FLEET(the_host_page_lists_snapshots_by_pages),
 		FLEET(the_host_page_names_the_problem_and_its_log),
 		FLEET(the_jobs_tab_filters_by_result_and_day),
+		FLEET(live_lists_follow_the_filter_and_only_the_first_page),
 		FLEET(a_job_page_in_each_state),
 		FLEET(a_log_is_shown_by_500_lines),
 		FLEET(the_widest_log_still_fits_a_page),
