@@ -85,6 +85,14 @@ edges(int64_t first_day, int x[CHART_DAYS])
 	return at - CELL_GAP;
 }
 
+int
+chart_width(int64_t first_day)
+{
+	int x[CHART_DAYS];
+
+	return edges(first_day, x);
+}
+
 /* "31.2" without printf, which would be most of a page's cost. */
 static void
 put_tenths(struct buf *out, int v)

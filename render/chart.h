@@ -21,6 +21,8 @@ enum {
 /* Members: days (the codes), width, paths [{class, d}], label (in words). */
 void chart_heat(struct value *map, const char codes[CHART_DAYS],
     int64_t first_day);
+/* Of the drawing: five Mondays need more room than four. */
+int chart_width(int64_t first_day);
 /* Dates above all strips: [{x, text, end}], last one "today". */
 void chart_axis(struct value *list, int64_t first_day);
 /* One item a day: {class, title, tick}; tick only where a date stands. */

@@ -412,6 +412,7 @@ put_axis(struct view *v, struct value *root)
 	int64_t first = text_day(&v->clock, v->req->now_ms) - (CHART_DAYS - 1);
 
 	chart_axis(value_list(root, "axis"), first);
+	value_printf(root, "axis_width", "%d", chart_width(first));
 	value_text(root, "heat_from", text_day_machine(v->arena, first));
 }
 

@@ -101,6 +101,17 @@ axis_and_days_name_mondays_and_today(void **state)
 }
 
 static void
+five_mondays_need_more_room_than_four(void **state)
+{
+	(void)state;
+	assert_int_equal(chart_width(FIRST_DAY), 310);
+	/* 25 Oct 2026, a Sunday: the next day is the first of five. */
+	assert_int_equal(chart_width(FIRST_DAY + 4), 313);
+	/* 26 Oct, a Monday itself, which needs no gap before it. */
+	assert_int_equal(chart_width(FIRST_DAY + 5), 310);
+}
+
+static void
 the_worse_outcome_of_a_day_wins(void **state)
 {
 	(void)state;
@@ -117,6 +128,7 @@ main(void)
 		cmocka_unit_test(one_path_per_kind_with_a_gap_before_mondays),
 		cmocka_unit_test(hollow_and_tiny_kinds_and_an_empty_month),
 		cmocka_unit_test(axis_and_days_name_mondays_and_today),
+		cmocka_unit_test(five_mondays_need_more_room_than_four),
 		cmocka_unit_test(the_worse_outcome_of_a_day_wins),
 	};
 
