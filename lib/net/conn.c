@@ -52,6 +52,12 @@ conn_peer(const struct conn *c)
 	return link_peer(c->io);
 }
 
+int
+conn_fd(const struct conn *c)
+{
+	return link_fd(c->io);
+}
+
 void
 conn_set_key(struct conn *c, void *key)
 {

@@ -33,6 +33,7 @@ struct conn_env {
 struct conn *conn_accept(struct conn_env *env, struct uv_stream_s *server);
 struct conn *conn_of(struct list *el);
 const char *conn_peer(const struct conn *c);
+int conn_fd(const struct conn *c); /* -1: none */
 /* The owner's word. */
 void conn_set_key(struct conn *c, void *key);
 void *conn_key(const struct conn *c);

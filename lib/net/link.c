@@ -10,7 +10,8 @@
 #include "lib/net/tls.h"
 
 enum {
-	LINGER_MS = 2000
+	LINGER_MS = 2000,
+	KEEPALIVE_S = 60 /* for HTTP/1.1, which has no PING */
 };
 
 struct link {
@@ -394,6 +395,7 @@ connected(struct link *l)
 {
 	l->connected = true;
 	uv_tcp_nodelay(&l->tcp, 1);
+	uv_tcp_keepalive(&l->tcp, 1, KEEPALIVE_S);
 	start_reading(l);
 	if (l->tls != NULL) {
 		feed_tls(l, str_from("", 0));
@@ -479,6 +481,14 @@ const char *
 link_peer(const struct link *l)
 {
 	return l->peer;
+}
+
+int
+link_fd(const struct link *l)
+{
+	uv_os_fd_t fd;
+
+	return uv_fileno((const uv_handle_t *)&l->tcp, &fd) == 0 ? fd : -1;
 }
 
 bool

@@ -2,6 +2,8 @@
 #include "lib/net/listen.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <uv.h>
@@ -18,9 +20,12 @@ enum {
 	BACKLOG = 4096,
 	SPARE_DESCRIPTORS = 200,
 	TICK_MS = 1000,
+	TICK_WHOLE = 256, /* connections looked at in one go */
+	TICK_SLICES = 10,
 	CLOSE_TICK_MS = 50,
 	NOTICE_MS = 1000, /* for a PING to come back after the notice */
 	LAST_MS = 1000,   /* for the last trailers to leave */
+	TRIM_FROM = 1000, /* connections */
 	HOST_CAP = 64
 };
 
@@ -43,6 +48,10 @@ struct listener {
 	struct conn_env env;
 	bool (*exempt)(void *ctx, const char *peer);
 	void *exempt_ctx;
+	/* Descriptors are given lowest first, so the number of a new one says
+	 * how many are open, whoever opened them. */
+	int max_fd;
+	unsigned peak; /* open connections since memory was given back */
 	struct map *peers;
 	struct loop_timer *tick;
 	struct loop_task resume;
@@ -150,7 +159,9 @@ admit(struct listener *l, struct conn *c)
 		p->n++;
 	}
 	conn_set_key(c, p);
-	if (st->open > l->env.limits.connections)
+	if (st->open > l->peak)
+		l->peak = st->open;
+	if (st->open > l->env.limits.connections || conn_fd(c) > l->max_fd)
 		refused(c, &st->refused_limit, "connections");
 	else if (p != NULL && p->n > l->env.limits.per_address)
 		refused(c, &st->refused_address, "per_address");
@@ -311,17 +322,53 @@ tick_closing(struct listener *l, int64_t now)
 		next_step(l, now);
 }
 
+/* glibc keeps what thousands of connections used until it is asked. */
+static void
+give_back_memory(struct listener *l)
+{
+	unsigned open = l->env.stats.open;
+
+	if (l->peak < TRIM_FROM || open > l->peak / 2)
+		return;
+	l->peak = open;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+/* All of them about once a second, but never so many in one turn that others
+ * feel it.  The list turns below us. */
+static void
+tick_conns(struct listener *l, int64_t now)
+{
+	unsigned n = l->env.stats.open;
+	struct list *el;
+
+	if (n > TICK_WHOLE)
+		n = n / TICK_SLICES + 1;
+	for (; n != 0 && (el = list_first(&l->env.conns)) != NULL; n--) {
+		list_del(el);
+		list_append(&l->env.conns, el);
+		conn_tick(conn_of(el), now);
+	}
+}
+
 static void
 listen_on_tick(void *ctx)
 {
 	struct listener *l = ctx;
-	struct list *it, *tmp;
 	int64_t now = clock_mono_ms();
+	unsigned next = TICK_MS;
 
-	LIST_FOREACH(it, tmp, &l->env.conns)
-	conn_tick(conn_of(it), now);
-	if (l->step != OPEN)
+	if (l->env.stats.open > TICK_WHOLE)
+		next = TICK_MS / TICK_SLICES;
+	tick_conns(l, now);
+	give_back_memory(l);
+	if (l->step != OPEN) {
+		next = CLOSE_TICK_MS;
 		tick_closing(l, now);
+	}
+	loop_timer_start(l->tick, next, 0);
 }
 
 static void
@@ -345,7 +392,7 @@ listen_close(struct listener *l, unsigned grace_ms, listen_done_fn *done,
 	l->done_ctx = ctx;
 	l->waiting = false;
 	loop_task_cancel(&l->resume);
-	loop_timer_start(l->tick, CLOSE_TICK_MS, CLOSE_TICK_MS);
+	loop_timer_start(l->tick, CLOSE_TICK_MS, 0);
 	uv_close((uv_handle_t *)&l->tcp, listen_on_tcp_closed);
 	for_each_conn(l, conn_drain);
 }
@@ -419,6 +466,8 @@ listener_new(const struct listen_opts *o)
 	l->env.loop = o->loop;
 	l->env.tls = o->tls == NULL ? NULL : tls_ctx_ref(o->tls);
 	l->env.limits = o->limits;
+	l->max_fd =
+	    o->limits.connections == 0 ? (int)descriptor_limit() : INT_MAX;
 	set_defaults(&l->env.limits);
 	l->env.http = o->http;
 	l->env.http_ctx = o->http_ctx;
@@ -452,7 +501,7 @@ listen_open(const struct listen_opts *o, struct listener **out, struct err *e)
 		return err_set(e, r == UV_EADDRINUSE ? RC_CONFLICT : RC_IO,
 		    "listening on %s: %s", o->address, uv_strerror(r));
 	}
-	loop_timer_start(l->tick, TICK_MS, TICK_MS);
+	loop_timer_start(l->tick, TICK_MS, 0);
 	*out = l;
 	return RC_OK;
 }

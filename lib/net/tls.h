@@ -20,12 +20,13 @@ struct tls_ctx; /* shared by the connections made from it; reference count */
 
 MUST_USE enum rc tls_init(struct err *e); /* once a process */
 
-/* Server.  PEM files; session tickets with keys of this process, or from
- * ticket_key_file (made when absent, 0600) so that restarts resume. */
+/* Server.  PEM files; session tickets with keys of this context, or from
+ * ticket_key_file (made when absent, 0600), so that clients resume over
+ * reloads and restarts. */
 struct tls_server_opts {
 	const char *cert_file;
 	const char *key_file;
-	const char *ticket_key_file; /* NULL: per process */
+	const char *ticket_key_file; /* may be NULL */
 };
 MUST_USE enum rc tls_server_new(const struct tls_server_opts *o,
     struct tls_ctx **out, struct err *e);

@@ -46,6 +46,13 @@ link_peer(const struct link *l)
 	return "192.0.2.1";
 }
 
+int
+link_fd(const struct link *l)
+{
+	(void)l;
+	return -1;
+}
+
 bool
 link_connected(const struct link *l)
 {

@@ -63,6 +63,8 @@ class Server:
 
     def finish(self):
         """Ends it in order; fails on a crash or a sanitizer's report."""
+        if self.proc.stdout.closed:
+            return ""
         self.terminate()
         _, err = self.proc.communicate(timeout=20)
         assert self.proc.returncode == 0, err

@@ -4,7 +4,7 @@
  * {"tls":PORT,"plain":PORT} and runs until SIGTERM (orderly end, 1 s grace);
  * SIGHUP loads the certificate again.
  *
- *     net_echo_server CERT KEY [limit=value ...]
+ *     net_echo_server CERT KEY [limit=value ...] [tickets=FILE]
  */
 #include <signal.h>
 #include <stdio.h>
@@ -508,7 +508,9 @@ main(int argc, char **argv)
 
 	log_open(2, LOG_INFO);
 	for (i = 3; i < argc; i++)
-		if (!set_limit(&s.limits, argv[i]))
+		if (strncmp(argv[i], "tickets=", 8) == 0)
+			s.files.ticket_key_file = argv[i] + 8;
+		else if (!set_limit(&s.limits, argv[i]))
 			argc = 0;
 	if (argc < 3) {
 		fprintf(stderr, "net_echo_server CERT KEY [limit=value]\n");

@@ -88,6 +88,22 @@ def test_tickets_resume_within_a_context(server, tmp_path):
     assert resumed(server, tmp_path, first=False)
 
 
+def test_tickets_resume_over_reload_and_restart(start, tmp_path):
+    tickets = f"tickets={tmp_path / 'tickets.key'}"
+    server = start(tickets)
+    assert not resumed(server, tmp_path)
+    server.reload()
+    assert resumed(server, tmp_path, first=False)
+    server.finish()
+    server = start(tickets)
+    assert resumed(server, tmp_path, first=False)
+
+
+def test_other_keys_mean_a_full_handshake(start, tmp_path):
+    assert not resumed(start(), tmp_path)
+    assert not resumed(start(), tmp_path, first=False)
+
+
 def test_key_update_is_survived(server):
     out = subprocess.run(
         f"(echo 'K'; sleep 0.3; echo 'K'; sleep 0.3; "
