@@ -4,9 +4,10 @@
 /*
  * Events in: drops what is known, appends log lines to the spool in one pool
  * job per batch, syncs, commits {epoch, last seq, bytes per job, state
- * changes} in one op, and only then acknowledges.
+ * changes} in one op per host, and only then acknowledges.
  * storage-facts.md section 5, rules 5 to 15.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/rc.h"
@@ -17,18 +18,33 @@ struct ingest;
 struct Wire__Event;
 struct Wire__Hello;
 
+enum {
+	INGEST_EVENT_MAX = 65536,
+	INGEST_HOST_MAX = 4194304, /* one host's events not yet on disk */
+	INGEST_ALL_MAX = 67108864
+};
+
 struct ingest *ingest_new(struct controller *c);
 void ingest_free(struct ingest *i);
 /* At start, before listening: cuts the logs of unfinished jobs to what is
- * committed. Blocking. */
+ * committed, and compresses later what a former run did not. Blocking. */
 MUST_USE enum rc ingest_recover(struct controller *c, struct err *e);
 
-/* A hello was accepted: *resume is what the agent shall send from.  Batches
- * of an older stream are fenced. */
+/* A hello was accepted: *resume is what the agent shall send from.  Events
+ * of another epoch that wait are forgotten. */
 MUST_USE enum rc ingest_hello(struct ingest *i, const struct ulid *host,
     const struct Wire__Hello *h, uint64_t *resume, struct err *e);
-/* Copies what it keeps.  RC_PROTO: out of order, drop the stream.  RC_BUSY:
- * over 64 MiB wait in all, stop reading this host until *resume. */
+/* Copies what it keeps.  RC_PROTO: out of order or malformed, drop the
+ * stream.  RC_BUSY: too much waits to be written, drop the stream; the agent
+ * comes back later. */
 MUST_USE enum rc ingest_event(struct ingest *i, const struct ulid *host,
     const struct Wire__Event *ev, struct err *e);
+/* The agent accepted this job after its hello: it is not missed when what
+ * the hello listed is compared with what runs here. */
+void ingest_accepted(struct ingest *i, const struct ulid *host,
+    const struct ulid *job);
+/* Everything up to the result is on disk. */
+uint64_t ingest_committed(const struct ingest *i, const struct ulid *host);
+/* The last batch could not be written; why tells, lent. */
+bool ingest_unhealthy(const struct ingest *i, const char **why);
 #endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/ingest.h"
+
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/ingest_own.h"
+#include "controller/pb.h"
+#include "controller/rules.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
+#include "lib/net/loop.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/store.h"
+#include "proto/agent.pb-c.h"
+
+enum {
+	HELLO_JOBS_MAX = 256,
+	PRESENT_MAX = 1024,
+	/* One job runs a host; older ones than these ended long ago. */
+	COMPARE_JOBS = 200
+};
+
+static void
+ingest_on_retry(void *ctx)
+{
+	struct ingest *i = ctx;
+
+	i->waiting = false;
+	ingest_kick(i);
+}
+
+struct ingest *
+ingest_new(struct controller *c)
+{
+	struct ingest *i = MEM_NEW(struct ingest);
+
+	i->ctl = c;
+	i->inlets = map_new();
+	list_init(&i->ready);
+	list_init(&i->packs);
+	i->retry = loop_timer_new(c->loop, ingest_on_retry, i);
+	return i;
+}
+
+void
+ingest_free_items(struct ingest *i, struct inlet *in, struct list *items)
+{
+	struct ingest_item *it;
+	struct list *el;
+
+	while ((el = list_take(items)) != NULL) {
+		it = LIST_ENTRY(el, struct ingest_item, link);
+		in->bytes -= it->n;
+		i->bytes -= it->n;
+		mem_free(it);
+	}
+}
+
+void
+ingest_free(struct ingest *i)
+{
+	struct inlet *in;
+	struct str key;
+	size_t pos = 0;
+	void *value;
+
+	if (i == NULL)
+		return;
+	ingest_batch_free(i->batch);
+	while (map_next(i->inlets, &pos, &key, &value)) {
+		in = value;
+		ingest_free_items(i, in, &in->pending);
+		mem_free(in->present);
+		mem_free(in);
+	}
+	map_free(i->inlets);
+	ingest_pack_free(i);
+	loop_timer_free(i->retry);
+	mem_free(i);
+}
+
+static struct inlet *
+inlet_find(const struct ingest *i, const struct ulid *host)
+{
+	return map_get(i->inlets, str_from(host->b, sizeof(host->b)));
+}
+
+/* Where the former run of the controller stopped. */
+static enum rc
+load_cursor(struct ingest *i, struct inlet *in, struct err *e)
+{
+	const struct Rec__AgentCursor *c;
+	struct store_tx *tx;
+	struct arena arena;
+	enum rc rc;
+
+	arena_init(&arena, KIB(64));
+	tx = store_begin_read(i->ctl->state, &arena);
+	c = host_store_cursor(tx, &in->host);
+	rc = store_rc(tx);
+	if (rc != RC_OK && e != NULL)
+		*e = *store_err(tx);
+	if (c != NULL && c->epoch.len == sizeof(in->epoch)) {
+		memcpy(in->epoch, c->epoch.data, sizeof(in->epoch));
+		in->received = in->committed = c->last_seq;
+	}
+	store_abort(tx);
+	arena_fini(&arena);
+	return rc;
+}
+
+static enum rc
+inlet_get(struct ingest *i, const struct ulid *host, struct inlet **out,
+    struct err *e)
+{
+	struct inlet *in = inlet_find(i, host);
+	enum rc rc;
+
+	if (in == NULL) {
+		in = MEM_NEW(struct inlet);
+		in->host = *host;
+		list_init(&in->pending);
+		if ((rc = load_cursor(i, in, e)) != RC_OK) {
+			mem_free(in);
+			return rc;
+		}
+		map_put(i->inlets, str_from(host->b, sizeof(host->b)), in);
+	}
+	*out = in;
+	return RC_OK;
+}
+
+/* --------------------------------------------------------------- hello */
+
+static void
+present_add(struct inlet *in, const struct ulid *job)
+{
+	if (in->present_count == PRESENT_MAX) {
+		in->compare = false; /* the next hello will do it */
+		return;
+	}
+	in->present = mem_realloc(in->present,
+	    (in->present_count + 1) * sizeof(*in->present));
+	in->present[in->present_count++] = *job;
+}
+
+static bool
+present_has(const struct inlet *in, const struct ulid *job)
+{
+	size_t k;
+
+	for (k = 0; k < in->present_count; k++)
+		if (ulid_eq(&in->present[k], job))
+			return true;
+	return false;
+}
+
+static enum rc
+take_ids(struct inlet *in, char *const *ids, size_t n, struct err *e)
+{
+	struct ulid id;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		if (!ulid_parse(str_of(ids[k]), &id))
+			return err_code(e, RC_PROTO, "bad_request",
+			    "hello lists a job id that is none");
+		present_add(in, &id);
+	}
+	return RC_OK;
+}
+
+static enum rc
+take_present(struct inlet *in, const struct Wire__Hello *h, struct err *e)
+{
+	enum rc rc;
+
+	if (h->n_running_job_ids > HELLO_JOBS_MAX ||
+	    h->n_accepted_job_ids > HELLO_JOBS_MAX)
+		return err_code(e, RC_PROTO, "bad_request",
+		    "hello lists more than %d jobs", (int)HELLO_JOBS_MAX);
+	in->present_count = 0;
+	in->compare = false;
+	rc = take_ids(in, h->running_job_ids, h->n_running_job_ids, e);
+	if (rc == RC_OK)
+		rc =
+		    take_ids(in, h->accepted_job_ids, h->n_accepted_job_ids, e);
+	in->compare = rc == RC_OK;
+	return rc;
+}
+
+static void
+begin_epoch(struct ingest *i, struct inlet *in, const struct Wire__Hello *h)
+{
+	ingest_free_items(i, in, &in->pending);
+	memcpy(in->epoch, h->epoch.data, sizeof(in->epoch));
+	in->received = in->committed = 0;
+}
+
+/* The agent does not hold what follows the last committed event: an older
+ * copy of our store, or a queue that was cut.  What is lost shows as dropped
+ * lines; to ask for it again would never end. */
+static void
+skip_lost(struct ingest *i, struct inlet *in, uint64_t resume)
+{
+	if (resume <= in->committed + 1)
+		return;
+	log_warn(LOG_AGENT, "events lost from=%llu to=%llu",
+	    (unsigned long long)in->committed + 1,
+	    (unsigned long long)resume - 1);
+	in->committed = resume - 1;
+	if (in->received >= in->committed)
+		return;
+	ingest_free_items(i, in, &in->pending);
+	in->received = in->committed;
+}
+
+enum rc
+ingest_hello(struct ingest *i, const struct ulid *host,
+    const struct Wire__Hello *h, uint64_t *resume, struct err *e)
+{
+	struct inlet *in;
+	bool same;
+	enum rc rc;
+
+	if (h->epoch.len != INGEST_EPOCH ||
+	    h->instance_id.len != INGEST_INSTANCE || h->first_seq == 0 ||
+	    h->next_seq < h->first_seq)
+		return err_code(e, RC_PROTO, "bad_request",
+		    "hello needs an instance_id of %d bytes, an epoch of %d "
+		    "bytes and 1 <= first_seq <= next_seq",
+		    (int)INGEST_INSTANCE, (int)INGEST_EPOCH);
+	if ((rc = inlet_get(i, host, &in, e)) != RC_OK ||
+	    (rc = take_present(in, h, e)) != RC_OK)
+		return rc;
+	same = memcmp(in->epoch, h->epoch.data, sizeof(in->epoch)) == 0;
+	if (!same)
+		begin_epoch(i, in, h);
+	memcpy(in->instance, h->instance_id.data, sizeof(in->instance));
+	*resume = rules_resume(same, in->committed, h->first_seq);
+	skip_lost(i, in, *resume);
+	in->open = true;
+	in->compare_after = h->next_seq - 1;
+	ingest_compare(i, in);
+	return RC_OK;
+}
+
+void
+ingest_accepted(struct ingest *i, const struct ulid *host,
+    const struct ulid *job)
+{
+	struct inlet *in = inlet_find(i, host);
+
+	if (in != NULL && in->compare)
+		present_add(in, job);
+}
+
+uint64_t
+ingest_committed(const struct ingest *i, const struct ulid *host)
+{
+	const struct inlet *in = inlet_find(i, host);
+
+	return in == NULL ? 0 : in->committed;
+}
+
+bool
+ingest_unhealthy(const struct ingest *i, const char **why)
+{
+	*why = i->fault.msg;
+	return i->fault.rc != RC_OK;
+}
+
+/* -------------------------------------------------------------- events */
+
+static enum rc
+check_room(const struct ingest *i, const struct inlet *in, size_t n,
+    struct err *e)
+{
+	if (in->bytes + n > INGEST_HOST_MAX)
+		return err_set(e, RC_BUSY,
+		    "more than %d bytes of events wait to be written: send "
+		    "at most 1 MiB without acknowledgement",
+		    (int)INGEST_HOST_MAX);
+	if (i->bytes + n > INGEST_ALL_MAX)
+		return err_set(e, RC_BUSY,
+		    "the controller has too many events to write, try later");
+	return RC_OK;
+}
+
+static enum rc
+put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
+    struct err *e)
+{
+	size_t n = wire__event__get_packed_size(ev);
+	struct ingest_item *it;
+	enum rc rc;
+
+	if (n > INGEST_EVENT_MAX)
+		return err_code(e, RC_PROTO, "bad_request",
+		    "an event of %zu bytes, at most %d are taken", n,
+		    (int)INGEST_EVENT_MAX);
+	if ((rc = check_room(i, in, n, e)) != RC_OK)
+		return rc;
+	it = mem_alloc(sizeof(*it) + n);
+	it->n = wire__event__pack(ev, it->bytes);
+	it->seq = ev->seq;
+	list_append(&in->pending, &it->link);
+	in->bytes += n;
+	i->bytes += n;
+	return RC_OK;
+}
+
+static bool
+job_id_ok(const char *id)
+{
+	struct ulid u;
+
+	return ulid_parse(str_of(id), &u);
+}
+
+static enum rc
+check_event(const struct Wire__Event *ev, struct err *e)
+{
+	bool ok = true;
+
+	switch (ev->body_case) {
+	case WIRE__EVENT__BODY_JOB_STARTED:
+		ok = job_id_ok(ev->job_started->job_id);
+		break;
+	case WIRE__EVENT__BODY_JOB_FINISHED:
+		ok = job_id_ok(ev->job_finished->job_id);
+		break;
+	case WIRE__EVENT__BODY_LOG:
+		ok = job_id_ok(ev->log->job_id) && ev->log->first_line > 0;
+		break;
+	case WIRE__EVENT__BODY_GAP:
+		ok = ev->gap->to_seq == ev->seq &&
+		     ev->gap->from_seq <= ev->gap->to_seq;
+		break;
+	case WIRE__EVENT__BODY_SNAPSHOTS:
+	case WIRE__EVENT__BODY_REPO_STATS:
+	case WIRE__EVENT__BODY_CONFIG_ACK:
+	case WIRE__EVENT__BODY__NOT_SET:
+	case _WIRE__EVENT__BODY__CASE_IS_INT_SIZE:
+		break;
+	}
+	if (ok)
+		return RC_OK;
+	return err_code(e, RC_PROTO, "bad_request", "event %llu is malformed",
+	    (unsigned long long)ev->seq);
+}
+
+static void
+note_started(struct inlet *in, const struct Wire__Event *ev)
+{
+	struct ulid id;
+
+	if (in->compare && ev->seq > in->compare_after &&
+	    ev->body_case == WIRE__EVENT__BODY_JOB_STARTED &&
+	    ulid_parse(str_of(ev->job_started->job_id), &id))
+		present_add(in, &id);
+}
+
+enum rc
+ingest_event(struct ingest *i, const struct ulid *host,
+    const struct Wire__Event *ev, struct err *e)
+{
+	struct inlet *in = inlet_find(i, host);
+	uint64_t gap =
+	    ev->body_case == WIRE__EVENT__BODY_GAP ? ev->gap->from_seq : 0;
+	enum rc rc;
+
+	if (in == NULL || !in->open)
+		return err_code(e, RC_PROTO, "bad_request",
+		    "an event before hello");
+	switch (rules_seq(in->received, ev->seq, gap)) {
+	case RULES_KNOWN:
+		return RC_OK;
+	case RULES_ASTRAY:
+		return err_code(e, RC_PROTO, "bad_request",
+		    "event %llu after %llu: out of order",
+		    (unsigned long long)ev->seq,
+		    (unsigned long long)in->received);
+	case RULES_NEXT:
+		break;
+	}
+	if ((rc = check_event(ev, e)) != RC_OK ||
+	    (rc = put_event(i, in, ev, e)) != RC_OK)
+		return rc;
+	in->received = ev->seq;
+	note_started(in, ev);
+	ingest_ready(i, in);
+	return RC_OK;
+}
+
+/* ----------------------------------------------------------- lost jobs */
+
+/* A verdict of our own takes the same road as the agent's. */
+static void
+put_lost(struct ingest *i, struct inlet *in, const struct ulid *job)
+{
+	Wire__Event ev = WIRE__EVENT__INIT;
+	Wire__JobFinished f = WIRE__JOB_FINISHED__INIT;
+	char id[ULID_TEXT_CAP];
+	struct err e = { 0 };
+
+	ulid_text(job, id);
+	f.job_id = id;
+	f.status = pb_text("failed");
+	f.cause = pb_text("lost");
+	f.error = pb_text("lost by the agent: it neither runs the job nor has "
+	                  "a result of it");
+	f.exit_code = -1;
+	f.finished_at_ms = ev.at_ms = clock_now_ms();
+	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
+	ev.job_finished = &f;
+	if (put_event(i, in, &ev, &e) == RC_OK) {
+		log_warn(LOG_JOB, "job lost by the agent job=%s", id);
+		ingest_ready(i, in);
+	}
+}
+
+struct compare {
+	const struct inlet *in;
+	struct ulid lost[COMPARE_JOBS + 1];
+	size_t count;
+};
+
+static bool
+ingest_on_compared(void *ctx, const struct Rec__Job *j)
+{
+	struct compare *c = ctx;
+	struct ulid id;
+
+	if (rules_with_agent(j) && pb_id_get(&j->id, &id) &&
+	    !present_has(c->in, &id))
+		c->lost[c->count++] = id;
+	return true;
+}
+
+void
+ingest_compare(struct ingest *i, struct inlet *in)
+{
+	struct compare c = { .in = in };
+	struct store_tx *tx;
+	struct arena arena;
+	size_t k;
+
+	if (!in->compare || in->busy || in->committed < in->compare_after)
+		return;
+	arena_init(&arena, MIB(16));
+	tx = store_begin_read(i->ctl->state, &arena);
+	job_store_of_host(tx, &in->host, NULL, COMPARE_JOBS, ingest_on_compared,
+	    &c);
+	if (store_rc(tx) == RC_OK)
+		in->compare = false; /* else the next batch tries again */
+	store_abort(tx);
+	arena_fini(&arena);
+	for (k = 0; !in->compare && k < c.count; k++)
+		put_lost(i, in, &c.lost[k]);
+	if (in->compare)
+		return;
+	mem_free(in->present);
+	in->present = NULL;
+	in->present_count = 0;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "controller/agents.h"
+#include "controller/controller.h"
+#include "controller/courier.h"
+#include "controller/ingest.h"
+#include "controller/ingest_own.h"
+#include "controller/op.h"
+#include "controller/sse.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/net/loop.h"
+#include "lib/store/live.h"
+#include "lib/store/store.h"
+
+/*
+ * ingest_kick -> batch_begin -> pool: ingest_log_write -> ingest_on_written
+ * -> one op per host: ingest_op -> ingest_on_op -> batch_end -> the next.
+ */
+enum {
+	BATCH_MAX = 8 << 20,
+	BATCH_HOST_MAX = 1 << 20,
+	RETRY_MS = 1000
+};
+
+static void batch_end(struct ingest *i);
+
+void
+ingest_ready(struct ingest *i, struct inlet *in)
+{
+	if (!in->busy && !list_linked(&in->ready) && !list_empty(&in->pending))
+		list_append(&i->ready, &in->ready);
+	ingest_kick(i);
+}
+
+/* --------------------------------------------------------------- begin */
+
+static size_t
+take_items(struct inlet *in, struct list *out)
+{
+	struct ingest_item *it;
+	struct list *el;
+	size_t n = 0;
+
+	while (n < BATCH_HOST_MAX && (el = list_take(&in->pending)) != NULL) {
+		it = LIST_ENTRY(el, struct ingest_item, link);
+		n += it->n;
+		list_append(out, el);
+	}
+	return n;
+}
+
+static size_t
+take_part(struct ingest_batch *b, struct inlet *in)
+{
+	struct ingest_part *p = MEM_NEW(struct ingest_part);
+
+	p->batch = b;
+	p->inlet = in;
+	p->host = in->host;
+	memcpy(p->epoch, in->epoch, sizeof(p->epoch));
+	memcpy(p->instance, in->instance, sizeof(p->instance));
+	list_init(&p->items);
+	list_init(&p->logs);
+	list_append(&b->parts, &p->link);
+	in->busy = true;
+	return take_items(in, &p->items);
+}
+
+static void
+ingest_on_work(void *ctx)
+{
+	ingest_log_write(ctx);
+}
+
+static void ingest_on_written(void *ctx);
+
+void
+ingest_kick(struct ingest *i)
+{
+	struct ingest_batch *b;
+	struct list *el;
+	size_t n = 0;
+
+	if (i->batch != NULL || i->waiting || list_empty(&i->ready))
+		return;
+	b = MEM_NEW(struct ingest_batch);
+	b->ingest = i;
+	b->spool = i->ctl->settings.spool_dir;
+	b->state = i->ctl->state;
+	b->zone = i->ctl->settings.timezone;
+	b->now_ms = clock_now_ms();
+	arena_init(&b->arena, INGEST_ARENA_MAX);
+	arena_init(&b->scratch, INGEST_SCRATCH_MAX);
+	list_init(&b->parts);
+	while (n < BATCH_MAX && (el = list_take(&i->ready)) != NULL)
+		n += take_part(b, LIST_ENTRY(el, struct inlet, ready));
+	i->batch = b;
+	loop_work(i->ctl->loop, ingest_on_work, ingest_on_written, b);
+}
+
+/* -------------------------------------------------------------- commit */
+
+static void
+ingest_on_op(struct op *op, void *ctx)
+{
+	struct ingest_part *p = ctx;
+	struct ingest_batch *b = p->batch;
+
+	p->err = op->err;
+	if (--b->ops == 0)
+		batch_end(b->ingest);
+}
+
+static void
+ingest_on_written(void *ctx)
+{
+	struct ingest_batch *b = ctx;
+	struct list *el, *tmp;
+	struct ingest_part *p;
+	struct op *op;
+
+	b->ops = 1; /* until all are submitted */
+	LIST_FOREACH(el, tmp, &b->parts)
+	{
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		p->err = b->err;
+		if (b->err.rc != RC_OK || p->used == 0)
+			continue;
+		op = op_new(ingest_op, ingest_on_op, p);
+		op->in = p;
+		op->arena.max = INGEST_ARENA_MAX;
+		b->ops++;
+		op_submit(b->ingest->ctl->ops, &op);
+	}
+	if (--b->ops == 0)
+		batch_end(b->ingest);
+}
+
+/* ----------------------------------------------------------------- end */
+
+/* A host's events of an epoch that is over are nobody's any more. */
+static bool
+is_current(const struct ingest_part *p)
+{
+	return memcmp(p->epoch, p->inlet->epoch, sizeof(p->epoch)) == 0;
+}
+
+/* Those not used go back to the front, in order. */
+static void
+give_back(struct ingest *i, struct ingest_part *p, size_t used)
+{
+	struct list done, *el;
+	size_t k;
+
+	list_init(&done);
+	for (k = 0; k < used && (el = list_take(&p->items)) != NULL; k++)
+		list_append(&done, el);
+	ingest_free_items(i, p->inlet, &done);
+	if (!is_current(p)) {
+		ingest_free_items(i, p->inlet, &p->items);
+		return;
+	}
+	while ((el = list_take(&p->inlet->pending)) != NULL)
+		list_append(&p->items, el);
+	while ((el = list_take(&p->items)) != NULL)
+		list_append(&p->inlet->pending, el);
+}
+
+static void
+drop_progress(struct ingest *i, const struct ingest_part *p)
+{
+	struct store_tx *tx;
+	struct err e = { 0 };
+	struct list *el, *tmp;
+	struct ingest_log *l;
+
+	tx = store_begin_write(i->ctl->live, NULL);
+	LIST_FOREACH(el, tmp, &p->logs)
+	{
+		l = LIST_ENTRY(el, struct ingest_log, link);
+		if (l->ended)
+			live_del_progress(tx, &l->job);
+	}
+	if (store_commit(tx, &e) != RC_OK)
+		log_warn(LOG_STORE, "progress not removed error=%s", e.msg);
+}
+
+/* What may be told now that it is on disk.  The last lines go before the
+ * end they belong to. */
+static void
+tell(struct ingest *i, struct ingest_part *p)
+{
+	struct list *el, *tmp;
+	struct ingest_log *l;
+
+	if (p->job_ended)
+		drop_progress(i, p);
+	LIST_FOREACH(el, tmp, &p->logs)
+	{
+		l = LIST_ENTRY(el, struct ingest_log, link);
+		if (l->foreign)
+			continue;
+		if (l->text.len > 0)
+			sse_log_grown(i->ctl->sse, &l->job,
+			    l->at + l->text.len);
+		if (p->jobs_changed)
+			sse_job_changed(i->ctl->sse, &p->host, &l->job);
+		if (l->ended && !l->damaged)
+			ingest_pack(i, &l->job, l->at + l->text.len);
+	}
+	if (p->host_changed)
+		sse_host_changed(i->ctl->sse, &p->host);
+	if (p->jobs_changed)
+		courier_wake(i->ctl->courier, &p->host);
+}
+
+static void
+part_done(struct ingest *i, struct ingest_part *p)
+{
+	struct inlet *in = p->inlet;
+
+	give_back(i, p, p->used);
+	if (is_current(p) && p->last_seq > in->committed) {
+		in->committed = p->last_seq;
+		agents_ack(i->ctl->agents, &p->host, in->committed);
+	}
+	tell(i, p);
+}
+
+/* Not our disk: what this host sent cannot be stored.  Its stream ends, and
+ * what the agent makes of it is for its log and ours. */
+static void
+part_refused(struct ingest *i, struct ingest_part *p)
+{
+	struct inlet *in = p->inlet;
+	char id[ULID_TEXT_CAP];
+
+	ulid_text(&p->host, id);
+	log_error(LOG_AGENT, "events cannot be stored host=%s rc=%s error=%s",
+	    id, rc_info(p->err.rc)->name, log_safe(str_of(p->err.msg)));
+	ingest_free_items(i, in, &p->items);
+	if (!is_current(p))
+		return;
+	ingest_free_items(i, in, &in->pending);
+	in->received = in->committed;
+	agents_drop(i->ctl->agents, &p->host, &p->err);
+}
+
+static void
+note_fault(struct ingest *i, const struct err *fault)
+{
+	if (fault->rc == RC_OK && i->fault.rc != RC_OK)
+		log_info(LOG_SPOOL, "events are written again");
+	else if (fault->rc != RC_OK && i->fault.rc == RC_OK)
+		log_error(LOG_SPOOL, "events cannot be written rc=%s error=%s",
+		    rc_info(fault->rc)->name, log_safe(str_of(fault->msg)));
+	i->fault = *fault;
+}
+
+/* True when the disk is at fault and the same is to be tried again. */
+static bool
+part_end(struct ingest *i, struct ingest_part *p)
+{
+	struct inlet *in = p->inlet;
+	bool again = false;
+
+	in->busy = false;
+	if (p->err.rc == RC_OK) {
+		part_done(i, p);
+	} else if (rc_info(p->err.rc)->retryable || p->err.rc == RC_CANCELLED) {
+		give_back(i, p, 0);
+		again = true;
+	} else {
+		part_refused(i, p);
+	}
+	ingest_compare(i, in);
+	if (!list_empty(&in->pending) && !list_linked(&in->ready))
+		list_append(&i->ready, &in->ready);
+	return again;
+}
+
+void
+ingest_batch_free(struct ingest_batch *b)
+{
+	struct ingest_part *p;
+	struct list *el;
+
+	if (b == NULL)
+		return;
+	while ((el = list_take(&b->parts)) != NULL) {
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		ingest_free_items(b->ingest, p->inlet, &p->items);
+		ingest_logs_free(p);
+		mem_free(p);
+	}
+	arena_fini(&b->arena);
+	arena_fini(&b->scratch);
+	mem_free(b);
+}
+
+static void
+batch_end(struct ingest *i)
+{
+	struct ingest_batch *b = i->batch;
+	struct err fault = { 0 };
+	struct list *el, *tmp;
+	struct ingest_part *p;
+
+	i->waiting = true; /* nothing begins before all of it is told */
+	LIST_FOREACH(el, tmp, &b->parts)
+	{
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		if (part_end(i, p))
+			fault = p->err;
+	}
+	note_fault(i, &fault);
+	i->batch = NULL;
+	ingest_batch_free(b);
+	if (fault.rc == RC_OK) {
+		i->waiting = false;
+		ingest_kick(i);
+	} else if (fault.rc != RC_CANCELLED) {
+		loop_timer_start(i->retry, RETRY_MS, 0);
+	}
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/ingest_own.h"
+#include "controller/jobs_end.h"
+#include "controller/op.h"
+#include "controller/pb.h"
+#include "controller/rules.h"
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/snap_store.h"
+#include "lib/store/store.h"
+#include "proto/agent.pb-c.h"
+
+enum {
+	WORD_MAX = 255,
+	SENTENCE_MAX = 1024
+};
+
+/* Records are read once, changed in memory and put at the end. */
+struct apply {
+	struct store_tx *tx;
+	struct arena *arena;
+	struct ingest_part *p;
+	struct Rec__Host *host;
+	struct Rec__AgentCursor *cursor;
+	struct map *jobs; /* id -> struct touched */
+	struct list order;
+	const Wire__Event *ev;
+};
+
+struct touched {
+	struct list link;
+	struct Rec__Job *job; /* NULL: of another host */
+};
+
+/* ---------------------------------------------------------------- jobs */
+
+/* An id nobody dispatched: the agent's own schedule made it. */
+static struct Rec__Job *
+new_job(struct apply *ap, const struct ulid *id)
+{
+	struct Rec__Job *j = arena_alloc(ap->arena, sizeof(*j));
+
+	if (j == NULL)
+		return NULL;
+	rec__job__init(j);
+	j->id = pb_id_keep(ap->arena, id);
+	j->host_id = pb_id_keep(ap->arena, &ap->p->host);
+	j->actor_kind = REC__ACTOR_KIND__ACTOR_SCHEDULE;
+	j->state = REC__JOB_STATE__JOB_QUEUED;
+	j->created_at_ms = ap->p->batch->now_ms;
+	j->sent_at_ms = j->accepted_at_ms = j->created_at_ms;
+	return j;
+}
+
+static bool
+is_ours(const struct apply *ap, const struct Rec__Job *j)
+{
+	static struct log_limit limit;
+	struct ulid host;
+
+	if (pb_id_get(&j->host_id, &host) && ulid_eq(&host, &ap->p->host))
+		return true;
+	if (log_allow(&limit, 5, 60))
+		log_warn(LOG_AGENT,
+		    "event for a job of another host refused host=%s",
+		    log_safe(str_of(ap->host->name)));
+	return false;
+}
+
+/* NULL: malformed, of another host, or the transaction failed. */
+static struct Rec__Job *
+job_for(struct apply *ap, const char *text)
+{
+	struct touched *t;
+	struct ulid id;
+	struct str key;
+
+	if (!ulid_parse(str_of(text), &id))
+		return NULL;
+	key = str_from(id.b, sizeof(id.b));
+	t = map_get(ap->jobs, key);
+	if (t != NULL)
+		return t->job;
+	t = arena_alloc(ap->arena, sizeof(*t));
+	if (t == NULL)
+		return NULL;
+	t->job = job_store_find(ap->tx, &id);
+	if (t->job == NULL && store_rc(ap->tx) == RC_OK)
+		t->job = new_job(ap, &id);
+	else if (t->job != NULL && !is_ours(ap, t->job))
+		t->job = NULL;
+	map_put(ap->jobs, key, t);
+	list_append(&ap->order, &t->link);
+	return t->job;
+}
+
+static void
+apply_started(struct apply *ap)
+{
+	const Wire__JobStarted *s = ap->ev->job_started;
+	struct Rec__Job *j = job_for(ap, s->job_id);
+	int64_t now = ap->p->batch->now_ms;
+
+	if (j == NULL || j->state != REC__JOB_STATE__JOB_QUEUED)
+		return;
+	j->state = REC__JOB_STATE__JOB_RUNNING;
+	if (j->kind == REC__JOB_KIND__KIND_UNKNOWN)
+		j->kind = job_kind_parse(str_of(s->kind));
+	if (j->accepted_at_ms == 0)
+		j->accepted_at_ms = now;
+	j->started_at_ms = rules_time(s->started_at_ms, 1, now);
+	j->restic_version = pb_keep(ap->arena, s->restic_version, WORD_MAX);
+	if (j->restic_version[0] != '\0')
+		ap->host->restic_version = j->restic_version;
+	ap->host->current_job = j->id;
+	ap->p->jobs_changed = true;
+}
+
+static Rec__JobState
+state_of(const char *status)
+{
+	if (strcmp(status, "succeeded") == 0)
+		return REC__JOB_STATE__JOB_SUCCEEDED;
+	if (strcmp(status, "cancelled") == 0)
+		return REC__JOB_STATE__JOB_CANCELLED;
+	return REC__JOB_STATE__JOB_FAILED;
+}
+
+static void
+take_stats(struct apply *ap, struct Rec__Job *j, const Wire__BackupSummary *w)
+{
+	struct Rec__JobStats *s = arena_alloc(ap->arena, sizeof(*s));
+
+	if (s == NULL)
+		return;
+	rec__job_stats__init(s);
+	s->files_new = w->files_new;
+	s->files_changed = w->files_changed;
+	s->files_unmodified = w->files_unmodified;
+	s->dirs_new = w->dirs_new;
+	s->dirs_changed = w->dirs_changed;
+	s->dirs_unmodified = w->dirs_unmodified;
+	s->data_added = w->data_added;
+	s->data_added_packed = w->data_added_packed;
+	s->total_files_processed = w->total_files_processed;
+	s->total_bytes_processed = w->total_bytes_processed;
+	s->total_duration_ms = w->total_duration_ms;
+	s->snapshot_id = pb_keep(ap->arena, w->snapshot_id, WORD_MAX);
+	j->stats = s;
+}
+
+static void
+apply_finished(struct apply *ap)
+{
+	const Wire__JobFinished *f = ap->ev->job_finished;
+	struct Rec__Job *j = job_for(ap, f->job_id);
+	int64_t now = ap->p->batch->now_ms;
+	struct jobs_end end = { .zone = ap->p->batch->zone };
+
+	if (j == NULL || job_state_final(j->state))
+		return;
+	if (f->started_at_ms > 0)
+		j->started_at_ms = rules_time(f->started_at_ms, 1, now);
+	j->incomplete = f->incomplete;
+	j->unread_count = f->unread_count;
+	j->finished_lines = f->log_lines;
+	if (f->summary != NULL)
+		take_stats(ap, j, f->summary);
+	end.state = state_of(f->status);
+	end.exit_code = f->exit_code;
+	end.finished_at_ms =
+	    rules_time(f->finished_at_ms, j->started_at_ms, now);
+	end.error = pb_keep(ap->arena, f->error, SENTENCE_MAX);
+	end.cause = pb_keep(ap->arena, f->cause, WORD_MAX);
+	/* Other jobs of this batch that the heat strip compares with must be
+	 * where it looks for them. */
+	jobs_end(ap->tx, ap->host, j, &end);
+	job_store_put(ap->tx, j);
+	ap->p->jobs_changed = ap->p->job_ended = true;
+}
+
+/* ------------------------------------------------------------- reports */
+
+static void
+stage_snapshot(struct apply *ap, const Wire__Snapshot *w)
+{
+	struct Rec__Snapshot s = REC__SNAPSHOT__INIT;
+
+	if (w->id[0] == '\0' || strlen(w->id) > WORD_MAX)
+		return;
+	s.id = w->id;
+	s.short_id = pb_keep(ap->arena, w->short_id, WORD_MAX);
+	s.time_ms = w->time_ms;
+	s.hostname = pb_keep(ap->arena, w->hostname, WORD_MAX);
+	s.paths = w->paths;
+	s.n_paths = w->n_paths;
+	s.tags = w->tags;
+	s.n_tags = w->n_tags;
+	s.size_bytes = w->size_bytes;
+	s.file_count = w->file_count;
+	snap_store_stage(ap->tx, &ap->p->host, &s);
+	ap->cursor->report_count++;
+}
+
+/* A part that does not fit behind the last one belongs to a report whose
+ * beginning is lost: the list stays as it was. */
+static bool
+report_continues(struct apply *ap, const Wire__SnapshotsPart *part)
+{
+	struct Rec__AgentCursor *c = ap->cursor;
+
+	if (part->n == 0) {
+		snap_store_drop_stage(ap->tx, &ap->p->host);
+		c->report_id = pb_keep(ap->arena, part->report_id, WORD_MAX);
+		c->report_next = 0;
+		c->report_count = 0;
+	}
+	return part->n == c->report_next &&
+	       strcmp(part->report_id, c->report_id) == 0 &&
+	       c->report_count + part->n_snapshots <= SNAP_STORE_MAX;
+}
+
+static void
+apply_snapshots(struct apply *ap)
+{
+	const Wire__SnapshotsPart *part = ap->ev->snapshots;
+	int64_t now = ap->p->batch->now_ms;
+	size_t k;
+
+	if (!report_continues(ap, part)) {
+		log_warn(LOG_AGENT,
+		    "part of a snapshot report dropped host=%s n=%u",
+		    log_safe(str_of(ap->host->name)), (unsigned)part->n);
+		ap->cursor->report_next = UINT32_MAX;
+		return;
+	}
+	for (k = 0; k < part->n_snapshots; k++)
+		stage_snapshot(ap, part->snapshots[k]);
+	ap->cursor->report_next++;
+	if (!part->last)
+		return;
+	ap->host->snapshot_count = snap_store_replace(ap->tx, &ap->p->host);
+	ap->host->snapshots_at_ms = rules_time(ap->ev->at_ms, 1, now);
+	ap->cursor->report_next = UINT32_MAX;
+}
+
+static void
+apply_stats(struct apply *ap)
+{
+	const Wire__RepoStats *s = ap->ev->repo_stats;
+	struct Rec__Host *h = ap->host;
+
+	if (s->total_size__case ==
+	    WIRE__REPO_STATS__TOTAL_SIZE__TOTAL_SIZE_BYTES)
+		h->repo_size_bytes = s->total_size_bytes;
+	if (s->raw_size__case == WIRE__REPO_STATS__RAW_SIZE__RAW_SIZE_BYTES)
+		h->repo_raw_size_bytes = s->raw_size_bytes;
+	if (s->snapshot_count__case ==
+	    WIRE__REPO_STATS__SNAPSHOT_COUNT__SNAPSHOT_COUNT)
+		h->snapshot_count = s->snapshot_count;
+}
+
+static void
+apply_event(struct apply *ap)
+{
+	ap->p->host_changed |= ap->ev->body_case != WIRE__EVENT__BODY_LOG;
+	switch (ap->ev->body_case) {
+	case WIRE__EVENT__BODY_JOB_STARTED:
+		apply_started(ap);
+		return;
+	case WIRE__EVENT__BODY_JOB_FINISHED:
+		apply_finished(ap);
+		return;
+	case WIRE__EVENT__BODY_SNAPSHOTS:
+		apply_snapshots(ap);
+		return;
+	case WIRE__EVENT__BODY_REPO_STATS:
+		apply_stats(ap);
+		return;
+	case WIRE__EVENT__BODY_CONFIG_ACK:
+		ap->host->applied_config_version = ap->ev->config_ack->version;
+		return;
+	case WIRE__EVENT__BODY_LOG: /* the pool has written them */
+	case WIRE__EVENT__BODY_GAP:
+	case WIRE__EVENT__BODY__NOT_SET:
+	case _WIRE__EVENT__BODY__CASE_IS_INT_SIZE:
+		return;
+	}
+}
+
+static void
+apply_items(struct apply *ap)
+{
+	struct ingest_batch *b = ap->p->batch;
+	const struct ingest_item *it;
+	struct list *el, *tmp;
+	size_t k = 0;
+
+	LIST_FOREACH(el, tmp, &ap->p->items)
+	{
+		if (k++ == ap->p->used || store_rc(ap->tx) != RC_OK)
+			return;
+		it = LIST_ENTRY(el, struct ingest_item, link);
+		arena_reset(&b->scratch);
+		ap->ev = pb_unpack(&wire__event__descriptor,
+		    str_from(it->bytes, it->n), &b->scratch);
+		if (ap->ev != NULL)
+			apply_event(ap);
+	}
+}
+
+/* --------------------------------------------------------------- logs */
+
+static void
+apply_log(struct apply *ap, const struct ingest_log *l)
+{
+	char id[ULID_TEXT_CAP];
+	struct Rec__Job *j;
+
+	if (l->foreign)
+		return;
+	ulid_text(&l->job, id);
+	if ((j = job_for(ap, id)) == NULL)
+		return;
+	if (j->log_bytes != l->at) {
+		store_fail(ap->tx, RC_BUSY,
+		    "the log of job %s has moved on meanwhile", id);
+		return;
+	}
+	j->log_bytes = l->at + l->text.len;
+	j->log_lines = l->lines;
+	j->log_truncated = l->truncated;
+	j->log_damaged = l->damaged;
+	j->log_closed |= l->ended;
+}
+
+static void
+put_all(struct apply *ap)
+{
+	struct Rec__AgentCursor *c = ap->cursor;
+	const struct ingest_part *p = ap->p;
+	struct list *el, *tmp;
+	struct touched *t;
+
+	LIST_FOREACH(el, tmp, &p->logs)
+	apply_log(ap, LIST_ENTRY(el, struct ingest_log, link));
+	LIST_FOREACH(el, tmp, &ap->order)
+	{
+		t = LIST_ENTRY(el, struct touched, link);
+		if (t->job != NULL)
+			job_store_put(ap->tx, t->job);
+	}
+	host_store_put(ap->tx, ap->host);
+	c->instance_id = pb_bytes(p->instance, sizeof(p->instance));
+	c->epoch = pb_bytes(p->epoch, sizeof(p->epoch));
+	if (p->last_seq > 0)
+		c->last_seq = p->last_seq;
+	host_store_put_cursor(ap->tx, &p->host, c);
+}
+
+/* The number of another epoch is not comparable. */
+static void
+check_epoch(struct apply *ap)
+{
+	struct Rec__AgentCursor *c = ap->cursor;
+	const struct ingest_part *p = ap->p;
+
+	if (c->epoch.len == sizeof(p->epoch) &&
+	    memcmp(c->epoch.data, p->epoch, sizeof(p->epoch)) == 0)
+		return;
+	c->last_seq = 0;
+	c->report_next = UINT32_MAX;
+}
+
+enum rc
+ingest_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct ingest_part *p = op->in;
+	struct apply ap = { .tx = state, .arena = &op->arena, .p = p };
+
+	(void)vault;
+	p->host_changed = p->jobs_changed = p->job_ended = false;
+	ap.host = host_store_get(state, &p->host);
+	ap.cursor = host_store_cursor(state, &p->host);
+	if (ap.host == NULL || ap.cursor == NULL)
+		return store_rc(state);
+	check_epoch(&ap);
+	ap.jobs = map_new();
+	list_init(&ap.order);
+	apply_items(&ap);
+	if (store_rc(state) == RC_OK)
+		put_all(&ap);
+	map_free(ap.jobs);
+	return store_rc(state);
+}

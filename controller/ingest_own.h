@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_INGEST_OWN_H
+#define CONTROLLER_INGEST_OWN_H
+/*
+ * What the files of ingest share.  A batch is made on the loop (ingest.c),
+ * goes to the pool, which writes log text (ingest_log.c), then as one op per
+ * host to the store thread (ingest_op.c), and comes back to the loop, which
+ * acknowledges.  It has one owner at any time.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/list.h"
+#include "lib/base/rc.h"
+#include "lib/base/str.h"
+#include "lib/base/ulid.h"
+
+struct controller;
+struct ingest_batch;
+struct loop_timer;
+struct map;
+struct op;
+struct pack;
+struct store;
+struct store_tx;
+
+enum {
+	INGEST_EPOCH = 16,
+	INGEST_INSTANCE = 32,
+	INGEST_SCRATCH_MAX = 8 << 20, /* one event, unpacked */
+	INGEST_ARENA_MAX = 64 << 20   /* records of one batch */
+};
+
+/* Events of one host: received, not yet committed. */
+struct inlet {
+	struct list ready; /* in ingest.ready while there is work */
+	struct ulid host;
+	bool open; /* there was a hello since the start */
+	uint8_t epoch[INGEST_EPOCH];
+	uint8_t instance[INGEST_INSTANCE];
+	uint64_t received;
+	uint64_t committed;
+	struct list pending;
+	size_t bytes; /* of pending and of what is in the batch */
+	bool busy;    /* has a part in the batch */
+	/* What the hello listed, and what was accepted since: a job that is
+	 * with the agent but not among them is lost, once everything before
+	 * compare_after is committed. */
+	bool compare;
+	uint64_t compare_after;
+	struct ulid *present;
+	size_t present_count;
+};
+
+/* The whole module; loop thread. */
+struct ingest {
+	struct controller *ctl;
+	struct map *inlets;
+	struct list ready;
+	size_t bytes;
+	struct ingest_batch *batch;
+	struct loop_timer *retry;
+	bool waiting; /* for the retry timer */
+	struct err fault;
+	/* ingest_pack.c */
+	struct list packs;
+	struct pack *packing;
+};
+
+/* One event, packed.  seq 0: not the agent's, a verdict of our own. */
+struct ingest_item {
+	struct list link;
+	uint64_t seq;
+	size_t n;
+	uint8_t bytes[];
+};
+
+/* A job's log within one batch. */
+struct ingest_log {
+	struct list link;
+	struct ulid job;
+	uint64_t at; /* committed bytes the text follows */
+	uint64_t lines;
+	bool foreign; /* of another host: nothing is taken */
+	bool closed;
+	bool damaged;
+	bool truncated;
+	bool ended; /* by this batch */
+	struct buf text;
+};
+
+/* One host's share of a batch. */
+struct ingest_part {
+	struct list link;
+	struct ingest_batch *batch;
+	struct inlet *inlet;
+	struct ulid host;
+	uint8_t epoch[INGEST_EPOCH];
+	uint8_t instance[INGEST_INSTANCE];
+	struct list items;
+	size_t used;       /* items that the pool took, from the front */
+	uint64_t last_seq; /* of them; 0: none of the agent's */
+	struct list logs;
+	struct map *log_of;
+	struct err err; /* outcome of the op */
+	/* Said by the op, for the loop. */
+	bool host_changed;
+	bool jobs_changed;
+	bool job_ended;
+};
+
+struct ingest_batch {
+	struct ingest *ingest;
+	struct list parts;
+	struct arena arena;   /* records read by the pool */
+	struct arena scratch; /* the event at hand */
+	const char *spool;
+	struct store *state;
+	const char *zone;
+	struct err err; /* of the pool: nothing of it counts */
+	unsigned ops;   /* under way */
+	int64_t now_ms;
+};
+
+/* Loop: starts a batch if none is under way and there is work. */
+void ingest_kick(struct ingest *i);
+/* Something is to be done for the inlet. */
+void ingest_ready(struct ingest *i, struct inlet *in);
+/* A batch of the inlet is over: looks for lost jobs if it is time. */
+void ingest_compare(struct ingest *i, struct inlet *in);
+void ingest_batch_free(struct ingest_batch *b);
+void ingest_free_items(struct ingest *i, struct inlet *in, struct list *items);
+
+/* Compresses a closed log, one at a time (ingest_pack.c). */
+void ingest_pack(struct ingest *i, const struct ulid *job, uint64_t bytes);
+void ingest_pack_free(struct ingest *i);
+
+/* Pool: fills the logs, writes and syncs them. */
+void ingest_log_write(struct ingest_batch *b);
+void ingest_logs_free(struct ingest_part *p);
+/* Store thread: op->in is the part. */
+enum rc ingest_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+#endif
