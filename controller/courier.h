@@ -12,11 +12,15 @@ struct controller;
 struct courier;
 struct Wire__CommandResult;
 
+/* Reads from the store which jobs have not ended. */
 struct courier *courier_new(struct controller *c);
 void courier_free(struct courier *k);
 /* Something for this host may have changed: a job queued or ended, a cancel
- * asked for, a hello.  Cheap; merged. */
+ * asked for.  Cheap; merged. */
 void courier_wake(struct courier *k, const struct ulid *host);
+/* The agent can be reached again, or by another way: nothing that was sent
+ * before counts as sent. */
+void courier_hello(struct courier *k, const struct ulid *host);
 void courier_result(struct courier *k, const struct ulid *host,
     const struct Wire__CommandResult *r);
 /* Every second: what was sent and not answered. */

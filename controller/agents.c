@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/agents.h"
+
+#include <string.h>
+
+#include "controller/agents_own.h"
+#include "controller/controller.h"
+#include "controller/pb.h"
+#include "controller/rules.h"
+#include "controller/sse.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
+#include "lib/net/grpc.h"
+#include "lib/store/host_store.h"
+#include "lib/store/live.h"
+#include "lib/store/store.h"
+#include "proto/agent.pb-c.h"
+
+enum {
+	SCRATCH_MAX = 64 << 20,
+	OFFLINE_BATCH = 256 /* hosts that one op marks */
+};
+
+/* --------------------------------------------------------------- peers */
+
+static struct peer *
+peer_find(const struct agents *a, const struct ulid *host)
+{
+	return map_get(a->peers, str_from(host->b, sizeof(host->b)));
+}
+
+struct peer *
+peer_get(struct agents *a, const struct ulid *host)
+{
+	struct peer *p = peer_find(a, host);
+
+	if (p != NULL)
+		return p;
+	p = MEM_NEW(struct peer);
+	p->host = *host;
+	map_put(a->peers, str_from(host->b, sizeof(host->b)), p);
+	return p;
+}
+
+void
+peer_seen(struct agents *a, struct peer *p)
+{
+	(void)a;
+	p->seen_ms = clock_mono_ms();
+	p->seen_at_ms = clock_now_ms();
+	p->dirty = true;
+}
+
+void
+peer_attach(struct agents *a, struct peer *p, struct call *c)
+{
+	struct call *old = p->call;
+	struct err e;
+
+	p->call = c;
+	c->peer = p;
+	p->stream = !c->poll;
+	if (!str_copy(p->address, sizeof(p->address),
+	        str_of(grpc_peer(c->grpc))))
+		p->address[0] = '\0';
+	peer_seen(a, p);
+	if (!c->poll)
+		p->connected_ms = p->seen_at_ms;
+	if (old == NULL || old == c)
+		return;
+	old->peer = NULL;
+	(void)err_code(&e, RC_CANCELLED, "replaced",
+	    "a newer connection of this agent took over");
+	call_fail(old, &e);
+}
+
+/* Before the restart it was online: it gets as long as any other to be
+ * heard of again, and its place is not free for a second instance. */
+struct load {
+	struct agents *agents;
+	struct store_tx *tx;
+};
+
+static bool
+agents_on_host(void *ctx, const struct Rec__Host *h)
+{
+	struct load *l = ctx;
+	const struct Rec__AgentCursor *c;
+	struct ulid id;
+	struct peer *p;
+
+	if (!h->online || !pb_id_get(&h->id, &id))
+		return true;
+	p = peer_get(l->agents, &id);
+	p->online = true;
+	p->seen_ms = clock_mono_ms();
+	p->seen_at_ms = h->last_seen_at_ms;
+	l->agents->online++;
+	c = host_store_cursor(l->tx, &id);
+	if (c != NULL && c->instance_id.len == sizeof(p->instance)) {
+		memcpy(p->instance, c->instance_id.data, sizeof(p->instance));
+		p->known = true;
+	}
+	return true;
+}
+
+struct agents *
+agents_new(struct controller *c)
+{
+	struct agents *a = MEM_NEW(struct agents);
+	struct load l = { .agents = a };
+	struct arena arena;
+
+	a->ctl = c;
+	a->peers = map_new();
+	list_init(&a->calls);
+	arena_init(&a->scratch, SCRATCH_MAX);
+	arena_init(&arena, GIB(1));
+	l.tx = store_begin_read(c->state, &arena);
+	host_store_each(l.tx, agents_on_host, &l);
+	if (store_rc(l.tx) != RC_OK)
+		log_error(LOG_AGENT, "hosts cannot be read error=%s",
+		    log_safe(str_of(store_err(l.tx)->msg)));
+	store_abort(l.tx);
+	arena_fini(&arena);
+	a->grpc = agents_serve(a, c->loop);
+	return a;
+}
+
+void
+agents_free(struct agents *a)
+{
+	struct str key;
+	size_t pos = 0;
+	void *value;
+
+	if (a == NULL)
+		return;
+	ASSERT(list_empty(&a->calls));
+	grpc_server_free(a->grpc);
+	while (map_next(a->peers, &pos, &key, &value))
+		mem_free(value);
+	map_free(a->peers);
+	arena_fini(&a->scratch);
+	mem_free(a);
+}
+
+struct grpc_server *
+agents_grpc(struct agents *a)
+{
+	return a->grpc;
+}
+
+/* -------------------------------------------------------- for the others */
+
+bool
+agents_online(const struct agents *a, const struct ulid *host)
+{
+	const struct peer *p = peer_find(a, host);
+
+	return p != NULL && p->online;
+}
+
+unsigned
+agents_count(const struct agents *a)
+{
+	return a->online;
+}
+
+bool
+agents_send(struct agents *a, const struct ulid *host,
+    const struct Wire__ControllerMessage *m)
+{
+	struct peer *p = peer_find(a, host);
+
+	if (p == NULL || p->call == NULL)
+		return false;
+	if (!p->call->poll)
+		return call_send(p->call, m) == RC_OK;
+	if (p->call->need_seq > 0 ||
+	    m->body_case != WIRE__CONTROLLER_MESSAGE__BODY_COMMAND)
+		return false;
+	call_poll_reply(p->call, m);
+	return true;
+}
+
+void
+agents_ack(struct agents *a, const struct ulid *host, uint64_t seq)
+{
+	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
+	Wire__Ack ack = WIRE__ACK__INIT;
+	struct peer *p = peer_find(a, host);
+
+	if (p == NULL || p->call == NULL)
+		return;
+	if (p->call->poll) {
+		if (p->call->need_seq > 0 && seq >= p->call->need_seq)
+			call_poll_reply(p->call, NULL);
+		return;
+	}
+	ack.seq = seq;
+	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_ACK;
+	m.ack = &ack;
+	/* No room: the next acknowledgement says this one too. */
+	if (call_send(p->call, &m) != RC_OK)
+		log_debug(LOG_AGENT, "acknowledgement not sent");
+}
+
+void
+agents_drop(struct agents *a, const struct ulid *host, const struct err *e)
+{
+	struct peer *p = peer_find(a, host);
+
+	if (p != NULL && p->call != NULL)
+		call_fail(p->call, e);
+}
+
+/* ---------------------------------------------------------------- ticks */
+
+static void
+put_presence(struct store_tx *tx, struct peer *p)
+{
+	struct Rec__Presence r = REC__PRESENCE__INIT;
+
+	r.last_seen_ms = p->seen_at_ms;
+	r.stream = p->stream;
+	r.address = p->address;
+	r.connected_at_ms = p->connected_ms;
+	live_put_presence(tx, &p->host, &r);
+	p->dirty = false;
+}
+
+/* What was seen this second goes to live/ in one transaction. */
+static void
+write_presence(struct agents *a)
+{
+	struct store_tx *tx = NULL;
+	struct err e = { 0 };
+	struct str key;
+	size_t pos = 0;
+	void *value;
+	struct peer *p;
+
+	while (map_next(a->peers, &pos, &key, &value)) {
+		p = value;
+		if (!p->dirty)
+			continue;
+		if (tx == NULL)
+			tx = store_begin_write(a->ctl->live, NULL);
+		put_presence(tx, p);
+	}
+	if (tx != NULL && store_commit(tx, &e) != RC_OK)
+		log_warn(LOG_STORE, "presence not written error=%s", e.msg);
+}
+
+static void
+expire_peers(struct agents *a)
+{
+	struct ulid gone[OFFLINE_BATCH];
+	int64_t now = clock_mono_ms();
+	struct str key;
+	size_t pos = 0, n = 0;
+	void *value;
+	struct peer *p;
+
+	while (n < OFFLINE_BATCH && map_next(a->peers, &pos, &key, &value)) {
+		p = value;
+		if (!p->online || now - p->seen_ms < RULES_ONLINE_MS)
+			continue;
+		p->online = false;
+		memset(p->facts, 0, sizeof(p->facts));
+		a->online--;
+		gone[n++] = p->host;
+	}
+	if (n > 0)
+		agents_store_offline(a, gone, n);
+}
+
+/* Hellos that did not come, Polls that waited long enough. */
+static void
+expire_calls(struct agents *a)
+{
+	int64_t now = clock_mono_ms();
+	struct list *el, *tmp;
+	struct call *c;
+	struct err e;
+
+	LIST_FOREACH(el, tmp, &a->calls)
+	{
+		c = LIST_ENTRY(el, struct call, link);
+		if (c->finished || c->until_ms == 0 || now < c->until_ms)
+			continue;
+		if (c->poll && c->peer != NULL) {
+			call_poll_reply(c, NULL);
+			continue;
+		}
+		(void)err_code(&e, RC_TIMEOUT, "bad_request",
+		    "no hello within %d s", AGENTS_HELLO_MS / 1000);
+		call_fail(c, &e);
+	}
+}
+
+void
+agents_tick(struct agents *a)
+{
+	expire_calls(a);
+	expire_peers(a);
+	write_presence(a);
+}
