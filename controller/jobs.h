@@ -37,6 +37,18 @@ extern const struct route_json jobs_run_body; /* bandwidth_up/down_kbps */
 void jobs_json(struct json_out *j, const char *name,
     const struct Rec__Job *job);
 
+/* An agent's answer to a run command: accepted, or a reason for which the
+ * job fails.  op->in: struct jobs_answer. */
+struct jobs_answer {
+	struct ulid host, job;
+	bool accepted;
+	const char *error;
+	int64_t now_ms;
+	const char *zone;
+};
+enum rc jobs_answer_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+
 /* Queues an init if the host has a repository and never had one (M-239).
  * Inside an op; *made tells. */
 enum rc jobs_auto_init(struct store_tx *tx, const struct op *op,

@@ -10,9 +10,12 @@
 #include <unistd.h>
 #include <version.h>
 
+#include "controller/agents.h"
 #include "controller/asset.h"
 #include "controller/controller.h"
+#include "controller/courier.h"
 #include "controller/enrol.h"
+#include "controller/ingest.h"
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/server.h"
@@ -290,6 +293,11 @@ start(struct controller *c, struct err *e)
 	if ((rc = page_client_new(c, &c->pages, e)) != RC_OK)
 		return rc;
 	c->sse = sse_new(c);
+	c->agents = agents_new(c);
+	c->courier = courier_new(c);
+	c->ingest = ingest_new(c);
+	if ((rc = ingest_recover(c, e)) != RC_OK)
+		return rc;
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
@@ -306,6 +314,9 @@ stop(struct controller *c)
 	ticker_free(c->ticker);
 	page_client_free(c->pages);
 	sse_free(c->sse);
+	ingest_free(c->ingest);
+	courier_free(c->courier);
+	agents_free(c->agents);
 	enrol_free(c->enrol);
 	users_free(c->users);
 	loop_free(c->loop);

@@ -6,6 +6,7 @@
 #include "controller/asset.h"
 #include "controller/enrol.h"
 #include "controller/hosts.h"
+#include "controller/jobs.h"
 #include "controller/page.h"
 #include "controller/req.h"
 #include "controller/server.h"
@@ -47,6 +48,15 @@ static const struct route routes[] = {
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_groups },
 	{ "GET",  "/api/fleet/summary", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_summary },
+	{ "GET",  "/api/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_list },
+	{ "POST", "/api/hosts/{id}/jobs", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &jobs_dispatch_body, jobs_dispatch },
+	{ "POST", "/api/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
+	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
+	{ "GET",  "/api/jobs/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_get },
+	{ "POST", "/api/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },
+	{ "POST", "/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },
+	{ "GET",  "/api/jobs/{id}/log.txt", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_log_txt },
+	{ "GET",  "/api/jobs/{id}/log.ndjson", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_log_ndjson },
 	{ "GET",  "/api/jobs/{id}/stream", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_job_stream },
 };
 /* clang-format on */

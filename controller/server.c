@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <version.h>
 
+#include "controller/agents.h"
 #include "controller/controller.h"
 #include "controller/op.h"
 #include "controller/req.h"
@@ -140,6 +141,7 @@ open_one(struct server *s, const char *address, struct tls_ctx *tls,
 		.tls = tls,
 		.http = &req_handler,
 		.http_ctx = s->ctl,
+		.grpc = agents_grpc(s->ctl->agents),
 		.exempt = server_on_exempt,
 		.exempt_ctx = s,
 	};

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "controller/agents.h"
 #include "controller/controller.h"
+#include "controller/courier.h"
 #include "controller/enrol.h"
 #include "controller/op.h"
 #include "controller/page.h"
@@ -49,6 +51,8 @@ ticker_on_second(void *ctx)
 	struct ticker *t = ctx;
 
 	page_client_tick(t->ctl->pages);
+	agents_tick(t->ctl->agents);
+	courier_tick(t->ctl->courier);
 }
 
 static void

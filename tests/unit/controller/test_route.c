@@ -41,6 +41,15 @@ static const struct {
 	{ "GET",  "/api/hosts/{id}/snapshots",     ROUTE_VIEWER },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER },
 	{ "GET",  "/api/fleet/summary",            ROUTE_VIEWER },
+	{ "GET",  "/api/hosts/{id}/jobs",          ROUTE_VIEWER },
+	{ "POST", "/api/hosts/{id}/jobs",          ROUTE_OPERATOR },
+	{ "POST", "/api/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR },
+	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR },
+	{ "GET",  "/api/jobs/{id}",                ROUTE_VIEWER },
+	{ "POST", "/api/jobs/{id}/cancel",         ROUTE_OPERATOR },
+	{ "POST", "/jobs/{id}/cancel",             ROUTE_OPERATOR },
+	{ "GET",  "/api/jobs/{id}/log.txt",        ROUTE_VIEWER },
+	{ "GET",  "/api/jobs/{id}/log.ndjson",     ROUTE_VIEWER },
 	{ "GET",  "/api/jobs/{id}/stream",         ROUTE_VIEWER },
 };
 /* clang-format on */

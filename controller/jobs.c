@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/jobs.h"
+
+#include <string.h>
+
+#include "controller/jobs_end.h"
+#include "controller/jobs_own.h"
+#include "controller/pb.h"
+#include "controller/rules.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/plan_store.h"
+#include "lib/store/store.h"
+
+enum {
+	/* Open jobs of a host are among its newest: at most one is queued a
+	 * group and kind. */
+	LOOK_BACK = 500
+};
+
+/* ------------------------------------------------------------- making one */
+
+struct look {
+	const struct jobs_wish *wish;
+	struct ulid found;
+	bool any_open;
+};
+
+static bool
+same_id(const ProtobufCBinaryData *field, const struct ulid *id)
+{
+	struct ulid have;
+
+	(void)pb_id_get(field, &have);
+	return ulid_eq(&have, id);
+}
+
+static bool
+jobs_on_open(void *ctx, const struct Rec__Job *j)
+{
+	struct look *l = ctx;
+
+	if (job_state_final(j->state))
+		return true;
+	l->any_open = true;
+	/* One the agent has taken runs as good as: another may wait. */
+	if (j->state == REC__JOB_STATE__JOB_QUEUED && j->accepted_at_ms == 0 &&
+	    j->kind == l->wish->kind && same_id(&j->group_id, &l->wish->group))
+		(void)pb_id_get(&j->id, &l->found);
+	return true;
+}
+
+/* A job that nothing is before counts as sent from the start: the courier
+ * takes it at once, and saves a commit. */
+static void
+queue_job(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
+    const struct Rec__SourceGroup *g)
+{
+	struct Rec__Job j = REC__JOB__INIT;
+
+	j.id = pb_id(&w->job);
+	j.host_id = pb_id(&w->host);
+	j.kind = w->kind;
+	j.state = REC__JOB_STATE__JOB_QUEUED;
+	j.actor_kind = ulid_is_zero(&op->actor.user)
+	                   ? REC__ACTOR_KIND__ACTOR_SYSTEM
+	                   : REC__ACTOR_KIND__ACTOR_USER;
+	j.actor_id = pb_id(&op->actor.user);
+	j.created_at_ms = w->now_ms;
+	j.sent_at_ms = w->send_now ? w->now_ms : 0;
+	j.bandwidth_up_kbps = w->up_kbps;
+	j.bandwidth_down_kbps = w->down_kbps;
+	if (g != NULL) {
+		j.group_id = pb_id(&w->group);
+		j.group_name = g->name;
+		j.includes = g->includes;
+		j.n_includes = g->n_includes;
+		j.excludes = g->excludes;
+		j.n_excludes = g->n_excludes;
+	}
+	job_store_put(tx, &j);
+}
+
+struct group_search {
+	const struct jobs_wish *wish;
+	struct Rec__SourceGroup *found;
+	size_t matches;
+	struct store_tx *tx;
+};
+
+static bool
+jobs_on_group(void *ctx, const struct Rec__SourceGroup *g)
+{
+	struct group_search *s = ctx;
+	struct ulid id;
+
+	if (s->wish->group_name != NULL &&
+	    strcmp(g->name, s->wish->group_name) != 0)
+		return true;
+	if (pb_id_get(&g->id, &id))
+		s->found = plan_store_find(s->tx, &s->wish->host, &id);
+	s->matches++;
+	return true;
+}
+
+/* By id, by name, or the only one there is. */
+static enum rc
+find_group(struct store_tx *tx, struct jobs_wish *w,
+    struct Rec__SourceGroup **out)
+{
+	struct group_search s = { .wish = w, .tx = tx };
+
+	if (!ulid_is_zero(&w->group)) {
+		*out = plan_store_get(tx, &w->host, &w->group);
+		return store_rc(tx);
+	}
+	plan_store_of_host(tx, &w->host, jobs_on_group, &s);
+	if (store_rc(tx) != RC_OK)
+		return store_rc(tx);
+	if (s.found == NULL)
+		return store_fail(tx, RC_INVALID,
+		    "the host has no source group of this name");
+	if (s.matches > 1)
+		return store_fail(tx, RC_INVALID,
+		    "the host has several source groups: name one in args, or "
+		    "use its own run address");
+	(void)pb_id_get(&s.found->id, &w->group);
+	*out = s.found;
+	return RC_OK;
+}
+
+static enum rc
+check_host(struct store_tx *tx, const struct jobs_wish *w,
+    struct Rec__Host **out)
+{
+	struct Rec__Host *h = host_store_get(tx, &w->host);
+
+	if (h == NULL)
+		return store_rc(tx);
+	if (!w->online)
+		return store_fail(tx, RC_OFFLINE,
+		    "host %s is offline: nothing can be started on it now",
+		    h->name);
+	if (h->repo_url[0] == '\0')
+		return store_fail(tx, RC_INVALID,
+		    "host %s has no repository: edit its credentials first",
+		    h->name);
+	*out = h;
+	return RC_OK;
+}
+
+static void
+audit_run(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
+    const struct Rec__SourceGroup *g)
+{
+	char id[ULID_TEXT_CAP];
+	struct json_out j;
+	struct buf b;
+
+	ulid_text(&w->job, id);
+	buf_init(&b, KIB(4));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "job_id", id);
+	json_put(&j, "kind", job_kind_name(w->kind));
+	if (g != NULL)
+		json_put(&j, "source_group", g->name);
+	json_obj_end(&j);
+	op_audit(tx, op, "job.run_now", "host", &w->host, "", buf_text(&b));
+	buf_fini(&b);
+}
+
+enum rc
+jobs_run_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct jobs_wish *w = op->in;
+	struct look look = { .wish = w };
+	struct Rec__SourceGroup *g = NULL;
+	struct Rec__Host *h = NULL;
+
+	(void)vault;
+	if (check_host(state, w, &h) != RC_OK)
+		return store_rc(state);
+	if (w->kind == REC__JOB_KIND__KIND_BACKUP &&
+	    find_group(state, w, &g) != RC_OK)
+		return store_rc(state);
+	job_store_of_host(state, &w->host, NULL, LOOK_BACK, jobs_on_open,
+	    &look);
+	if (!ulid_is_zero(&look.found)) {
+		w->job = look.found;
+		w->old = true;
+		return store_rc(state);
+	}
+	ulid_new(&w->job);
+	w->send_now = !look.any_open;
+	queue_job(state, op, w, g);
+	if (w->kind == REC__JOB_KIND__KIND_INIT) {
+		h->init_job = pb_id(&w->job);
+		host_store_put(state, h);
+	}
+	audit_run(state, op, w, g);
+	return store_rc(state);
+}
+
+enum rc
+jobs_auto_init(struct store_tx *tx, const struct op *op, struct Rec__Host *h,
+    bool *made)
+{
+	struct jobs_wish *w;
+
+	*made = false;
+	if (h->repo_url[0] == '\0' || h->init_job.len > 0)
+		return store_rc(tx);
+	w = arena_alloc(store_arena(tx), sizeof(*w));
+	if (w == NULL || !pb_id_get(&h->id, &w->host))
+		return store_fail(tx, RC_CORRUPT, "the host has no id");
+	w->kind = REC__JOB_KIND__KIND_INIT;
+	w->now_ms = clock_now_ms();
+	ulid_new(&w->job);
+	queue_job(tx, op, w, NULL);
+	h->init_job = pb_id(&w->job);
+	*made = true;
+	return store_rc(tx);
+}
+
+/* --------------------------------------------------------------- answers */
+
+enum rc
+jobs_answer_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	const struct jobs_answer *a = op->in;
+	struct jobs_end end = { .state = REC__JOB_STATE__JOB_FAILED,
+		.exit_code = -1,
+		.finished_at_ms = a->now_ms,
+		.cause = "refused",
+		.zone = a->zone };
+	struct Rec__Job *j = job_store_find(state, &a->job);
+	struct Rec__Host *h = host_store_get(state, &a->host);
+
+	(void)vault;
+	if (j == NULL || h == NULL || !same_id(&j->host_id, &a->host) ||
+	    j->state != REC__JOB_STATE__JOB_QUEUED || j->accepted_at_ms != 0)
+		return store_rc(state); /* said before, or not ours to say */
+	if (a->accepted) {
+		j->accepted_at_ms = a->now_ms;
+		h->current_job = pb_id(&a->job);
+	} else {
+		end.error = arena_printf(&op->arena,
+		    "the agent refused the job: %s", a->error);
+		jobs_end(state, h, j, &end);
+		j->log_closed = true;
+	}
+	job_store_put(state, j);
+	host_store_put(state, h);
+	return store_rc(state);
+}
+
+/* ---------------------------------------------------------------- cancel */
+
+static void
+cancel_now(struct store_tx *tx, struct Rec__Job *j, const struct jobs_cancel *c)
+{
+	const struct jobs_end end = { .state = REC__JOB_STATE__JOB_CANCELLED,
+		.exit_code = -1,
+		.finished_at_ms = c->now_ms,
+		.error = "",
+		.cause = "cancelled",
+		.zone = c->zone };
+	struct Rec__Host *h = host_store_get(tx, &c->host);
+
+	if (h == NULL)
+		return;
+	jobs_end(tx, h, j, &end);
+	j->log_closed = true;
+	host_store_put(tx, h);
+}
+
+enum rc
+jobs_cancel_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct jobs_cancel *c = op->in;
+	struct Rec__Job *j = job_store_get(state, &c->job);
+	bool again;
+
+	(void)vault;
+	if (j == NULL || !pb_id_get(&j->host_id, &c->host))
+		return store_rc(state);
+	again = j->cancel_requested;
+	switch (rules_cancel(j, c->host_online)) {
+	case RULES_CANCEL_OVER:
+		return store_fail_code(state, RC_CONFLICT, "job_over",
+		    "the job has ended already: %s", job_state_name(j->state));
+	case RULES_CANCEL_OFFLINE:
+		return store_fail(state, RC_OFFLINE,
+		    "the host is offline: its job cannot be cancelled now");
+	case RULES_CANCEL_NOW:
+		cancel_now(state, j, c);
+		break;
+	case RULES_CANCEL_SEND:
+		break;
+	}
+	if (again)
+		return store_rc(state);
+	j->cancel_requested = true;
+	j->cancel_at_ms = c->now_ms;
+	job_store_put(state, j);
+	op_audit(state, op, "job.cancel", "job", &c->job, "", NULL);
+	return store_rc(state);
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "controller/agents.h"
+#include "controller/controller.h"
+#include "controller/courier.h"
+#include "controller/jobs.h"
+#include "controller/jobs_own.h"
+#include "controller/op.h"
+#include "controller/pb.h"
+#include "controller/req.h"
+#include "controller/route.h"
+#include "controller/sse.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+#include "lib/base/mem.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/live.h"
+#include "lib/store/store.h"
+
+enum {
+	LIST_MAX = 100,
+	KBPS_MAX = 100000000,
+	ARGS_MAX = 10,
+	ARG_MAX = 255
+};
+
+struct dispatch_in {
+	char *kind;
+	struct json_strs args;
+};
+struct run_in {
+	int64_t up_kbps, down_kbps;
+};
+
+/* clang-format off */
+static const struct json_field dispatch_fields[] = {
+	{ "kind", JSON_STR,  JSON_REQUIRED, 1, 32, offsetof(struct dispatch_in, kind), 0, JSON_NO_SEEN },
+	{ "args", JSON_STRS, JSON_NULL_OK, 0, ARGS_MAX, offsetof(struct dispatch_in, args), ARG_MAX, JSON_NO_SEEN },
+};
+static const struct json_field run_fields[] = {
+	{ "bandwidth_up_kbps",   JSON_INT, JSON_NULL_OK, 0, KBPS_MAX, offsetof(struct run_in, up_kbps), 0, JSON_NO_SEEN },
+	{ "bandwidth_down_kbps", JSON_INT, JSON_NULL_OK, 0, KBPS_MAX, offsetof(struct run_in, down_kbps), 0, JSON_NO_SEEN },
+};
+/* clang-format on */
+
+const struct route_json jobs_dispatch_body = { dispatch_fields,
+	ARRAY_LEN(dispatch_fields), sizeof(struct dispatch_in) };
+const struct route_json jobs_run_body = { run_fields, ARRAY_LEN(run_fields),
+	sizeof(struct run_in) };
+
+/* -------------------------------------------------------------- starting */
+
+static void
+answer_job(struct req *r, int status, const struct ulid *job)
+{
+	char id[ULID_TEXT_CAP];
+	struct json_out j;
+	struct buf b;
+	char *url;
+
+	ulid_text(job, id);
+	url = arena_printf(&r->arena, "/jobs/%s", id);
+	if (r->wants_html) {
+		req_redirect(r, url);
+		return;
+	}
+	buf_init(&b, KIB(1));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "job_id", id);
+	json_put(&j, "job_url", url);
+	json_obj_end(&j);
+	req_json(r, status, &b);
+	buf_fini(&b);
+}
+
+static void
+jobs_on_queued(struct req *r, struct op *op)
+{
+	const struct jobs_wish *w = op->in;
+
+	if (op->err.rc != RC_OK) {
+		req_fail(r, &op->err);
+		return;
+	}
+	if (!w->old) {
+		sse_job_changed(r->ctl->sse, &w->host, &w->job);
+		sse_host_changed(r->ctl->sse, &w->host);
+	}
+	courier_wake(r->ctl->courier, &w->host);
+	answer_job(r, w->old ? 200 : 202, &w->job);
+}
+
+static void
+queue(struct req *r, const struct jobs_wish *wish)
+{
+	struct op *op = op_new(jobs_run_op, NULL, NULL);
+	struct jobs_wish *w = arena_alloc(&op->arena, sizeof(*w));
+
+	ASSERT(w != NULL);
+	*w = *wish;
+	if (w->group_name != NULL)
+		w->group_name = arena_dup(&op->arena, w->group_name);
+	w->online = agents_online(r->ctl->agents, &w->host);
+	w->now_ms = clock_now_ms();
+	op->in = w;
+	req_submit(r, op, jobs_on_queued);
+}
+
+static void
+no_such(struct req *r, const char *what)
+{
+	struct err e;
+
+	(void)err_set(&e, RC_NOTFOUND, "there is no %s with this id", what);
+	req_fail(r, &e);
+}
+
+void
+jobs_dispatch(struct req *r)
+{
+	const struct dispatch_in *in = r->in;
+	struct jobs_wish w = { 0 };
+	struct err e;
+
+	if (req_ulid(r, 0, &w.host) != RC_OK) {
+		no_such(r, "host");
+		return;
+	}
+	w.kind = job_kind_parse(str_of(in->kind));
+	if (w.kind == REC__JOB_KIND__KIND_UNKNOWN)
+		(void)err_set(&e, RC_INVALID, "there is no job kind '%.32s'",
+		    in->kind);
+	else if (w.kind != REC__JOB_KIND__KIND_BACKUP &&
+	         w.kind != REC__JOB_KIND__KIND_INIT)
+		(void)err_set(&e, RC_INVALID,
+		    "jobs of kind %s cannot be started here",
+		    job_kind_name(w.kind));
+	else
+		e.rc = RC_OK;
+	if (e.rc != RC_OK) {
+		req_fail(r, &e);
+		return;
+	}
+	if (in->args.n > 0)
+		w.group_name = in->args.v[0];
+	queue(r, &w);
+}
+
+/* A blank field is no limit of its own. */
+static bool
+form_kbps(struct req *r, const char *name, uint32_t *out)
+{
+	struct str s = str_trim(req_field(r, name));
+	uint64_t v = 0;
+
+	if (s.n > 0 && !str_u64(s, KBPS_MAX, &v))
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+void
+jobs_run_group(struct req *r)
+{
+	const struct run_in *in = r->in;
+	struct jobs_wish w = { .kind = REC__JOB_KIND__KIND_BACKUP };
+	struct err e;
+
+	if (req_ulid(r, 0, &w.host) != RC_OK ||
+	    req_ulid(r, 1, &w.group) != RC_OK) {
+		no_such(r, "source group");
+		return;
+	}
+	if (in != NULL) {
+		w.up_kbps = (uint32_t)in->up_kbps;
+		w.down_kbps = (uint32_t)in->down_kbps;
+	} else if (!form_kbps(r, "bandwidth_up_kbps", &w.up_kbps) ||
+	           !form_kbps(r, "bandwidth_down_kbps", &w.down_kbps)) {
+		(void)err_set(&e, RC_INVALID,
+		    "a bandwidth is a whole number of KB/s");
+		req_fail(r, &e);
+		return;
+	}
+	queue(r, &w);
+}
+
+/* ---------------------------------------------------------------- cancel */
+
+static void
+jobs_on_cancelled(struct req *r, struct op *op)
+{
+	const struct jobs_cancel *c = op->in;
+
+	if (op->err.rc != RC_OK) {
+		req_fail(r, &op->err);
+		return;
+	}
+	sse_job_changed(r->ctl->sse, &c->host, &c->job);
+	sse_host_changed(r->ctl->sse, &c->host);
+	courier_wake(r->ctl->courier, &c->host);
+	answer_job(r, 202, &c->job);
+}
+
+/* Whether its host can be reached is known on the loop only. */
+static bool
+job_host(struct req *r, const struct ulid *job, struct ulid *host)
+{
+	struct store_tx *tx = store_begin_read(r->ctl->state, &r->arena);
+	const struct Rec__Job *j = job_store_find(tx, job);
+	bool found = j != NULL && pb_id_get(&j->host_id, host);
+
+	store_abort(tx);
+	return found;
+}
+
+void
+jobs_cancel(struct req *r)
+{
+	struct jobs_cancel *c;
+	struct ulid job, host;
+	struct op *op;
+
+	if (req_ulid(r, 0, &job) != RC_OK || !job_host(r, &job, &host)) {
+		no_such(r, "job");
+		return;
+	}
+	op = op_new(jobs_cancel_op, NULL, NULL);
+	c = arena_alloc(&op->arena, sizeof(*c));
+	ASSERT(c != NULL);
+	c->job = job;
+	c->host_online = agents_online(r->ctl->agents, &host);
+	c->now_ms = clock_now_ms();
+	c->zone = r->ctl->settings.timezone;
+	op->in = c;
+	req_submit(r, op, jobs_on_cancelled);
+}
+
+/* ----------------------------------------------------------------- reading */
+
+static void
+put_id(struct json_out *j, const char *name, const ProtobufCBinaryData *field)
+{
+	char id[ULID_TEXT_CAP];
+	struct ulid u;
+
+	if (!pb_id_get(field, &u)) {
+		json_put_null(j, name);
+		return;
+	}
+	ulid_text(&u, id);
+	json_put(j, name, id);
+}
+
+static void
+put_stats(struct json_out *j, const struct Rec__JobStats *s)
+{
+	if (s == NULL) {
+		json_put_null(j, "stats");
+		return;
+	}
+	json_obj(j, "stats");
+	json_put_uint(j, "files_new", s->files_new);
+	json_put_uint(j, "files_changed", s->files_changed);
+	json_put_uint(j, "files_unmodified", s->files_unmodified);
+	json_put_uint(j, "dirs_new", s->dirs_new);
+	json_put_uint(j, "dirs_changed", s->dirs_changed);
+	json_put_uint(j, "dirs_unmodified", s->dirs_unmodified);
+	json_put_uint(j, "data_added", s->data_added);
+	json_put_uint(j, "data_added_packed", s->data_added_packed);
+	json_put_uint(j, "total_files_processed", s->total_files_processed);
+	json_put_uint(j, "total_bytes_processed", s->total_bytes_processed);
+	json_put_num(j, "total_duration",
+	    (double)s->total_duration_ms / 1000.0);
+	json_put(j, "snapshot_id", s->snapshot_id);
+	json_obj_end(j);
+}
+
+static const char *
+actor_name(Rec__ActorKind k)
+{
+	switch (k) {
+	case REC__ACTOR_KIND__ACTOR_USER:
+		return "user";
+	case REC__ACTOR_KIND__ACTOR_SCHEDULE:
+		return "schedule";
+	case REC__ACTOR_KIND__ACTOR_SYSTEM:
+	case _REC__ACTOR_KIND_IS_INT_SIZE:
+		break;
+	}
+	return "system";
+}
+
+static void
+put_log(struct json_out *j, const struct Rec__Job *job)
+{
+	json_obj(j, "log");
+	json_put_uint(j, "bytes", job->log_bytes);
+	json_put_uint(j, "lines", job->log_lines);
+	json_put_bool(j, "truncated", job->log_truncated);
+	json_put_bool(j, "closed", job->log_closed);
+	json_put_bool(j, "expired", job->log_expired);
+	json_put_bool(j, "damaged", job->log_damaged);
+	json_obj_end(j);
+}
+
+static void
+put_job(struct json_out *j, const struct Rec__Job *job)
+{
+	put_id(j, "id", &job->id);
+	put_id(j, "host_id", &job->host_id);
+	json_put(j, "kind", job_kind_name(job->kind));
+	json_put(j, "status", job_state_name(job->state));
+	json_put_bool(j, "incomplete", job->incomplete);
+	json_put_uint(j, "unread_count", job->unread_count);
+	json_put(j, "actor_kind", actor_name(job->actor_kind));
+	put_id(j, "actor_id", &job->actor_id);
+	put_id(j, "source_group_id", &job->group_id);
+	json_put(j, "source_group", job->group_name);
+	json_put_time(j, "created_at", job->created_at_ms);
+	json_put_time(j, "accepted_at", job->accepted_at_ms);
+	json_put_time(j, "started_at", job->started_at_ms);
+	json_put_time(j, "finished_at", job->finished_at_ms);
+	if (job_state_final(job->state))
+		json_put_int(j, "exit_code", job->exit_code);
+	else
+		json_put_null(j, "exit_code");
+	json_put(j, "error", job->error);
+	json_put(j, "cause", job->cause);
+	json_put_bool(j, "cancel_requested", job->cancel_requested);
+	json_put(j, "restic_version", job->restic_version);
+	put_stats(j, job->stats);
+	put_log(j, job);
+}
+
+void
+jobs_json(struct json_out *j, const char *name, const struct Rec__Job *job)
+{
+	json_obj(j, name);
+	put_job(j, job);
+	json_obj_end(j);
+}
+
+static bool
+jobs_on_listed(void *ctx, const struct Rec__Job *job)
+{
+	jobs_json(ctx, NULL, job);
+	return true;
+}
+
+/* GET /api/hosts/{id}/jobs?before=<job id>: the newest 100. */
+void
+jobs_list(struct req *r)
+{
+	struct ulid host, before;
+	struct store_tx *tx;
+	struct json_out j;
+	struct buf b;
+	bool older, found;
+
+	older = ulid_parse(req_query(r, "before"), &before);
+	if (req_ulid(r, 0, &host) != RC_OK) {
+		no_such(r, "host");
+		return;
+	}
+	buf_init(&b, MIB(2));
+	json_out_init(&j, &b);
+	tx = store_begin_read(r->ctl->state, &r->arena);
+	found = host_store_find(tx, &host) != NULL;
+	json_obj(&j, NULL);
+	json_arr(&j, "items");
+	job_store_of_host(tx, &host, older ? &before : NULL, LIST_MAX,
+	    jobs_on_listed, &j);
+	json_arr_end(&j);
+	json_obj_end(&j);
+	if (store_rc(tx) != RC_OK)
+		req_fail(r, store_err(tx));
+	else if (!found)
+		no_such(r, "host");
+	else
+		req_json(r, 200, &b);
+	store_abort(tx);
+	buf_fini(&b);
+}
+
+static void
+put_progress(struct json_out *j, struct req *r, const struct ulid *id)
+{
+	struct store_tx *tx = store_begin_read(r->ctl->live, &r->arena);
+	const struct Rec__LiveProgress *p = live_find_progress(tx, id);
+
+	if (p == NULL) {
+		json_put_null(j, "progress");
+	} else {
+		json_obj(j, "progress");
+		json_put_num(j, "percent_done", p->percent_done);
+		json_put_uint(j, "files_done", p->files_done);
+		json_put_uint(j, "total_files", p->total_files);
+		json_put_uint(j, "bytes_done", p->bytes_done);
+		json_put_uint(j, "total_bytes", p->total_bytes);
+		json_put_uint(j, "eta_seconds", p->eta_seconds);
+		json_put_uint(j, "throughput_bps", p->throughput_bps);
+		json_obj_end(j);
+	}
+	store_abort(tx);
+}
+
+static void
+answer_one(struct req *r, const struct ulid *id, const struct Rec__Job *job)
+{
+	char text[ULID_TEXT_CAP];
+	struct json_out j;
+	struct buf b;
+
+	ulid_text(id, text);
+	buf_init(&b, MIB(1));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	put_job(&j, job);
+	put_progress(&j, r, id);
+	json_put(&j, "log_txt_url",
+	    arena_printf(&r->arena, "/api/jobs/%s/log.txt", text));
+	json_put(&j, "log_ndjson_url",
+	    arena_printf(&r->arena, "/api/jobs/%s/log.ndjson", text));
+	json_put(&j, "stream_url",
+	    arena_printf(&r->arena, "/api/jobs/%s/stream", text));
+	json_obj_end(&j);
+	req_json(r, 200, &b);
+	buf_fini(&b);
+}
+
+void
+jobs_get(struct req *r)
+{
+	const struct Rec__Job *job;
+	struct store_tx *tx;
+	struct ulid id;
+
+	if (req_ulid(r, 0, &id) != RC_OK) {
+		no_such(r, "job");
+		return;
+	}
+	tx = store_begin_read(r->ctl->state, &r->arena);
+	job = job_store_get(tx, &id);
+	if (job == NULL)
+		req_fail(r, store_err(tx));
+	else
+		answer_one(r, &id, job);
+	store_abort(tx);
+}

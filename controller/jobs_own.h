@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_JOBS_OWN_H
+#define CONTROLLER_JOBS_OWN_H
+/*
+ * What the files of jobs share: jobs.c has the ops, jobs_api.c the routes,
+ * jobs_log.c the downloads.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controller/op.h"
+#include "lib/base/rc.h"
+#include "lib/base/ulid.h"
+#include "proto/store.pb-c.h"
+
+struct store_tx;
+
+/* op->in of jobs_run_op. */
+struct jobs_wish {
+	struct ulid host;
+	struct ulid group;      /* zero: none given */
+	const char *group_name; /* NULL: none given */
+	Rec__JobKind kind;
+	uint32_t up_kbps, down_kbps;
+	bool online;
+	bool send_now; /* set by the op */
+	int64_t now_ms;
+	/* out */
+	struct ulid job;
+	bool old; /* it was queued already */
+};
+/* Queues a job; the same host, group and kind again gives the one that
+ * waits. */
+enum rc jobs_run_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+
+/* op->in of jobs_cancel_op. */
+struct jobs_cancel {
+	struct ulid job;
+	bool host_online;
+	int64_t now_ms;
+	const char *zone;
+	/* out */
+	struct ulid host;
+};
+enum rc jobs_cancel_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+#endif
