@@ -130,6 +130,7 @@ assert_reads(struct spool *s, uint64_t offset, uint64_t limit, size_t max)
 			fail_msg("%s", e.msg);
 		assert_true(next > offset && next <= limit);
 		assert_int_equal(out.len, next - offset);
+		assert_int_equal(out.data[out.len - 1], '\n');
 		assert_memory_equal(out.data, s->text.data + offset, out.len);
 		offset = next;
 	}

@@ -141,6 +141,26 @@ put(struct fixture *f, enum queue_type type, struct str payload)
 	return seq;
 }
 
+/* A payload of n bytes in which, 26 bytes after the beginning of its record, a
+ * sound record with that number stands: what an append of one byte in the
+ * record's place leaves in sight. */
+static inline struct str
+forged_payload(uint64_t seq, char *dst, size_t n)
+{
+	const struct queue_record rec = { .seq = seq,
+		.type = QUEUE_EVENT,
+		.payload = STR("forged") };
+	struct buf b;
+
+	buf_init(&b, 200);
+	buf_putc(&b, '.');
+	queue_seg_put(&b, &rec);
+	memset(dst, 'x', n);
+	memcpy(dst, b.data, b.len);
+	buf_fini(&b);
+	return str_from(dst, n);
+}
+
 static inline void
 sync_now(struct fixture *f)
 {

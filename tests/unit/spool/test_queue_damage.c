@@ -157,6 +157,43 @@ a_tail_changed_at_any_byte_is_cut(void **state)
 }
 
 static void
+text_of_a_torn_record_is_never_read_as_records(void **state)
+{
+	struct fixture *f = *state;
+	char text[300];
+	struct stat st;
+
+	fixture_open(f);
+	put(f, QUEUE_EVENT, STR("one"));
+	sync_now(f);
+	put(f, QUEUE_LOG, forged_payload(3, text, sizeof(text)));
+	close_queue(f);
+	assert_int_equal(stat(fixture_seg(f, 1), &st), 0);
+	assert_int_equal(truncate(fixture_seg(f, 1), st.st_size - 1), 0);
+	fixture_open(f);
+	assert_int_equal(put(f, QUEUE_EVENT, STR("2")), 2);
+	sync_now(f);
+	fixture_reopen(f);
+	assert_int_equal(queue_next(f->q), 3);
+}
+
+static void
+a_damaged_header_of_the_last_segment_is_set_aside(void **state)
+{
+	struct fixture *f = *state;
+	struct buf seg;
+
+	fixture_open(f);
+	fill(f, 20);
+	close_queue(f);
+	load(fixture_seg(f, 18), &seg);
+	seg.data[0] ^= 1;
+	store(fixture_seg(f, 18), buf_str(&seg));
+	assert_new_epoch(f, 18);
+	buf_fini(&seg);
+}
+
+static void
 a_whole_record_behind_the_synced_ones_counts(void **state)
 {
 	struct fixture *f = *state;
@@ -465,6 +502,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		T(a_tail_torn_at_any_byte_is_cut),
 		T(a_tail_changed_at_any_byte_is_cut),
+		T(text_of_a_torn_record_is_never_read_as_records),
+		T(a_damaged_header_of_the_last_segment_is_set_aside),
 		T(a_whole_record_behind_the_synced_ones_counts),
 		T(damage_to_what_was_synced_makes_a_new_epoch),
 		T(synced_records_that_are_cut_off_make_a_new_epoch),

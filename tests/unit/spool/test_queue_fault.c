@@ -193,6 +193,7 @@ a_torn_append_is_cut_before_the_next(void **state)
 	struct fixture *f = *state;
 	struct err e = { 0 };
 	uint64_t seq = 0;
+	char text[300];
 	size_t i;
 
 	fixture_open(f);
@@ -200,8 +201,8 @@ a_torn_append_is_cut_before_the_next(void **state)
 		seq = 0;
 		fault_set(modes[i], 1, ENOSPC);
 		assert_int_equal(queue_append(f->q, QUEUE_EVENT,
-		                     STR("a record that does not fit"), &seq,
-		                     &e),
+		                     forged_payload(i + 2, text, sizeof(text)),
+		                     &seq, &e),
 		    RC_FULL);
 		assert_int_equal(seq, 0);
 		fault_set(FAULT_NONE, 0, 0);

@@ -279,6 +279,27 @@ logs_from_a_clock_ahead_go_last(void **state)
 }
 
 static void
+foreign_directories_count_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char *slash;
+	int i;
+
+	make(f, NOW - 100 * HOUR, true, 1);
+	slash = strrchr(f->path, '/');
+	*slash = '\0';
+	slash = strrchr(f->path, '/');
+	for (i = 0; i < 20; i++) {
+		assert_true(
+		    str_fmt(slash, sizeof(f->path) - (size_t)(slash - f->path),
+		        "/%d", 24 + i * 4));
+		assert_int_equal(mkdir(f->path, 0700), 0);
+	}
+	run(f);
+	assert_int_equal(f->result.bytes_left, 4096);
+}
+
+static void
 files_of_others_are_left_alone(void **state)
 {
 	static const char *const names[] = { "jobs/notes.txt",
@@ -339,6 +360,7 @@ main(void)
 		T(small_files_count_as_blocks),
 		T(logs_that_may_be_running_stay),
 		T(logs_from_a_clock_ahead_go_last),
+		T(foreign_directories_count_nothing),
 		T(files_of_others_are_left_alone),
 	};
 
