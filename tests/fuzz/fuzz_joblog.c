@@ -22,6 +22,20 @@ static char root[64];
 static const struct ulid id;
 
 static void
+remove_root(void)
+{
+	char path[JOBLOG_PATH_CAP];
+
+	if (joblog_path(root, &id, false, path, sizeof(path)) != RC_OK)
+		return;
+	(void)unlink(path);
+	while (strlen(path) > strlen(root)) {
+		*strrchr(path, '/') = '\0';
+		(void)rmdir(path);
+	}
+}
+
+static void
 make_root(void)
 {
 	struct err e;
@@ -33,6 +47,7 @@ make_root(void)
 		memcpy(root, "/tmp/rm-fuzz-XXXXXX", 20);
 		ASSERT(mkdtemp(root) != NULL);
 	}
+	ASSERT(atexit(remove_root) == 0);
 	ASSERT(joblog_append(root, &id, 0, STR(""), &e) == RC_OK);
 }
 

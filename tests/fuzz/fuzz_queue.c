@@ -43,6 +43,13 @@ clean(void)
 }
 
 static void
+remove_dir(void)
+{
+	clean();
+	(void)rmdir(dir);
+}
+
+static void
 save(const char *name, struct str bytes)
 {
 	char path[128];
@@ -161,6 +168,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memcpy(dir, "/tmp/rm-fuzz-XXXXXX", 20);
 			ASSERT(mkdtemp(dir) != NULL);
 		}
+		ASSERT(atexit(remove_dir) == 0);
 	}
 	clean();
 	q = open_queue(&fresh);
