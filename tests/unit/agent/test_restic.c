@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/agent/agent_help.h"
+
+#include "agent/restic.h"
+#include "agent/secrets.h"
+#include "lib/base/arena.h"
+
+#define PASSWORD "canary/pass word"
+
+extern char **environ;
+
+struct fixture {
+	struct restic r;
+	Wire__CommandRun cmd;
+	struct secrets_config caps;
+	struct secrets_repo repo;
+	struct arena a;
+};
+
+static void
+fixture_init(struct fixture *f, const char *version)
+{
+	char line[64];
+
+	*f = (struct fixture){ 0 };
+	assert_true(
+	    str_fmt(line, sizeof(line), "restic %s compiled with go", version));
+	assert_true(restic_parse_version(str_of(line), &f->r));
+	assert_true(
+	    str_copy(f->r.path, sizeof(f->r.path), STR("/usr/bin/restic")));
+	wire__command_run__init(&f->cmd);
+	secret_set(&f->repo.url, STR("rest:https://backup.example/web-1"));
+	secret_set(&f->repo.username, STR("web-1"));
+	secret_set(&f->repo.password, STR(PASSWORD));
+	arena_init(&f->a, MIB(8));
+}
+
+static void
+fixture_fini(struct fixture *f)
+{
+	secrets_repo_fini(&f->repo);
+	arena_fini(&f->a);
+}
+
+static void
+check_argv(struct fixture *f, enum restic_step step, const char *expected)
+{
+	char **v = restic_argv(&f->r, step, &f->cmd, &f->caps, "web-1", &f->a);
+	struct buf b;
+	size_t i;
+
+	assert_non_null(v);
+	buf_init(&b, MIB(1));
+	for (i = 0; v[i] != NULL; i++)
+		buf_printf(&b, "%s%s", i > 0 ? " " : "", v[i]);
+	assert_str(buf_str(&b), expected);
+	assert_false(str_contains(buf_str(&b), STR("canary")));
+	buf_fini(&b);
+}
+
+static void
+versions_are_read(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned number;
+	} good[] = {
+		{ "restic 0.14.0 compiled with go1.19.8 on linux/amd64", 1400 },
+		{ "restic 0.18.0 compiled with go1.24.4 on linux/amd64", 1800 },
+		{ "restic 0.16.1-dev (compiled manually)", 1601 },
+		{ "restic 1.2", 10200 },
+	};
+	static const char *const bad[] = { "", "restic", "restic x.y",
+		"restic 5", "borg 1.2.3", "restic .1.2", "restic 0.100.0",
+		"restic 0.18.0000000000000000000000000000000000000" };
+	struct restic r = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		assert_true(restic_parse_version(str_of(good[i].line), &r));
+		assert_int_equal(r.number, good[i].number);
+	}
+	assert_string_equal(r.version, "1.2");
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(restic_parse_version(str_of(bad[i]), &r));
+}
+
+static void
+arguments_follow_the_step(void **state)
+{
+	char *includes[] = { (char[]){ "/etc" }, (char[]){ "/srv/-x y" } };
+	char *excludes[] = { (char[]){ "*.tmp" }, (char[]){ "--verbose" } };
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, "0.18.0");
+	check_argv(&f, RESTIC_INIT, "/usr/bin/restic init");
+	check_argv(&f, RESTIC_SNAPSHOTS,
+	    "/usr/bin/restic snapshots --json --no-lock");
+	check_argv(&f, RESTIC_STATS,
+	    "/usr/bin/restic stats --json --no-lock --mode=raw-data");
+	check_argv(&f, RESTIC_UNLOCK, "/usr/bin/restic unlock");
+	f.cmd.includes = includes;
+	f.cmd.n_includes = 2;
+	f.cmd.excludes = excludes;
+	f.cmd.n_excludes = 2;
+	f.cmd.tag = (char[]){ "docs" };
+	check_argv(&f, RESTIC_BACKUP,
+	    "/usr/bin/restic backup --json --host=web-1 --tag=docs "
+	    "--exclude=*.tmp --exclude=--verbose -- /etc /srv/-x y");
+	fixture_fini(&f);
+}
+
+static void
+bandwidth_of_the_job_wins_over_the_host(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, "0.14.0");
+	f.caps.up_kbps = 100;
+	f.caps.down_kbps = 4294967295U;
+	check_argv(&f, RESTIC_STATS,
+	    "/usr/bin/restic --limit-upload 100 --limit-download 4294967295 "
+	    "stats --json --no-lock --mode=raw-data");
+	f.cmd.bandwidth_up_kbps = 7;
+	check_argv(&f, RESTIC_INIT,
+	    "/usr/bin/restic --limit-upload 7 --limit-download 4294967295 "
+	    "init");
+	fixture_fini(&f);
+}
+
+static char **
+many_paths(size_t n, size_t len)
+{
+	char **v = mem_array(n, sizeof(*v));
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		v[i] = mem_alloc(len + 1);
+		memset(v[i], 'p', len);
+		v[i][0] = '/';
+	}
+	return v;
+}
+
+static void
+free_paths(char **v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		mem_free(v[i]);
+	mem_free(v);
+}
+
+/* The kernel would refuse them as arguments. */
+static void
+ten_thousand_long_paths_go_by_input(void **state)
+{
+	struct fixture f;
+	struct buf in;
+
+	(void)state;
+	fixture_init(&f, "0.14.0");
+	buf_init(&in, MIB(64));
+	f.cmd.n_includes = 10000;
+	f.cmd.includes = many_paths(10000, 300);
+	check_argv(&f, RESTIC_BACKUP,
+	    "/usr/bin/restic backup --json --host=web-1 --files-from-raw=-");
+	restic_input(RESTIC_BACKUP, &f.cmd, &in);
+	assert_int_equal(in.len, 10000 * 301);
+	assert_int_equal(strlen(in.data), 300);
+	assert_int_equal(in.data[in.len - 1], '\0');
+	buf_reset(&in);
+	restic_input(RESTIC_SNAPSHOTS, &f.cmd, &in);
+	assert_int_equal(in.len, 0);
+	free_paths(f.cmd.includes, 10000);
+	/* One is longer than any path can be. */
+	f.cmd.n_includes = 1;
+	f.cmd.includes = many_paths(1, 200000);
+	check_argv(&f, RESTIC_BACKUP,
+	    "/usr/bin/restic backup --json --host=web-1 --files-from-raw=-");
+	free_paths(f.cmd.includes, 1);
+	/* Few and short: as arguments, which show in ps and in audits. */
+	f.cmd.n_includes = 2;
+	f.cmd.includes = many_paths(2, 3);
+	restic_input(RESTIC_BACKUP, &f.cmd, &in);
+	assert_int_equal(in.len, 0);
+	check_argv(&f, RESTIC_BACKUP,
+	    "/usr/bin/restic backup --json --host=web-1 -- /pp /pp");
+	free_paths(f.cmd.includes, 2);
+	buf_fini(&in);
+	fixture_fini(&f);
+}
+
+static void
+an_arena_that_is_full_gives_no_arguments(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, "0.14.0");
+	arena_fini(&f.a);
+	arena_init(&f.a, 128);
+	assert_null(
+	    restic_argv(&f.r, RESTIC_STATS, &f.cmd, &f.caps, "web-1", &f.a));
+	fixture_fini(&f);
+}
+
+/* ---------------------------------------------------------- environment */
+
+static struct str
+env_get(char **env, const char *name)
+{
+	size_t i, n = strlen(name);
+
+	for (i = 0; env[i] != NULL; i++)
+		if (strncmp(env[i], name, n) == 0 && env[i][n] == '=')
+			return str_of(env[i] + n + 1);
+	return str_from(NULL, 0);
+}
+
+static void
+the_parents_credentials_do_not_pass(void **state)
+{
+	static const char *const names[] = { "RESTIC_PASSWORD_FILE",
+		"RESTIC_PASSWORD_COMMAND", "RESTIC_HOST",
+		"RESTIC_REPOSITORY_FILE", "AWS_SECRET_ACCESS_KEY",
+		"B2_ACCOUNT_KEY", "RM_STATE_DIR", "LD_PRELOAD", "GODEBUG" };
+	struct fixture f;
+	char **env;
+	size_t i;
+
+	(void)state;
+	fixture_init(&f, "0.18.0");
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(setenv(names[i], "canary-parent", 1), 0);
+	assert_int_equal(setenv("RESTIC_PASSWORD", "canary-parent", 1), 0);
+	assert_int_equal(setenv("HOME", "/root", 1), 0);
+	assert_int_equal(setenv("TZ", "Europe/Rome", 1), 0);
+	env = restic_env(&f.r, &f.repo, "/var/lib/x");
+	for (i = 0; env[i] != NULL; i++)
+		assert_false(
+		    str_contains(str_of(env[i]), STR("canary-parent")));
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		assert_null(env_get(env, names[i]).p);
+		assert_int_equal(unsetenv(names[i]), 0);
+	}
+	assert_int_equal(unsetenv("RESTIC_PASSWORD"), 0);
+	assert_str(env_get(env, "RESTIC_PASSWORD"), PASSWORD);
+	assert_str(env_get(env, "HOME"), "/var/lib/x");
+	assert_str(env_get(env, "XDG_CACHE_HOME"), "/var/lib/x");
+	assert_str(env_get(env, "TZ"), "Europe/Rome");
+	assert_str(env_get(env, "RESTIC_PROGRESS_FPS"), "1");
+	assert_non_null(env_get(env, "PATH").p);
+	restic_env_free(env);
+	restic_env_free(NULL);
+	fixture_fini(&f);
+}
+
+struct login {
+	const char *version, *url, *username;
+	const char *repository; /* expected */
+	bool by_env;
+};
+
+static void
+check_login(const struct login *l)
+{
+	struct fixture f;
+	char **env;
+
+	fixture_init(&f, l->version);
+	secret_set(&f.repo.url, str_of(l->url));
+	secret_set(&f.repo.username, str_of(l->username));
+	env = restic_env(&f.r, &f.repo, "/s");
+	assert_str(env_get(env, "RESTIC_REPOSITORY"), l->repository);
+	if (l->by_env) {
+		assert_str(env_get(env, "RESTIC_REST_USERNAME"), l->username);
+		assert_str(env_get(env, "RESTIC_REST_PASSWORD"), PASSWORD);
+	} else {
+		assert_null(env_get(env, "RESTIC_REST_USERNAME").p);
+		assert_null(env_get(env, "RESTIC_REST_PASSWORD").p);
+	}
+	restic_env_free(env);
+	fixture_fini(&f);
+}
+
+/* restic before 0.16.1 ignores RESTIC_REST_USERNAME. */
+static void
+the_login_goes_where_the_version_reads_it(void **state)
+{
+	static const struct login table[] = {
+		{ "0.14.0", "rest:https://h:8000/r", "web-1",
+		    "rest:https://web-1:canary%2Fpass%20word@h:8000/r", false },
+		{ "0.16.0", "rest:http://h/", "a@b",
+		    "rest:http://a%40b:canary%2Fpass%20word@h/", false },
+		{ "0.16.1", "rest:https://h/r", "web-1", "rest:https://h/r",
+		    true },
+		{ "0.18.0", "rest:https://h/r", "web-1", "rest:https://h/r",
+		    true },
+		{ "0.18.0", "rest:https://h/r", "", "rest:https://h/r", false },
+		{ "0.14.0", "rest:https://h/r", "", "rest:https://h/r", false },
+		/* Credentials that are in the URL already stay. */
+		{ "0.14.0", "rest:https://u:p@h/r", "web-1",
+		    "rest:https://u:p@h/r", false },
+		{ "0.18.0", "rest:https://u:p@h/r", "web-1",
+		    "rest:https://u:p@h/r", false },
+		/* '@' in a path is no login. */
+		{ "0.14.0", "rest:https://h/r@x", "web-1",
+		    "rest:https://web-1:canary%2Fpass%20word@h/r@x", false },
+		{ "0.14.0", "/srv/repo", "web-1", "/srv/repo", false },
+		{ "0.14.0", "sftp:u@h:/r", "web-1", "sftp:u@h:/r", false },
+		{ "0.14.0", "rest:nonsense", "web-1", "rest:nonsense", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++)
+		check_login(&table[i]);
+}
+
+/* -------------------------------------------------------------- finding */
+
+static void
+an_override_wins_and_is_asked_for_its_version(void **state)
+{
+	struct restic r;
+	struct err e = { 0 };
+	char path[256];
+
+	help_path(path, *state, "my-restic");
+	help_script(path,
+	    "#!/bin/sh\necho restic 0.17.3 compiled with go1.23\n");
+	assert_rc(restic_locate(&r, path, &e), RC_OK);
+	assert_string_equal(r.path, path);
+	assert_string_equal(r.version, "0.17.3");
+	assert_int_equal(r.number, 1703);
+	help_script(path, "#!/bin/sh\necho restic 0.13.1 compiled\n");
+	assert_rc(restic_locate(&r, path, &e), RC_VERSION);
+	assert_string_equal(e.code, "restic_too_old");
+	help_script(path, "#!/bin/sh\necho something else\n");
+	assert_rc(restic_locate(&r, path, &e), RC_VERSION);
+	assert_string_equal(e.code, "no_restic");
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_rc(restic_locate(&r, "/nonexistent/restic", &e), RC_NOTFOUND);
+	assert_string_equal(e.code, "no_restic");
+}
+
+static void
+the_path_is_searched(void **state)
+{
+	struct restic r;
+	struct err e = { 0 };
+	char dir[512], path[256], *before = mem_strdup(getenv("PATH"));
+
+	help_path(path, *state, "restic");
+	help_script(path, "#!/bin/sh\necho restic 0.99.0\n");
+	assert_true(str_fmt(dir, sizeof(dir), ":relative:/nonexistent:%s:%s",
+	    (char *)*state, before));
+	assert_int_equal(setenv("PATH", dir, 1), 0);
+	assert_rc(restic_locate(&r, NULL, &e), RC_OK);
+	assert_string_equal(r.path, path);
+	assert_int_equal(setenv("PATH", before, 1), 0);
+	mem_free(before);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(versions_are_read),
+		cmocka_unit_test(arguments_follow_the_step),
+		cmocka_unit_test(bandwidth_of_the_job_wins_over_the_host),
+		cmocka_unit_test(ten_thousand_long_paths_go_by_input),
+		cmocka_unit_test(an_arena_that_is_full_gives_no_arguments),
+		cmocka_unit_test(the_parents_credentials_do_not_pass),
+		cmocka_unit_test(the_login_goes_where_the_version_reads_it),
+		unit_test_in_folder(
+		    an_override_wins_and_is_asked_for_its_version),
+		unit_test_in_folder(the_path_is_searched),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
