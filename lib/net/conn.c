@@ -13,7 +13,6 @@
 #include "lib/net/link.h"
 
 enum {
-	BLOCKED_MS = 120000, /* a flush the peer does not read */
 	PING_MISSES = 2
 };
 
@@ -140,6 +139,7 @@ start_h2(struct conn *c)
 	    .owner = &h2_owner,
 	    .ctx = c,
 	    .streams = lim->streams,
+	    .stall_ms = lim->stall_ms,
 	    .header_bytes = lim->header_bytes,
 	    .header_fields = lim->header_fields,
 	});
@@ -362,7 +362,7 @@ conn_tick(struct conn *c, int64_t now)
 			conn_timeout(c, "no complete request in time");
 		return;
 	}
-	if (blocked != 0 && now - blocked >= BLOCKED_MS) {
+	if (blocked != 0 && now - blocked >= (int64_t)lim->stall_ms) {
 		conn_timeout(c, "the peer does not read");
 		return;
 	}

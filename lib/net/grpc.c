@@ -13,7 +13,9 @@
 enum {
 	MESSAGE_TEXT_MAX = 4096,
 	STATUS_CAP = 12,
-	STATUS_FIELDS = 4
+	STATUS_FIELDS = 4,
+	HELD_MAX = 134217728, /* of a server's unfinished messages */
+	HELD_SMALL = 65536    /* a call may always hold this much */
 };
 
 struct grpc_server {
@@ -22,6 +24,7 @@ struct grpc_server {
 	size_t count;
 	void *ctx;
 	unsigned open; /* calls */
+	size_t held;   /* bytes of unfinished messages, of all calls */
 };
 
 struct grpc_call {
@@ -31,6 +34,7 @@ struct grpc_call {
 	struct loop_timer *deadline; /* NULL: none */
 	struct grpc_frames frames;
 	void *user;
+	size_t held; /* what frames hold, as counted in srv */
 	unsigned messages;
 	bool head_sent;
 	bool finished; /* no callback but on_close follows */
@@ -243,6 +247,27 @@ refuse_message(struct grpc_call *c, enum rc rc)
 }
 
 static void
+set_held(struct grpc_call *c, size_t n)
+{
+	c->srv->held = c->srv->held - c->held + n;
+	c->held = n;
+}
+
+/* Many calls that never finish their message must not eat the memory. */
+static void
+bound_unfinished(struct grpc_call *c)
+{
+	set_held(c, c->frames.part.len);
+	if (c->srv->held > HELD_MAX && c->held > HELD_SMALL)
+		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED,
+		    "too many unfinished messages, try again", NULL);
+	if (c->finished) {
+		grpc_frames_fini(&c->frames);
+		set_held(c, 0);
+	}
+}
+
+static void
 grpc_on_data(struct h2_stream *s, struct str bytes)
 {
 	struct grpc_call *c = call_of(s);
@@ -257,6 +282,7 @@ grpc_on_data(struct h2_stream *s, struct str bytes)
 	}
 	if (!c->finished && rc != RC_BUSY)
 		refuse_message(c, rc);
+	bound_unfinished(c);
 }
 
 static void
@@ -294,6 +320,7 @@ grpc_on_close(struct h2_stream *s, uint32_t error)
 	c->finished = true;
 	c->m->on_close(c->srv->ctx, c);
 	c->srv->open--;
+	set_held(c, 0);
 	loop_timer_free(c->deadline);
 	grpc_frames_fini(&c->frames);
 	mem_free(c);

@@ -2,7 +2,7 @@
 #include "lib/net/grpc_frame.h"
 
 enum {
-	KEEP = 16384
+	KEEP = 1024 /* idle streams are many */
 };
 
 void

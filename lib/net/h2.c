@@ -165,8 +165,16 @@ h2_on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	return 0;
 }
 
-/* An answer given before the request's end: the rest is not wanted.  Some
- * clients (curl 7.88) drop an answer that RST_STREAM follows at once. */
+static bool
+is_stuck(const struct h2_stream *s, int64_t now)
+{
+	/* An answer given before the request's end: the rest is not wanted.
+	 * Not at once: curl 7.88 drops an answer that RST_STREAM follows. */
+	if (s->answered_ms != 0)
+		return !s->half_closed && now - s->answered_ms >= UNWANTED_MS;
+	return s->q.bytes != 0 && now - s->moved_ms >= (int64_t)s->h->stall_ms;
+}
+
 void
 h2_tick(struct h2 *h, int64_t now)
 {
@@ -176,9 +184,9 @@ h2_tick(struct h2 *h, int64_t now)
 	LIST_FOREACH(it, tmp, &h->streams)
 	{
 		s = LIST_ENTRY(it, struct h2_stream, link);
-		if (s->answered_ms != 0 && !s->half_closed &&
-		    now - s->answered_ms >= UNWANTED_MS)
-			h2_stream_reset(s, H2_NO_ERROR);
+		if (is_stuck(s, now))
+			h2_stream_reset(s,
+			    s->answered_ms != 0 ? H2_NO_ERROR : H2_CANCEL);
 	}
 }
 
@@ -290,6 +298,7 @@ h2_new(const struct h2_opts *o)
 	h->owner = o->owner;
 	h->ctx = o->ctx;
 	h->server = o->server;
+	h->stall_ms = o->stall_ms;
 	h->header_bytes = o->header_bytes;
 	h->header_fields = o->header_fields;
 	list_init(&h->streams);

@@ -53,6 +53,7 @@ struct h2_opts {
 	const struct h2_owner *owner;
 	void *ctx;
 	unsigned streams;    /* concurrent, opened by the peer */
+	unsigned stall_ms;   /* server: for h2_tick() */
 	size_t header_bytes; /* larger sections are answered 431 */
 	unsigned header_fields;
 };
@@ -71,7 +72,8 @@ MUST_USE bool h2_input(struct h2 *h, struct str bytes);
 /* For link_handler.on_flush; shuts the link when both sides are done. */
 void h2_output(struct h2 *h, struct buf *out);
 
-/* Server, about once a second. */
+/* Server, about once a second: resets streams whose peer sends on after the
+ * answer, or does not read it. */
 void h2_tick(struct h2 *h, int64_t now_ms);
 
 unsigned h2_streams(const struct h2 *h);

@@ -16,6 +16,7 @@ struct h2 {
 	void *ctx;
 	struct list streams;
 	unsigned count;
+	unsigned stall_ms;
 	size_t header_bytes;
 	unsigned header_fields;
 	int64_t head_since_ms;
@@ -40,6 +41,7 @@ struct h2_stream {
 	bool deferred;        /* nghttp2 waits for h2_stream_send() */
 	bool half_closed;
 	bool muted;          /* we reset it */
+	int64_t moved_ms;    /* when bytes of q last left, or had room to */
 	int64_t answered_ms; /* server: our side ended before the peer's */
 };
 

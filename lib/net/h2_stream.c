@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/net/h2_priv.h"
 #include "lib/net/link.h"
@@ -22,6 +23,7 @@ h2_stream_new(struct h2 *h, int32_t id)
 	head_init(&s->head, h->header_bytes, h->header_fields);
 	head_init(&s->trailers, TRAILER_BYTES, FIELDS_MAX);
 	sendq_init(&s->q);
+	s->moved_ms = clock_mono_ms();
 	list_append(&h->streams, &s->link);
 	h->count++;
 	return s;
@@ -138,6 +140,8 @@ h2_stream_on_read(nghttp2_session *ng, int32_t id, uint8_t *dst, size_t cap,
 		cap = h->budget;
 	n = sendq_move(&s->q, dst, cap);
 	h->budget -= n;
+	if (n != 0)
+		s->moved_ms = clock_mono_ms();
 	if (s->q.bytes == 0 && s->fin) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 		if (s->trailers.count != 0) {
@@ -160,6 +164,7 @@ resume(struct h2_stream *s)
 {
 	if (s->deferred) {
 		s->deferred = false;
+		s->moved_ms = clock_mono_ms();
 		nghttp2_session_resume_data(s->h->ng, s->id);
 	}
 	link_flush(s->h->link);

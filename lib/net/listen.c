@@ -95,6 +95,7 @@ set_defaults(struct listen_limits *l)
 	DEFAULT(l->header_ms, 10000);
 	DEFAULT(l->idle_ms, 75000);
 	DEFAULT(l->slow_body_bps, 1024);
+	DEFAULT(l->stall_ms, 60000);
 	DEFAULT(l->ping_ms, 20000);
 }
 

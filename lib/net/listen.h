@@ -32,7 +32,8 @@ struct listen_limits {
 	unsigned header_ms;       /* to a complete header section [10 s] */
 	unsigned idle_ms;         /* without an open exchange [75 s] */
 	unsigned slow_body_bps;   /* after 10 s [1024] */
-	unsigned ping_ms;         /* our PING on long streams, two misses
+	unsigned stall_ms; /* output waits and the peer takes none [60 s] */
+	unsigned ping_ms;  /* our PING on long streams, two misses
 	                               close [20 s] */
 };
 

@@ -439,6 +439,7 @@ set_limit(struct listen_limits *l, const char *arg)
 		{ "header_ms", &l->header_ms },
 		{ "idle_ms", &l->idle_ms },
 		{ "ping_ms", &l->ping_ms },
+		{ "stall_ms", &l->stall_ms },
 	};
 	struct str name, value;
 	uint64_t n;

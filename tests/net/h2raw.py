@@ -41,7 +41,9 @@ def request(path="/about", method="GET", extra=()):
 class Conn:
     def __init__(self, port, preface=True):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buf = b""
+        self.rooms = {0: 65535}  # windows, by stream
         if preface:
             self.send(PREFACE + frame(SETTINGS, 0, 0))
 
@@ -58,6 +60,10 @@ class Conn:
                     stream = int.from_bytes(self.buf[5:9], "big")
                     payload = self.buf[9:9 + size]
                     self.buf = self.buf[9 + size:]
+                    if kind == WINDOW:
+                        self.rooms[stream] = (
+                            self.rooms.get(stream, 65535) +
+                            int.from_bytes(payload, "big"))
                     return kind, flags, stream, payload
             try:
                 more = self.sock.recv(65536)
@@ -66,6 +72,22 @@ class Conn:
             if not more:
                 return None
             self.buf += more
+
+    def upload(self, stream, size):
+        """DATA of zeros on a stream, within the peer's windows."""
+        self.rooms.setdefault(stream, 65535)
+        while size:
+            part = min(size, 16384, self.rooms[stream], self.rooms[0])
+            if part == 0:
+                got = self.read()
+                if got is None or got[0] in (RST, GOAWAY, HEADERS):
+                    return got
+                continue
+            self.send(frame(DATA, 0, stream, bytes(part)))
+            self.rooms[stream] -= part
+            self.rooms[0] -= part
+            size -= part
+        return None
 
     def until(self, kind):
         """The next frame of that kind, None when the connection ends."""

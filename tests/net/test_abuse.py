@@ -126,6 +126,42 @@ def test_peer_that_answers_ping_stays(start):
     conn.close()
 
 
+def test_http2_reader_that_takes_nothing(start):
+    """The window stays closed: its answer is not kept for ever."""
+    server = start("stall_ms=1000")
+    conn = h2raw.Conn(server.plain)
+    conn.send(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)) +
+              frame(HEADERS, END_HEADERS | END_STREAM, 1,
+                    request("/big?1000000")))
+    reset = conn.until(RST)
+    assert reset is not None and reset[3] == struct.pack(">I", 8)
+    # Only the stream ends; and one that reads slowly stays.
+    conn.send(frame(HEADERS, END_HEADERS | END_STREAM, 3,
+                    request("/big?50")))
+    for _ in range(5):
+        time.sleep(0.5)
+        conn.send(frame(h2raw.WINDOW, 0, 3, struct.pack(">I", 10)))
+        assert len(conn.until(DATA)[3]) == 10
+    conn.close()
+
+
+@pytest.mark.parametrize("port", ["plain", "tls"])
+def test_http1_reader_that_takes_nothing(start, port):
+    server = start("stall_ms=1000")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", getattr(server, port)))
+    if port == "tls":
+        sock = ssl.create_default_context(cafile=server.cert).wrap_socket(
+            sock, server_hostname="localhost")
+    sock.sendall(b"GET /stream?10000 HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.5)
+    assert server.stats()["open"] == 1
+    assert server.rss_kib() < 40 * 1024 or "asan" in server.proc.args[0]
+    assert settled(server, "open", 0, 5)
+    sock.close()
+
+
 def test_slow_body_gets_408(start):
     server = start()
     with socket.create_connection(("127.0.0.1", server.plain), 20) as sock:
@@ -332,6 +368,27 @@ def test_grpc_garbage(server):
         _, flags, _, answer = conn.until(HEADERS)
         assert flags & END_STREAM and literal(b"13") in answer
         conn.close()
+
+
+def test_unfinished_messages_are_bounded(server):
+    """Every call stops one byte short of its 4 MiB."""
+    head = request("/echo.Echo/Unary", "POST",
+                   [("content-type", "application/grpc"), ("te", "trailers")])
+    conn = h2raw.Conn(server.plain)
+    conn.until(SETTINGS)
+    refused = 0
+    for i in range(45):
+        stream = 2 * i + 1
+        conn.send(frame(HEADERS, END_HEADERS, stream, head) +
+                  frame(DATA, 0, stream, b"\x00\x00\x40\x00\x00"))
+        conn.rooms[0] -= 5
+        conn.rooms[stream] = 65530
+        refused += conn.upload(stream, (4 << 20) - 1) is not None
+    assert refused >= 10
+    if "asan" not in server.proc.args[0]:
+        assert server.rss_kib() < 300 * 1024
+    assert serves(server)
+    conn.close()
 
 
 def test_descriptors_run_out(start):
