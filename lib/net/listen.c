@@ -6,6 +6,8 @@
 #include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "lib/base/clock.h"
@@ -400,6 +402,21 @@ listen_close(struct listener *l, unsigned grace_ms, listen_done_fn *done,
 
 /* Opening */
 
+/* A kernel may know IPv6 and yet have it switched off. */
+static bool
+has_ipv6(void)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0;
+	close(fd);
+	return ok;
+}
+
 /* "host:port", "[v6]:port" or ":port" (all addresses). */
 static enum rc
 parse_address(const char *text, struct sockaddr_storage *out, struct err *e)
@@ -417,7 +434,7 @@ parse_address(const char *text, struct sockaddr_storage *out, struct err *e)
 	if (str_starts(host, STR("[")) && str_ends(host, STR("]")))
 		host = str_sub(host, 1, host.n - 2);
 	if (host.n == 0)
-		host = STR("::");
+		host = has_ipv6() ? STR("::") : STR("0.0.0.0");
 	if (!str_copy(host_z, sizeof(host_z), host))
 		goto bad;
 	if (uv_ip4_addr(host_z, (int)n, (struct sockaddr_in *)out) == 0 ||
@@ -428,27 +445,6 @@ bad:
 	    "%s: not a listen address. Use 127.0.0.1:8443, [::1]:8443 or "
 	    ":8443",
 	    text);
-}
-
-static int
-bind_and_listen(struct listener *l, struct sockaddr_storage *sa, bool any)
-{
-	struct sockaddr_in v4;
-	int r, port;
-
-	r = uv_tcp_bind(&l->tcp, (struct sockaddr *)sa, 0);
-	if (r == 0)
-		r = uv_listen((uv_stream_t *)&l->tcp, BACKLOG,
-		    listen_on_connection);
-	if (r == 0 || !any)
-		return r;
-	/* A machine without IPv6. */
-	port = ntohs(((struct sockaddr_in6 *)sa)->sin6_port);
-	uv_ip4_addr("0.0.0.0", port, &v4);
-	r = uv_tcp_bind(&l->tcp, (struct sockaddr *)&v4, 0);
-	return r != 0 ? r
-	              : uv_listen((uv_stream_t *)&l->tcp, BACKLOG,
-	                    listen_on_connection);
 }
 
 static void
@@ -496,7 +492,10 @@ listen_open(const struct listen_opts *o, struct listener **out, struct err *e)
 	if ((rc = parse_address(o->address, &sa, e)) != RC_OK)
 		return rc;
 	l = listener_new(o);
-	r = bind_and_listen(l, &sa, o->address[0] == ':');
+	r = uv_tcp_bind(&l->tcp, (struct sockaddr *)&sa, 0);
+	if (r == 0)
+		r = uv_listen((uv_stream_t *)&l->tcp, BACKLOG,
+		    listen_on_connection);
 	if (r != 0) {
 		uv_close((uv_handle_t *)&l->tcp, listen_on_failed_closed);
 		return err_set(e, r == UV_EADDRINUSE ? RC_CONFLICT : RC_IO,

@@ -55,6 +55,24 @@ refuse(struct tls_conn *c, const char *reason)
 	return 0;
 }
 
+static const char *
+distrust(int code)
+{
+	switch (code) {
+	case ASN_NO_SIGNER_E:
+	case ASN_SELF_SIGNED_E:
+		return "no known CA has signed the server's certificate. Give "
+		       "its CA, or pin its key";
+	case ASN_AFTER_DATE_E:
+		return "the server's certificate has expired";
+	case ASN_BEFORE_DATE_E:
+		return "the server's certificate is not valid yet. Is the "
+		       "clock right?";
+	default:
+		return tls_text(code);
+	}
+}
+
 static int
 verify_leaf(struct tls_conn *c, int trusted, const WOLFSSL_X509_STORE_CTX *st)
 {
@@ -73,7 +91,7 @@ verify_leaf(struct tls_conn *c, int trusted, const WOLFSSL_X509_STORE_CTX *st)
 	}
 	if (c->ctx->has_ca) {
 		if (!trusted)
-			return refuse(c, tls_text(st->error));
+			return refuse(c, distrust(st->error));
 		if (!der_cert_names(&cert, c->host))
 			return refuse(c, "the server's certificate is for "
 			                 "other names");
@@ -92,7 +110,7 @@ tls_on_verify(int trusted, WOLFSSL_X509_STORE_CTX *st)
 	if (st->error_depth == 0)
 		return verify_leaf(c, trusted, st);
 	if (c->ctx->has_ca && !trusted)
-		return refuse(c, tls_text(st->error));
+		return refuse(c, distrust(st->error));
 	return 1;
 }
 

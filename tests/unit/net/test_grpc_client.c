@@ -148,12 +148,25 @@ srv_close(void *ctx, struct grpc_call *c)
 	s->held = NULL;
 }
 
+static void
+srv_refuse(void *ctx, struct grpc_call *c)
+{
+	struct side *s = ctx;
+
+	s->opened++;
+	grpc_finish(c, GRPC_UNAUTHENTICATED, "who are you?", NULL);
+	assert_int_equal(grpc_send(c, STR("unheard")), RC_OK);
+	grpc_finish(c, GRPC_OK, "", NULL);
+}
+
 /* clang-format off */
 static const struct grpc_method methods[] = {
 	{ "/t/Echo", true, srv_open, srv_message, srv_half_close, NULL,
 	    srv_close },
 	{ "/t/Err", false, srv_open, srv_err, srv_nothing, NULL, srv_close },
 	{ "/t/Count", true, srv_open, srv_count, srv_half_close, NULL,
+	    srv_close },
+	{ "/t/Refuse", true, srv_refuse, srv_count, srv_half_close, NULL,
 	    srv_close },
 	{ "/t/Hold", true, srv_open, srv_count, srv_nothing, NULL, srv_close },
 	{ "/t/Flood", false, srv_open, srv_flood_start, srv_nothing,
@@ -544,6 +557,35 @@ names_the_hop_that_failed(void **state)
 	assert_int_equal(s->down, 5);
 }
 
+/* Where localhost has two addresses, nobody listens at the first. */
+static void
+connects_by_name(void **state)
+{
+	struct side *s = *state;
+	char url[64];
+
+	assert_true(str_fmt(url, sizeof(url), "https://localhost:%u",
+	    listen_port(s->listener)));
+	dial(s, url, s->client_tls, 0);
+	assert_int_equal(s->ready, 1);
+	assert_int_equal(s->down, 0);
+}
+
+static void
+refuses_a_call_when_it_opens(void **state)
+{
+	struct side *s = *state;
+
+	dial(s, s->url, s->client_tls, 0);
+	s->call = open_call(s, "/t/Refuse", 0);
+	assert_int_equal(grpc_call_send(s->call, STR("x")), RC_OK);
+	loop_run(s->loop);
+	assert_int_equal(s->status, GRPC_UNAUTHENTICATED);
+	assert_string_equal(s->text, "who are you?");
+	assert_int_equal(s->got, 0);
+	assert_int_equal(s->messages, 0);
+}
+
 /* A server that accepts and says nothing. */
 static void
 times_out_on_a_silent_server(void **state)
@@ -581,6 +623,8 @@ main(void)
 		T(cancels_without_callbacks),
 		T(ends_open_calls_when_the_server_closes),
 		T(names_the_hop_that_failed),
+		T(connects_by_name),
+		T(refuses_a_call_when_it_opens),
 		T(times_out_on_a_silent_server),
 	};
 

@@ -208,6 +208,11 @@ refuses_bad_listen_addresses(void **state)
 		if (listen_open(&o, &l, &e) != RC_INVALID)
 			fail_msg("%s", bad[i]);
 	}
+	o.address = ":0"; /* with and without IPv6 */
+	assert_int_equal(listen_open(&o, &l, &e), RC_OK);
+	assert_int_not_equal(listen_port(l), 0);
+	listen_close(l, 0, on_closed, s);
+	loop_run(s->loop);
 	o.address = "127.0.0.1:0";
 	assert_int_equal(listen_open(&o, &l, &e), RC_OK);
 	assert_true(
