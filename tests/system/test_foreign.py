@@ -74,7 +74,7 @@ def test_events_sent_twice_count_once(console, agent):
 
 
 def test_a_token_works_once_but_its_own_reply_may_be_asked_again(
-        box, controller):
+        folder, console):
     """contract.md, Enrolment: the enrol_id makes a lost reply harmless."""
     agent = foreign.ForeignAgent(console.port, folder)
     token = console.mint("foreign", "/somewhere")
