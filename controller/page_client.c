@@ -38,6 +38,7 @@ struct link {
 	struct buf in;
 	struct buf out;
 	bool up;
+	bool busy; /* writing and out are libuv's until page_on_written */
 };
 
 /* The renderer's process in the all-in-one mode. */
@@ -252,8 +253,13 @@ page_on_written(uv_write_t *w, int status)
 {
 	struct link *l = w->data;
 
-	if (status != 0 && l->client != NULL)
+	l->busy = false;
+	if (l->client == NULL)
+		return;
+	if (status != 0)
 		lost(l->client, "write failed");
+	else
+		send_next(l->client);
 }
 
 static void
@@ -309,9 +315,9 @@ transmit(struct page_client *p, struct page_job *j)
 	buf_reset(&l->out);
 	buf_put_str(&l->out, buf_str(&j->frame));
 	b = uv_buf_init(l->out.data, (unsigned)l->out.len);
-	if (buf_rc(&l->out) != RC_OK ||
-	    uv_write(&l->writing, (uv_stream_t *)&l->pipe, &b, 1,
-	        page_on_written) != 0)
+	l->busy = buf_rc(&l->out) == RC_OK;
+	if (!l->busy || uv_write(&l->writing, (uv_stream_t *)&l->pipe, &b, 1,
+	                    page_on_written) != 0)
 		lost(p, "write failed");
 }
 
@@ -321,8 +327,10 @@ send_next(struct page_client *p)
 	struct page_job *j;
 	struct list *el;
 
-	while (p->link != NULL && p->link->up && p->current == NULL &&
-	       (el = list_take(&p->queue)) != NULL) {
+	/* An answer can be read before the write that asked for it is
+	 * reported: nothing is sent until it is. */
+	while (p->link != NULL && p->link->up && !p->link->busy &&
+	       p->current == NULL && (el = list_take(&p->queue)) != NULL) {
 		j = LIST_ENTRY(el, struct page_job, link);
 		p->waiting--;
 		if (clock_mono_ms() - j->queued_ms > WAIT_MAX_MS ||

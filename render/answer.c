@@ -225,7 +225,7 @@ answer_page(const struct answer *a, const struct Ipc__RenderRequest *req,
 	if (page == NULL)
 		return err_set(e, RC_INVALID, "there is no page %s",
 		    log_safe(str_of(req->page)));
-	if (page->secrets && req->marker[0] == '\0')
+	if (page->secrets && req->marker[0] == '\0' && req->fragment[0] == '\0')
 		return err_set(e, RC_INVALID, "page %s needs a marker",
 		    page->name);
 	view_init(a, req, arena, &v);
