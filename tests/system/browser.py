@@ -52,6 +52,12 @@ class Browser:
     def text(self, css="main"):
         return self.find(css).text
 
+    def texts(self, css):
+        """Of every element, also of those that are scrolled away."""
+        return self.driver.execute_script(
+            "return Array.from(document.querySelectorAll(arguments[0]),"
+            " e => e.textContent)", css)
+
     def fill(self, css, value):
         element = self.find(css)
         element.clear()

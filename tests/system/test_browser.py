@@ -49,8 +49,8 @@ def add_host(b, name, repo, source):
 
 
 def shown(b, job_rows):
-    return [li.text.split("pretend line ")[1].split()[0]
-            for li in b.all(job_rows) if "pretend line " in li.text]
+    return [text.split("pretend line ")[1].split()[0]
+            for text in b.texts(job_rows) if "pretend line " in text]
 
 
 def test_the_road_with_scripts(lab, controller, open_browser):
