@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/net/h1.h"
 
-#include <llhttp.h>
-
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
-#include "lib/net/exch_priv.h"
 #include "lib/net/h1_head.h"
+#include "lib/net/h1_priv.h"
 #include "lib/net/link.h"
 #include "lib/net/loop_priv.h"
 
@@ -17,47 +14,6 @@ enum {
 	OVERHEAD_MIN = 32768,
 	OVERHEAD_PER_BYTE = 8
 };
-
-enum h1_state {
-	H1_HEAD, /* waiting for a header section */
-	H1_BODY,
-	H1_REPLY, /* the request is complete, its reply is not */
-	H1_CLOSED /* nothing is taken any more */
-};
-
-struct h1 {
-	struct link *link;
-	size_t header_bytes;
-	unsigned header_fields;
-	const struct exch_handler *handler;
-	void *ctx;
-	uint64_t *bad;
-
-	/* The request */
-	llhttp_t parser;
-	enum h1_state state;
-	struct buf in;
-	size_t scanned; /* bytes of in without the end of a section */
-	int64_t head_since_ms;
-	struct head head;
-	struct buf name, value;
-	size_t body_bytes, raw_bytes; /* of a body, without and with framing */
-	bool message_done;
-	bool http10;
-	bool keep_alive;
-
-	/* The reply */
-	struct exch *x;
-	struct buf out;
-	struct sendq q;
-	size_t want;
-	bool responded;
-	bool chunked;
-	bool fin;
-	bool draining;
-};
-
-/* llhttp's callbacks */
 
 static int
 h1_on_name(llhttp_t *p, const char *s, size_t n)
@@ -202,101 +158,13 @@ h1_free(struct h1 *h)
 	mem_free(h);
 }
 
-/* Replies */
-
-/* An answer without an exchange; the connection ends with it. */
-static void
-refuse(struct h1 *h, int status)
-{
-	h->state = H1_CLOSED;
-	buf_printf(&h->out,
-	    "HTTP/1.1 %d %s\r\nconnection: close\r\ncontent-length: 0\r\n"
-	    "\r\n",
-	    status, http_reason(status));
-	link_shut(h->link);
-}
-
-static void
-h1_respond(void *ctx, const struct http_field *f, size_t n,
-    enum exch_length len)
-{
-	struct h1 *h = ctx;
-	uint64_t status = 500;
-	size_t i;
-
-	ASSERT(str_u64(f[0].value, 999, &status));
-	h->responded = true;
-	h->chunked = len == EXCH_STREAM && !h->http10;
-	h->fin = len == EXCH_NO_BODY;
-	if (h->draining || !h->message_done ||
-	    (len == EXCH_STREAM && h->http10))
-		h->keep_alive = false;
-	buf_printf(&h->out, "HTTP/1.1 %u %s\r\n", (unsigned)status,
-	    http_reason((int)status));
-	for (i = 1; i < n; i++)
-		buf_printf(&h->out, "%.*s: %.*s\r\n", STR_ARG(f[i].name),
-		    STR_ARG(f[i].value));
-	if (h->chunked)
-		buf_puts(&h->out, "transfer-encoding: chunked\r\n");
-	if (!h->keep_alive)
-		buf_puts(&h->out, "connection: close\r\n");
-	else if (h->http10)
-		buf_puts(&h->out, "connection: keep-alive\r\n");
-	buf_puts(&h->out, "\r\n");
-	link_flush(h->link);
-}
-
-static void
-h1_send(void *ctx)
-{
-	struct h1 *h = ctx;
-
-	link_flush(h->link);
-}
-
-static void
-h1_want(void *ctx, size_t n)
-{
-	struct h1 *h = ctx;
-
-	h->want = n;
-	link_flush(h->link);
-}
-
-static void
-h1_end(void *ctx)
-{
-	struct h1 *h = ctx;
-
-	h->fin = true;
-	link_flush(h->link);
-}
-
-static void
-h1_abort(void *ctx)
-{
-	struct h1 *h = ctx;
-
-	h->state = H1_CLOSED;
-	link_end(h->link, NULL);
-}
-
-static const struct exch_version version = {
-	.h2 = false,
-	.respond = h1_respond,
-	.send = h1_send,
-	.want = h1_want,
-	.end = h1_end,
-	.abort = h1_abort,
-};
-
 /* Requests */
 
 static void
 malformed(struct h1 *h, int status)
 {
 	++*h->bad;
-	refuse(h, status);
+	h1_refuse(h, status);
 }
 
 /* 0, or the status that refuses the section. */
@@ -315,6 +183,10 @@ check_head(struct h1 *h)
 	/* An intermediary of that age may see another end of the body. */
 	if (h->http10 && head_times(&h->head, "transfer-encoding") != 0)
 		return 400;
+	/* gRPC needs HTTP/2 all the way. */
+	if (str_starts(head_get(&h->head, "content-type"),
+	        STR("application/grpc")))
+		return 415;
 	if (expect.p != NULL && !str_case_eq(expect, STR("100-continue")))
 		return 417;
 	return 0;
@@ -340,13 +212,13 @@ begin_exchange(struct h1 *h)
 		return;
 	}
 	if (h->handler == NULL) {
-		refuse(h, 404);
+		h1_refuse(h, 404);
 		return;
 	}
 	h->x = exch_new(&(struct exch_opts){
 	    .handler = h->handler,
 	    .handler_ctx = h->ctx,
-	    .version = &version,
+	    .version = &h1_version,
 	    .version_ctx = h,
 	    .head = &h->head,
 	    .queue = &h->q,
@@ -508,31 +380,6 @@ h1_input(struct h1 *h, struct str bytes)
 	process(h);
 }
 
-/* Output */
-
-static void
-put_body(struct h1 *h, struct buf *out)
-{
-	size_t n = h->q.bytes;
-	char *dst;
-
-	if (n > LINK_FLUSH_BYTES) {
-		n = LINK_FLUSH_BYTES;
-		link_flush(h->link);
-	}
-	if (n != 0) {
-		if (h->chunked)
-			buf_printf(out, "%zx\r\n", n);
-		if ((dst = buf_reserve(out, n)) == NULL)
-			return;
-		buf_added(out, sendq_move(&h->q, dst, n));
-		if (h->chunked)
-			buf_puts(out, "\r\n");
-	}
-	if (h->chunked && h->fin && h->q.bytes == 0)
-		buf_puts(out, "0\r\n\r\n");
-}
-
 static void
 reply_done(struct h1 *h)
 {
@@ -549,17 +396,8 @@ reply_done(struct h1 *h)
 void
 h1_output(struct h1 *h, struct buf *out)
 {
-	buf_put_str(out, buf_str(&h->out));
-	buf_fini(&h->out);
-	if (h->x == NULL || !h->responded)
-		return;
-	put_body(h, out);
-	if (h->fin && h->q.bytes == 0) {
+	if (h1_put_reply(h, out))
 		reply_done(h);
-	} else if (h->q.bytes <= h->want && h->want != SIZE_MAX) {
-		h->want = SIZE_MAX;
-		exch_writable(h->x);
-	}
 }
 
 /* A client that has sent its end may still wait for its answer; one that
@@ -588,7 +426,7 @@ void
 h1_timeout(struct h1 *h)
 {
 	if (h->in.len != 0)
-		refuse(h, 408);
+		h1_refuse(h, 408);
 	else
 		link_end(h->link, NULL);
 }

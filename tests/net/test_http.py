@@ -224,6 +224,7 @@ MALFORMED = {
     "version": (b"GET /about HTTP/3.7\r\nHost: x\r\n\r\n", 400),
     "method": (b"FROB /about HTTP/1.1\r\nHost: x\r\n\r\n", 501),
     "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+    "gRPC": (POST + b"Content-Type: application/grpc\r\n\r\n", 415),
     "expectation": (POST + b"Content-Length: 1\r\nExpect: magic\r\n\r\nx",
                     417),
     "long line": (b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
