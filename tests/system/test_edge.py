@@ -580,3 +580,95 @@ def test_no_secret_reaches_logs_or_disk(lab, canary):
     canary.texts.append(token)
     controller.stop()
     assert canary.found(lab.path) == []
+
+
+# ------------------------------------------------------------------- limits
+
+
+def connect_from(address, port):
+    s = socket.socket()
+    s.settimeout(5)
+    s.bind((address, 0))
+    s.connect(("127.0.0.1", port))
+    return s
+
+
+def test_without_descriptors_open_work_goes_on(lab):
+    """More connections than descriptors: the surplus is turned away, what
+    is open and what the controller itself needs is not."""
+    controller = lab.controller()
+    controller.program = lab.start(
+        ["/bin/sh", "-c", "ulimit -n 300; exec \"$0\"",
+         BIN / "restic-manager-controller"],
+        clean_env(**controller.env), controller.log)
+    wait_for("the controller", controller.healthy, 30)
+    controller.bootstrap()
+    kept = http.client.HTTPSConnection("127.0.0.1", controller.port,
+                                       context=controller.client.tls)
+    cookie = {"Cookie": controller.client.cookie}
+    kept.request("GET", "/api/hosts", headers=cookie)
+    assert kept.getresponse().read() == b'{"items":[]}'
+    crowd = []
+    try:
+        for i in range(200):
+            crowd.append(connect_from(f"127.0.1.{i // 50 + 1}",
+                                      controller.port))
+    except OSError:
+        pass
+    assert len(crowd) > 100
+    for s in crowd[-5:]:
+        s.settimeout(0.2)
+        try:
+            assert s.recv(1) == b""
+        except (ConnectionError, TimeoutError):
+            pass
+    for path in ("/api/hosts", "/", "/static/app.js", "/nowhere"):
+        kept.request("GET", path, headers=cookie)
+        answer = kept.getresponse()
+        answer.read()
+        assert answer.status == (404 if path == "/nowhere" else 200), path
+    kept.request("POST", "/api/auth/login", '{"username": "admin", '
+                 f'"password": "{PASSWORD}"}}',
+                 {"Content-Type": "application/json"})
+    answer = kept.getresponse()
+    answer.read()
+    assert answer.status == 200
+    for s in crowd:
+        s.close()
+    wait_for("room again", lambda: controller.client.get(
+        "/api/hosts").status == 200)
+    assert controller.program.running()
+
+
+def test_many_clients_at_once_are_all_answered(console):
+    """64 pages wait; the rest are told to come back, nothing breaks."""
+    seen = []
+
+    def ask():
+        client = Client(console.port, 30)
+        client.cookie = console.client.cookie
+        seen.append(client.get("/").status)
+
+    threads = [threading.Thread(target=ask) for _ in range(120)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(seen) == 120
+    assert set(seen) <= {200, 503}
+    assert seen.count(200) >= 64
+    assert console.client.get("/").status == 200
+
+
+def test_half_requests_are_not_waited_for_forever(controller):
+    """A head that does not end is given up after ten seconds."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", controller.port), 20) as raw:
+        with context.wrap_socket(raw) as tls:
+            tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            begin = time.monotonic()
+            answer = tls.recv(4096)
+            assert answer == b"" or b" 408 " in answer.split(b"\r\n")[0]
+            assert 5 < time.monotonic() - begin < 15
