@@ -132,24 +132,23 @@ find_group(struct store_tx *tx, struct jobs_wish *w,
 	return RC_OK;
 }
 
-static enum rc
-check_host(struct store_tx *tx, const struct jobs_wish *w,
-    struct Rec__Host **out)
+/* NULL: nothing can be started on it, and the transaction says why. */
+static struct Rec__Host *
+find_host(struct store_tx *tx, const struct jobs_wish *w)
 {
 	struct Rec__Host *h = host_store_get(tx, &w->host);
 
 	if (h == NULL)
-		return store_rc(tx);
+		return NULL;
 	if (!w->online)
-		return store_fail(tx, RC_OFFLINE,
+		store_fail(tx, RC_OFFLINE,
 		    "host %s is offline: nothing can be started on it now",
 		    h->name);
-	if (h->repo_url[0] == '\0')
-		return store_fail(tx, RC_INVALID,
+	else if (h->repo_url[0] == '\0')
+		store_fail(tx, RC_INVALID,
 		    "host %s has no repository: edit its credentials first",
 		    h->name);
-	*out = h;
-	return RC_OK;
+	return store_rc(tx) == RC_OK ? h : NULL;
 }
 
 static void
@@ -179,10 +178,10 @@ jobs_run_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	struct jobs_wish *w = op->in;
 	struct look look = { .wish = w };
 	struct Rec__SourceGroup *g = NULL;
-	struct Rec__Host *h = NULL;
+	struct Rec__Host *h = find_host(state, w);
 
 	(void)vault;
-	if (check_host(state, w, &h) != RC_OK)
+	if (h == NULL)
 		return store_rc(state);
 	if (w->kind == REC__JOB_KIND__KIND_BACKUP &&
 	    find_group(state, w, &g) != RC_OK)

@@ -236,36 +236,44 @@ jobs_on_piece(void *ctx)
 	}
 }
 
-static bool
+static void
+fill_head(struct download *d, const struct Rec__Job *j,
+    const struct Rec__Host *h)
+{
+	char id[ULID_TEXT_CAP], when[CLOCK_TEXT_CAP];
+
+	ulid_text(&d->job, id);
+	clock_text(j->created_at_ms, when);
+	if (!str_fmt(d->head, sizeof(d->head),
+	        "# job %s\n# kind %s\n# host %.200s\n# state %s\n"
+	        "# created %s\n# times are UTC\n\n",
+	        id, job_kind_name(j->kind), h == NULL ? "" : h->name,
+	        job_state_name(j->state), when))
+		d->head[0] = '\0';
+}
+
+static enum rc
 download_describe(struct download *d, struct req *r, struct err *e)
 {
 	struct store_tx *tx = store_begin_read(r->ctl->state, &r->arena);
 	const struct Rec__Job *j = job_store_get(tx, &d->job);
 	const struct Rec__Host *h = NULL;
-	char id[ULID_TEXT_CAP], when[CLOCK_TEXT_CAP];
+	enum rc rc = RC_OK;
 	struct ulid host;
 
 	if (j != NULL && pb_id_get(&j->host_id, &host))
 		h = host_store_find(tx, &host);
-	if (store_rc(tx) != RC_OK)
+	if (j == NULL || store_rc(tx) != RC_OK) {
 		*e = *store_err(tx);
-	else if (j->log_expired)
-		(void)err_set(e, RC_GONE, "the log was removed by retention");
-	else
-		e->rc = RC_OK;
-	if (e->rc == RC_OK) {
+		rc = e->rc;
+	} else if (j->log_expired) {
+		rc = err_set(e, RC_GONE, "the log was removed by retention");
+	} else {
 		d->limit = j->log_bytes;
-		ulid_text(&d->job, id);
-		clock_text(j->created_at_ms, when);
-		if (!str_fmt(d->head, sizeof(d->head),
-		        "# job %s\n# kind %s\n# host %.200s\n# state %s\n"
-		        "# created %s\n# times are UTC\n\n",
-		        id, job_kind_name(j->kind), h == NULL ? "" : h->name,
-		        job_state_name(j->state), when))
-			d->head[0] = '\0';
+		fill_head(d, j, h);
 	}
 	store_abort(tx);
-	return e->rc == RC_OK;
+	return rc;
 }
 
 static void
@@ -273,6 +281,7 @@ download(struct req *r, bool ndjson)
 {
 	struct download *d = MEM_NEW(struct download);
 	struct err e;
+	enum rc rc;
 
 	req_hold(r);
 	d->req = r;
@@ -282,10 +291,10 @@ download(struct req *r, bool ndjson)
 	buf_init(&d->raw, RAW_MAX);
 	buf_init(&d->text, TEXT_MAX);
 	if (req_ulid(r, 0, &d->job) != RC_OK)
-		(void)err_set(&e, RC_NOTFOUND, "there is no job with this id");
-	else if (download_describe(d, r, &e))
-		e.rc = RC_OK;
-	if (e.rc == RC_OK) {
+		rc = err_set(&e, RC_NOTFOUND, "there is no job with this id");
+	else
+		rc = download_describe(d, r, &e);
+	if (rc == RC_OK) {
 		download_read(d);
 		return;
 	}
