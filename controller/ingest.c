@@ -60,16 +60,14 @@ ingest_free_items(struct ingest *i, struct inlet *in, struct list *items)
 	}
 }
 
-void
-ingest_free(struct ingest *i)
+static void
+end(struct ingest *i)
 {
 	struct inlet *in;
 	struct str key;
 	size_t pos = 0;
 	void *value;
 
-	if (i == NULL)
-		return;
 	ingest_batch_free(i->batch);
 	while (map_next(i->inlets, &pos, &key, &value)) {
 		in = value;
@@ -79,8 +77,31 @@ ingest_free(struct ingest *i)
 	}
 	map_free(i->inlets);
 	ingest_pack_free(i);
-	loop_timer_free(i->retry);
 	mem_free(i);
+}
+
+/* What the pool has of ours comes back while the loop ends. */
+void
+ingest_free(struct ingest *i)
+{
+	if (i == NULL)
+		return;
+	loop_timer_free(i->retry);
+	i->gone = true;
+	if (i->pool == 0)
+		end(i);
+}
+
+bool
+ingest_still_here(struct ingest *i)
+{
+	ASSERT(i->pool > 0);
+	i->pool--;
+	if (!i->gone)
+		return true;
+	if (i->pool == 0)
+		end(i);
+	return false;
 }
 
 static struct inlet *

@@ -98,6 +98,7 @@ ingest_kick(struct ingest *i)
 	while (n < BATCH_MAX && (el = list_take(&i->ready)) != NULL)
 		n += take_part(b, LIST_ENTRY(el, struct inlet, ready));
 	i->batch = b;
+	i->pool++;
 	loop_work(i->ctl->loop, ingest_on_work, ingest_on_written, b);
 }
 
@@ -122,6 +123,8 @@ ingest_on_written(void *ctx)
 	struct ingest_part *p;
 	struct op *op;
 
+	if (!ingest_still_here(b->ingest))
+		return;
 	b->ops = 1; /* until all are submitted */
 	LIST_FOREACH(el, tmp, &b->parts)
 	{

@@ -64,6 +64,8 @@ struct ingest {
 	struct loop_timer *retry;
 	bool waiting; /* for the retry timer */
 	struct err fault;
+	unsigned pool; /* jobs of ours that the pool has */
+	bool gone;     /* freed by its owner meanwhile: the last one ends it */
 	/* ingest_pack.c */
 	struct list packs;
 	struct pack *packing;
@@ -123,6 +125,10 @@ struct ingest_batch {
 	unsigned ops;   /* under way */
 	int64_t now_ms;
 };
+
+/* The pool gave a job back; false: nothing more is to be done, and i may be
+ * gone. */
+MUST_USE bool ingest_still_here(struct ingest *i);
 
 /* Loop: starts a batch if none is under way and there is work. */
 void ingest_kick(struct ingest *i);

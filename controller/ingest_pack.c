@@ -70,6 +70,8 @@ ingest_on_packed(void *ctx)
 	struct ingest *i = k->ingest;
 	char id[ULID_TEXT_CAP];
 
+	if (!ingest_still_here(i))
+		return;
 	if (k->err.rc != RC_OK && k->err.rc != RC_NOTFOUND) {
 		ulid_text(&k->job, id);
 		log_warn(LOG_SPOOL, "log not compressed job=%s error=%s", id,
@@ -88,6 +90,7 @@ pack_next(struct ingest *i)
 	if (i->packing != NULL || (el = list_take(&i->packs)) == NULL)
 		return;
 	i->packing = LIST_ENTRY(el, struct pack, link);
+	i->pool++;
 	loop_work(i->ctl->loop, ingest_on_pack_work, ingest_on_packed,
 	    i->packing);
 }
