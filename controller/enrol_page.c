@@ -45,7 +45,24 @@ field(struct req *r, const char *name)
 	return arena_str(&r->arena, str_trim(req_field(r, name)));
 }
 
-/* The form again with what was typed, but the password. */
+/* What was typed as the repository, without user:password@: a page must not
+ * hold a password, not even one typed into the wrong field. */
+static struct str
+url_again(struct req *r)
+{
+	struct str url = req_field(r, "repo_url"), rest, host;
+	size_t n = 0;
+
+	while (n < url.n && !str_starts(str_sub(url, n, url.n), STR("://")))
+		n++;
+	rest = str_sub(url, n, url.n);
+	if (!str_cut(rest, '@', &rest, &host))
+		return url;
+	return str_of(arena_printf(&r->arena, "%.*s://%.*s",
+	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
+}
+
+/* The form again with what was typed, but passwords. */
 static void
 form_again(struct req *r, const struct mint_refusal *why)
 {
@@ -53,7 +70,7 @@ form_again(struct req *r, const struct mint_refusal *why)
 	const struct page_param params[] = {
 		{ "hostname", req_field(r, "hostname") },
 		{ "tags", req_field(r, "tags") },
-		{ "repo_url", req_field(r, "repo_url") },
+		{ "repo_url", url_again(r) },
 		{ "repo_username", req_field(r, "repo_username") },
 		{ "initial_paths", req_field(r, "initial_paths") },
 		{ "allow_duplicate", req_field(r, "allow_duplicate") },

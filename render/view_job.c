@@ -32,7 +32,9 @@ struct excerpt {
 	uint64_t first, n;   /* line numbers: of the first, behind the last */
 	uint64_t offset;     /* behind the last */
 	uint64_t first_mark; /* line that is marked, 0: none */
-	uint64_t total;      /* lines of the log */
+	uint64_t
+	    total; /* lines in the file: the agent's, and ours around them */
+	bool at_end;
 };
 
 static const char *
@@ -131,21 +133,21 @@ put_excerpt(struct view *v, const struct Rec__Job *j, struct excerpt *x,
 	rc = joblog_open(v->spool, &id, j->log_bytes, &r, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = put_pieces(v, r, x, e);
+	rc = joblog_seek_tail(r, 1, &x->offset, &x->total, e);
+	if (rc == RC_OK)
+		rc = put_pieces(v, r, x, e);
+	x->at_end = x->offset >= j->log_bytes;
 	joblog_close(r);
 	return rc;
 }
 
 /* Where the excerpt stands in the log, and the ways to the rest. */
 static void
-put_place(struct view *v, struct value *root, const struct excerpt *x,
-    const struct Rec__Job *j)
+put_place(struct view *v, struct value *root, const struct excerpt *x)
 {
-	bool at_end = x->n > j->log_lines;
-
 	value_printf(root, "next_offset", "%" PRIu64, x->offset);
 	value_printf(root, "last_line", "%" PRIu64, x->n - 1);
-	value_bool(root, "at_end", at_end);
+	value_bool(root, "at_end", x->at_end);
 	if (x->first_mark != 0 && x->first == 1)
 		value_printf(root, "mark_line", "%" PRIu64, x->first_mark);
 	else
@@ -155,10 +157,10 @@ put_place(struct view *v, struct value *root, const struct excerpt *x,
 	                  : arena_printf(v->arena, "?from=%" PRIu64,
 	                        x->first > LINES ? x->first - LINES : 1));
 	value_text(root, "newer",
-	    at_end ? "" : arena_printf(v->arena, "?from=%" PRIu64, x->n));
+	    x->at_end ? "" : arena_printf(v->arena, "?from=%" PRIu64, x->n));
 	value_printf(root, "shown", "%s to %s of %s",
 	    text_count(v->arena, x->n > x->first ? x->first : 0),
-	    text_count(v->arena, x->n - 1), text_count(v->arena, j->log_lines));
+	    text_count(v->arena, x->n - 1), text_count(v->arena, x->total));
 }
 
 /* Why there is no log to show, in a sentence; "" when there is one. */
@@ -181,7 +183,7 @@ no_log(const struct Rec__Job *j, enum rc rc)
 static void
 put_log(struct view *v, struct value *root, const struct Rec__Job *j)
 {
-	struct excerpt x = { .first = 1, .n = 1, .total = j->log_lines };
+	struct excerpt x = { .first = 1, .n = 1, .at_end = true };
 	struct err e = { .rc = RC_OK };
 	enum rc rc = RC_NOTFOUND;
 
@@ -192,7 +194,7 @@ put_log(struct view *v, struct value *root, const struct Rec__Job *j)
 		log_warn(LOG_PAGE, "job log not read job=%s rc=%s %s",
 		    view_id(v, j->id), rc_info(rc)->name,
 		    log_safe(str_of(e.msg)));
-	put_place(v, root, &x, j);
+	put_place(v, root, &x);
 	value_text(root, "no_log", no_log(j, rc));
 	value_bool(root, "log_truncated", j->log_truncated);
 	value_bool(root, "log_damaged", j->log_damaged);

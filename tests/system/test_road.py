@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.parse
 
 import pytest
 
@@ -169,3 +170,27 @@ def test_without_restic_the_job_says_so(lab, console):
         lambda h: h if h["repo_status"] == "init_failed" else None)(
             console.host(agent.host_id)), 60)
     assert "restic" in host["repo_status_error"]
+
+
+def test_a_log_page_counts_every_line_of_the_file(console, local):
+    """The page shows the file: our first and last line are lines too."""
+    end = run(console, local)
+    rows = console.client.get(f"/api/jobs/{end['id']}/log.ndjson").text
+    page = console.client.get(f"/jobs/{end['id']}",
+                              headers={"Accept": "text/html"}).text
+    count = len(rows.splitlines())
+    assert f"Lines 1 to {count} of {count}." in page
+
+
+def test_a_refused_form_does_not_show_a_password(console):
+    """One typed into the URL neither."""
+    page = console.client.get("/hosts/new", headers={"Accept": "text/html"})
+    csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
+    again = console.client.post(
+        "/hosts/new", urllib.parse.urlencode({
+            "csrf": csrf, "hostname": "web-1", "repo_password": "typed-1",
+            "repo_url": "rest:https://u:typed-2@backup.example.net/x"}),
+        headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert again.status == 422
+    assert "rest:https://backup.example.net/x" in again.text
+    assert "typed-" not in again.text
