@@ -21,7 +21,10 @@
 
 enum {
 	PATH_CAP = 4096,
-	GRACE_MS = 3000
+	GRACE_MS = 3000,
+	/* Longer than an agent's heartbeat: who beats is not asked, and an
+	 * idle agent sleeps. */
+	SERVER_PING_MS = 40000
 };
 
 struct server {
@@ -139,6 +142,7 @@ open_one(struct server *s, const char *address, struct tls_ctx *tls,
 		.loop = s->ctl->loop,
 		.address = address,
 		.tls = tls,
+		.limits.ping_ms = SERVER_PING_MS,
 		.http = &req_handler,
 		.http_ctx = s->ctl,
 		.grpc = agents_grpc(s->ctl->agents),
