@@ -12,7 +12,8 @@
 enum {
 	REPORT_ARENA_MAX = 512 << 20,
 	REPORT_PART_BYTES = 48 * 1024, /* an event holds 64 KiB */
-	REPORT_TEXTS_BYTES = 16 * 1024 /* paths or tags of one snapshot */
+	REPORT_TEXTS_BYTES = 16 * 1024, /* paths or tags of one snapshot */
+	REPORT_NAME_BYTES = 255
 };
 
 /* The whole list is read before anything is sent: half a list must not
@@ -38,6 +39,21 @@ report_fit(size_t *n, char **texts)
 	*n = i;
 }
 
+/* Cuts behind a whole character. */
+static void
+report_cut(char *text, size_t max)
+{
+	size_t i = 0, n;
+
+	while (text[i] != '\0') {
+		n = str_utf8_len(str_of(text + i));
+		if (n == 0 || i + n > max)
+			break;
+		i += n;
+	}
+	text[i] = '\0';
+}
+
 static void
 report_on_snapshot(void *ctx, const Wire__Snapshot *s)
 {
@@ -56,6 +72,8 @@ report_on_snapshot(void *ctx, const Wire__Snapshot *s)
 	if (copy == NULL)
 		return; /* the arena's own error stops the walk */
 	*copy = *s;
+	report_cut(copy->hostname, REPORT_NAME_BYTES);
+	report_cut(copy->short_id, 8);
 	report_fit(&copy->n_paths, copy->paths);
 	report_fit(&copy->n_tags, copy->tags);
 	r->all[r->n++] = copy;
