@@ -15,7 +15,9 @@ enum {
 	QUEUE_MAX = 262144,
 	QUEUE_LOW = 65536,
 	REPLY_FIELDS = 48,
-	SLOW_AFTER_MS = 10000
+	SLOW_AFTER_MS = 10000,
+	DATE_CAP = 40,
+	NUMBER_CAP = 24
 };
 
 struct exch {
@@ -163,7 +165,7 @@ exch_replied(const struct exch *x)
 /* Replies */
 
 static struct str
-date_text(struct exch *x)
+date_text(char dst[DATE_CAP])
 {
 	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu",
 		"Fri", "Sat" };
@@ -172,9 +174,10 @@ date_text(struct exch *x)
 	struct civil c;
 
 	clock_civil(clock_now_ms(), 0, &c);
-	return str_of(arena_printf(&x->arena,
-	    "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.weekday], c.day,
-	    months[c.month - 1], c.year, c.hour, c.minute, c.second));
+	ASSERT(str_fmt(dst, DATE_CAP, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+	    days[c.weekday], c.day, months[c.month - 1], c.year, c.hour,
+	    c.minute, c.second));
+	return str_of(dst);
 }
 
 /* A line break in a value would let outside text write its own fields. */
@@ -212,23 +215,31 @@ has_no_body(int status)
 	return status < 200 || status == 204 || status == 304;
 }
 
+static struct str
+number_text(char dst[NUMBER_CAP], size_t n)
+{
+	ASSERT(str_fmt(dst, NUMBER_CAP, "%zu", n));
+	return str_of(dst);
+}
+
+/* Takes nothing from the arena, which the handler may have used up. */
 static void
 respond(struct exch *x, int status, const struct http_field *fields, size_t n,
     const size_t *body_n)
 {
+	char code[NUMBER_CAP], date[DATE_CAP], length[NUMBER_CAP];
 	enum exch_length len = EXCH_STREAM;
 	struct reply r = { .n = 0 };
 	size_t i;
 
 	ASSERT(!x->replied);
 	x->replied = true;
-	add(&r, STR(":status"), str_of(arena_printf(&x->arena, "%d", status)));
+	add(&r, STR(":status"), number_text(code, (size_t)status));
 	for (i = 0; i < n; i++)
 		add(&r, fields[i].name, fields[i].value);
-	add(&r, STR("date"), date_text(x));
+	add(&r, STR("date"), date_text(date));
 	if (body_n != NULL && !has_no_body(status)) {
-		add(&r, STR("content-length"),
-		    str_of(arena_printf(&x->arena, "%zu", *body_n)));
+		add(&r, STR("content-length"), number_text(length, *body_n));
 		len = EXCH_SIZED;
 	}
 	if (x->is_head || has_no_body(status) ||
@@ -345,21 +356,24 @@ split_target(struct exch *x)
 static void
 join_cookies(struct exch *x)
 {
-	struct str name, value, joined = { NULL, 0 };
+	struct str name, value;
+	struct buf joined;
 	unsigned i;
 
 	if (head_times(x->head, "cookie") < 2)
 		return;
+	buf_init(&joined, ARENA_MAX / 2); /* far more than a head holds */
 	for (i = 0; i < x->head->count; i++) {
 		head_at(x->head, i, &name, &value);
 		if (!str_eqz(name, "cookie"))
 			continue;
-		joined = joined.p == NULL
-		             ? value
-		             : str_of(arena_printf(&x->arena, "%.*s; %.*s",
-		                   STR_ARG(joined), STR_ARG(value)));
+		if (joined.len != 0)
+			buf_puts(&joined, "; ");
+		buf_put_str(&joined, value);
 	}
-	x->cookie = joined;
+	x->cookie =
+	    str_from(arena_str(&x->arena, buf_str(&joined)), joined.len);
+	buf_fini(&joined);
 }
 
 static void

@@ -294,3 +294,19 @@ def test_many_at_once(server):
     for thread in threads:
         thread.join()
     assert len(out) == 20 and all(b"method=GET" in text for text in out)
+
+
+def test_many_cookies(server):
+    """Cookies that came as many fields are one to the handler, and cost no
+    more memory than they have bytes."""
+    fields = b"".join(b"Cookie: c%02d=%s\r\n" % (i, b"x" * 310)
+                      for i in range(96))
+    out = exchange(server, b"GET /echo HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Connection: close\r\n" + fields + b"\r\n")
+    assert status(out) is not None and b"\r\ndate: " in out
+    fields = b"".join(b"Cookie: c%02d=%s\r\n" % (i, b"x" * 20)
+                      for i in range(10))
+    out = exchange(server, b"GET /about HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Connection: close\r\n" + fields + b"\r\n")
+    joined = b"; ".join(b"c%02d=%s" % (i, b"x" * 20) for i in range(10))
+    assert b"cookie=" + joined + b"\n" in out
