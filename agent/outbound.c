@@ -173,12 +173,6 @@ outbound_ack(struct outbound *o, uint64_t seq)
 		o->mark_first = 0;
 }
 
-void
-outbound_rewind(struct outbound *o)
-{
-	outbound_start_from(o, o->acked + 1);
-}
-
 bool
 outbound_empty(struct outbound *o)
 {
@@ -300,7 +294,7 @@ outbound_poll_events(struct outbound *o, struct buf *out)
 {
 	struct events_item item;
 	size_t n = 0, bytes = 0;
-	uint64_t next = o->next;
+	uint64_t next = o->acked + 1;
 
 	while (bytes < OUTBOUND_WINDOW && outbound_peek(o, next, &item)) {
 		outbound_put_bytes(out, OUTBOUND_POLL_TAG, item.packed);

@@ -60,8 +60,6 @@ MUST_USE enum rc outbound_renew(struct outbound *o, struct err *e);
 bool outbound_next(struct outbound *o, struct str *packed);
 void outbound_sent(struct outbound *o);
 void outbound_ack(struct outbound *o, uint64_t seq);
-/* Sends again from the first unacknowledged one (each Poll does). */
-void outbound_rewind(struct outbound *o);
 /* Nothing durable is left to be acknowledged. */
 bool outbound_empty(struct outbound *o);
 

@@ -433,7 +433,6 @@ uplink_on_poll_reply(void *ctx, struct grpc_ccall *call, struct str msg)
 		if (r->n_commands > 0 || r->hello->config != NULL)
 			u->poll_idle = false;
 		outbound_ack(&u->out, r->acked_seq);
-		outbound_rewind(&u->out);
 		for (i = 0; i < r->n_commands; i++)
 			command_handle(u->agent->command, r->commands[i]);
 		uplink_check_drained(u);

@@ -189,7 +189,7 @@ a_lost_connection_sends_again_what_is_not_acknowledged(void **state)
 	assert_true(outbound_resume(&f.o, 8, NULL));
 	assert_int_equal(drain(&f, &last), 3);
 	outbound_ack(&f.o, 8);
-	outbound_rewind(&f.o);
+	assert_true(outbound_resume(&f.o, 9, NULL));
 	assert_int_equal(drain(&f, &last), 2);
 	/* It has all. */
 	say_hello(&f, &h);
@@ -298,6 +298,31 @@ poll(struct fixture *f, bool *waits)
 	assert_non_null(r);
 	buf_fini(&q.packed);
 	return r;
+}
+
+/* A Poll asks nothing first: what a Session sent before it broke may be
+ * lost. */
+static void
+a_poll_sends_again_what_a_session_sent_in_vain(void **state)
+{
+	static struct fixture f;
+	static struct hello h;
+	Wire__PollRequest *r;
+	uint64_t last = 0;
+	bool waits;
+
+	fixture_open(&f, *state);
+	put(&f, 5, 10);
+	say_hello(&f, &h);
+	assert_true(outbound_resume(&f.o, 1, NULL));
+	assert_int_equal(drain(&f, &last), 5);
+	outbound_ack(&f.o, 2);
+	r = poll(&f, &waits);
+	assert_false(waits);
+	assert_int_equal(r->n_events, 3);
+	assert_int_equal(r->events[0]->seq, 3);
+	wire__poll_request__free_unpacked(r, NULL);
+	fixture_close(&f);
 }
 
 static void
@@ -435,6 +460,8 @@ main(void)
 		unit_test_in_folder(numbers_never_given_begin_a_new_epoch),
 		unit_test_in_folder(a_busy_queue_is_renewed_at_the_next_hello),
 		unit_test_in_folder(hello_lists_jobs_and_state),
+		unit_test_in_folder(
+		    a_poll_sends_again_what_a_session_sent_in_vain),
 		unit_test_in_folder(a_poll_takes_everything_along_or_waits),
 		unit_test_in_folder(a_poll_carries_a_window_at_most),
 		unit_test_in_folder(kept_answers_are_bounded_and_come_in_order),
