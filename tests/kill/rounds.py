@@ -2,63 +2,136 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Exactly once, by machine.
 
-    tests/kill/rounds.py [--rounds N] [--seed S] [--hosts H]
+    tests/kill/rounds.py [--rounds N] [--seed S] [--hosts H] [--poll]
 
 Agents run jobs that print numbered lines while agents, controller and
 renderer are killed with SIGKILL and connections are cut at random instants.
-After each round everything is brought back; then every job must have its true
-end, and its log must be lines 1..n once and in order: all of them where the
-job's own process was not killed, and without a gap where it was.
+Afterwards everything is brought back; then
+
+- every job has its true end, none is stuck and none ran twice;
+- its log is the lines 1..n once and in order: all of them where the job's own
+  process was not killed, and where it was never fewer than its agent's queue
+  held at that instant;
+- a browser that followed the log meanwhile, and came back after each cut, saw
+  each line once and in order;
+- the job's page is there.
+
+With --poll the agents sit behind a proxy on which Session does not work.
+For thousands of rounds:  tests/kill/rounds.py --rounds 5000
 Repeatable by seed as far as timing allows.  Prints one line a round and ends
 with "N passed, N failed".
 """
 import argparse
+import contextlib
+import http.client
+import json
+import os
 import pathlib
 import random
 import re
+import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+import agent_queue  # noqa: E402
+import foreign  # noqa: E402
 import lab  # noqa: E402
+import peers  # noqa: E402
+import stream  # noqa: E402
 
 FAKE = lab.ROOT / "tests/fake/restic"
 FINAL = ("succeeded", "failed", "cancelled")
+LINE = re.compile(r"pretend line (\d+)")
+AWAY = (OSError, http.client.HTTPException, AssertionError)
+
+
+class Follower(threading.Thread):
+    """A browser on a job's live log that comes back after every cut."""
+
+    def __init__(self, client, job_id):
+        super().__init__(daemon=True)
+        self.client = client
+        self.job_id = job_id
+        self.last_id = None
+        self.seqs = []
+        self.finished = False
+        self.over = False
+
+    def run(self):
+        while not (self.finished or self.over):
+            with contextlib.suppress(*AWAY):
+                self.follow()
+            time.sleep(0.1)
+
+    def follow(self):
+        live = stream.Stream(self.client,
+                             f"/api/jobs/{self.job_id}/stream",
+                             last_id=self.last_id, timeout=20)
+        try:
+            if live.status != 200:
+                return
+            for name, ident, data in live.events(120):
+                if name == "log.stream":
+                    self.seqs.append(json.loads(data)["seq"])
+                self.last_id = ident
+                self.finished = name == "job.finished"
+                if self.finished or self.over:
+                    return
+        finally:
+            live.close()
 
 
 class Round:
     """What happens to one job of one host."""
 
-    def __init__(self, host, job_id, lines):
+    def __init__(self, host, job_id, lines, code):
         self.host = host
         self.job_id = job_id
         self.lines = lines
+        self.code = code  # the pretend restic's exit code
+        self.runs = host.runs()
         self.agent_killed = False
         self.cancelled = False
+        self.held = 0  # lines in the queue when its agent was killed
 
 
 class World:
-    def __init__(self, box, hosts, rng):
+    def __init__(self, box, hosts, rng, poll=False):
         self.rng = rng
         self.controller = box.controller().start()
         self.controller.bootstrap()
-        self.proxy = box.proxy(self.controller.port)
-        self.agents = []
-        for n in range(hosts):
-            source = box.sources(f"source-{n}")
-            agent = box.host(self.controller, name=f"host-{n}",
-                             paths=[source], restic=FAKE, port=self.proxy.port)
-            agent.source = source
-            self.agents.append(agent)
+        generated = box.path / "generated"
+        generated.mkdir()
+        self.pb = foreign.load(generated)[0]
+        target = self.controller.port
+        if poll:
+            target = peers.Nginx(box, self.controller, peers.POLL_ONLY,
+                                 target).start().port
+        self.proxy = box.proxy(target)
+        self.agents = [self.host(box, n) for n in range(hosts)]
+
+    def host(self, box, n):
+        source = box.sources(f"source-{n}")
+        repo = box.path / f"repo-{n}"
+        agent = box.host(self.controller, name=f"host-{n}", repo=repo,
+                         paths=[source], restic=FAKE, port=self.proxy.port)
+        agent.source = source
+        agent.runs = lambda: ((repo / "runs").stat().st_size
+                              if (repo / "runs").exists() else 0)
+        return agent
 
     # ------------------------------------------------------- misfortunes
 
     def kill_agent(self, jobs):
         agent = self.rng.choice(self.agents)
+        agent.kill()
+        held = agent_queue.last_lines(agent.dir / "queue", self.pb)
         for job in jobs:
             if job.host is agent:
                 job.agent_killed = True
-        agent.kill()
+                job.held = max(job.held, held.get(job.job_id, 0))
         time.sleep(self.rng.random() * 0.3)
         agent.start()
 
@@ -70,10 +143,8 @@ class World:
     def kill_renderer(self, jobs):
         pid = self.controller.renderer_pid()
         if pid:
-            try:
-                lab.os.kill(pid, lab.signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def cut(self, jobs):
         self.proxy.cut()
@@ -89,55 +160,95 @@ class World:
             answer = self.controller.client.post(
                 f"/api/jobs/{job.job_id}/cancel")
             job.cancelled = job.cancelled or answer.status == 202
-        except OSError:
+        except (OSError, http.client.HTTPException):
             job.cancelled = True  # it may have got through
 
     # ------------------------------------------------------------- rounds
 
-    def start_jobs(self):
-        jobs = []
-        for agent in self.agents:
-            lines = self.rng.randint(1, 400)
-            (agent.source / ".pretend").write_text(
-                f"lines={lines} delay_ms={self.rng.randint(0, 25)}")
-            jobs.append(Round(agent, self.controller.run_group(agent.host_id),
-                              lines))
-        return jobs
+    def start_job(self, agent):
+        """Its agent may still be on its way back from the last round."""
+        lines = self.rng.randint(1, 400)
+        code = self.rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 1, 3))
+        seconds = self.rng.uniform(0.1, 2.0)
+        delay = min(200, int(10000 * seconds / lines))
+        (agent.source / ".pretend").write_text(
+            f"lines={lines} delay_ms={delay} exit={code}")
+        lab.wait_for(f"{agent.name} online", lambda: self.controller.host(
+            agent.host_id)["status"] == "online", 90, 0.02)
+        return Round(agent, self.controller.run_group(agent.host_id), lines,
+                     code)
 
     def wreck(self, jobs):
         moves = [self.kill_agent, self.kill_controller, self.kill_renderer,
                  self.cut, self.cut, self.block, self.cancel]
         told = []
         for _ in range(self.rng.randint(1, 3)):
-            time.sleep(self.rng.random() * 0.6)
+            time.sleep(self.rng.random() * 0.5)
             move = self.rng.choice(moves)
             told.append(move.__name__)
             move(jobs)
         return told
 
-    def settle(self, jobs):
-        lab.wait_for("the controller", self.controller.healthy, 30)
-        return [self.controller.wait_job(job.job_id, 120) for job in jobs]
-
-    def check(self, job, end):
-        """What is wrong with one job, as a list of sentences."""
+    def check_lines(self, job, end):
+        """What is wrong with one job's log, as a list of sentences."""
         wrong = []
         rows = self.controller.log_lines(job.job_id)
         numbers = [int(m.group(1)) for m in
-                   (re.fullmatch(r"pretend line (\d+)", r["payload"])
-                    for r in rows) if m]
+                   (LINE.fullmatch(r["payload"]) for r in rows) if m]
         if numbers != list(range(1, len(numbers) + 1)):
             wrong.append(f"lines are not 1..n once and in order: {numbers}")
         seqs = [r["seq"] for r in rows]
         if seqs != list(range(1, len(seqs) + 1)):
             wrong.append("seq of the download is not 1..n")
-        if end["status"] == "succeeded" and len(numbers) != job.lines:
-            wrong.append(f"succeeded with {len(numbers)} of {job.lines} lines")
-        if end["status"] == "failed" and not job.agent_killed:
+        # The first line of the file is the controller's; theirs are 2..
+        if len(rows) - 1 < job.held:
+            wrong.append(f"{len(rows)} lines, the queue held {job.held}")
+        whole = end["status"] == "succeeded" or (
+            end["status"] == "failed" and end["cause"] != "agent_restarted")
+        if whole and len(numbers) != job.lines:
+            wrong.append(f"{end['status']} with {len(numbers)} of "
+                         f"{job.lines} lines")
+        return wrong
+
+    def check_end(self, job, end):
+        wrong = []
+        ran = job.host.runs() - job.runs
+        by_us = end["cause"] == "agent_restarted" and job.agent_killed
+        if end["status"] == "failed" and job.code != 1 and not by_us:
             wrong.append(f"failed without a reason of ours: {end['error']}")
+        if end["status"] == "succeeded":
+            if ran != 1 or job.code == 1:
+                wrong.append(f"succeeded with {ran} runs, exit {job.code}")
+            if end["incomplete"] != (job.code == 3):
+                wrong.append(f"incomplete is {end['incomplete']} with exit "
+                             f"{job.code}")
         if end["status"] == "cancelled" and not job.cancelled:
             wrong.append("cancelled, but nobody asked")
+        if ran > 1:
+            wrong.append(f"ran {ran} times")
         return wrong
+
+    def check_follower(self, follower):
+        follower.join(30)
+        if not follower.finished:
+            follower.over = True
+            return ["the live log had no end"]
+        if follower.seqs != list(range(1, len(follower.seqs) + 1)):
+            return [f"the live log was not 1..n: {follower.seqs}"]
+        rows = len(self.controller.log_lines(follower.job_id))
+        if len(follower.seqs) != rows:
+            return [f"{len(follower.seqs)} live lines, {rows} in the log"]
+        return []
+
+    def check_page(self, job):
+        """The renderer may be about to come back."""
+        page = f"/jobs/{job.job_id}"
+        try:
+            lab.wait_for("the page", lambda: self.controller.client.get(
+                page).status == 200, 15)
+        except AssertionError as e:
+            return [str(e)]
+        return []
 
     def nothing_stuck(self):
         hosts = self.controller.client.ok("GET", "/api/hosts")["items"]
@@ -149,13 +260,46 @@ class World:
                     stuck.append(f"job {job['id']} is still {job['status']}")
         return stuck
 
+    def judge(self, jobs, follower):
+        lab.wait_for("the controller", self.controller.healthy, 30)
+        wrong, ends = [], []
+        for job in jobs:
+            try:
+                end = self.controller.wait_job(job.job_id, 120)
+            except AssertionError as e:
+                wrong.append(str(e))
+                continue
+            ends.append(end["status"])
+            wrong += [f"{job.job_id}: {w}" for w in
+                      self.check_lines(job, end) + self.check_end(job, end)]
+        wrong += self.check_follower(follower)
+        wrong += self.check_page(jobs[0])
+        return ends, wrong + self.nothing_stuck()
+
     def one(self):
-        jobs = self.start_jobs()
+        """One round: what was done, how the jobs ended, what is wrong."""
+        jobs = [self.start_job(agent) for agent in self.agents]
+        follower = Follower(self.controller.client, jobs[0].job_id)
+        follower.start()
         told = self.wreck(jobs)
-        ends = self.settle(jobs)
-        wrong = [w for job, end in zip(jobs, ends)
-                 for w in self.check(job, end)]
-        return told, [e["status"] for e in ends], wrong + self.nothing_stuck()
+        ends, wrong = self.judge(jobs, follower)
+        return told, ends, wrong
+
+
+def run(box, rounds, seed, hosts=3, poll=False, say=print):
+    """Plays rounds; the number of them that failed."""
+    rng = random.Random(seed)
+    world = World(box, hosts, rng, poll)
+    failed = 0
+    for n in range(1, rounds + 1):
+        begin = time.monotonic()
+        told, ends, wrong = world.one()
+        say(f"round {n}: {' '.join(told)} -> {' '.join(ends)}"
+            f" {time.monotonic() - begin:.1f} s")
+        for sentence in wrong:
+            say(f"  WRONG: {sentence}")
+        failed += bool(wrong)
+    return failed
 
 
 def main():
@@ -163,23 +307,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--hosts", type=int, default=3)
+    parser.add_argument("--poll", action="store_true")
     args = parser.parse_args()
-    print(f"seed {args.seed}", flush=True)
-    rng = random.Random(args.seed)
-    passed = failed = 0
+
+    def say(text):
+        print(text, flush=True)
+
+    say(f"seed {args.seed}")
     with lab.Lab() as box:
-        world = World(box, args.hosts, rng)
-        for n in range(1, args.rounds + 1):
-            told, ends, wrong = world.one()
-            print(f"round {n}: {' '.join(told)} -> {' '.join(ends)}",
-                  flush=True)
-            for sentence in wrong:
-                print(f"  WRONG: {sentence}", flush=True)
-            passed, failed = passed + (not wrong), failed + bool(wrong)
-            if wrong:
-                box.keep = True
-                print(f"  kept: {box.path}", flush=True)
-    print(f"{passed} passed, {failed} failed")
+        failed = run(box, args.rounds, args.seed, args.hosts, args.poll, say)
+        if failed:
+            box.keep = True
+            say(f"kept: {box.path}")
+    say(f"{args.rounds - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
