@@ -20,6 +20,8 @@ void jobs_dispatch(struct req *r);
 /* POST [/api]/hosts/{id}/source-groups/{gid}/run: 202, the same job again
  * 200; browsers are sent to the job. */
 void jobs_run_group(struct req *r);
+/* POST /hosts/{id}/run-backup, /hosts/{id}/init-repo: 410 for ever. */
+void jobs_gone(struct req *r);
 /* POST [/api]/jobs/{id}/cancel: 202, 404, 409 over, 503 offline. */
 void jobs_cancel(struct req *r);
 /* GET /api/hosts/{id}/jobs, /api/jobs/{id}. */

@@ -188,6 +188,18 @@ jobs_run_group(struct req *r)
 	queue(r, &w);
 }
 
+void
+jobs_gone(struct req *r)
+{
+	struct err e;
+
+	(void)err_set(&e, RC_GONE,
+	    "this address is gone: a backup starts by POST "
+	    "/api/hosts/{id}/source-groups/{gid}/run, and a repository is "
+	    "initialised by itself");
+	req_fail(r, &e);
+}
+
 /* ---------------------------------------------------------------- cancel */
 
 static void

@@ -52,6 +52,8 @@ static const struct route routes[] = {
 	{ "POST", "/api/hosts/{id}/jobs", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &jobs_dispatch_body, jobs_dispatch },
 	{ "POST", "/api/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
 	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
+	{ "POST", "/hosts/{id}/run-backup", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
+	{ "POST", "/hosts/{id}/init-repo", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
 	{ "GET",  "/api/jobs/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_get },
 	{ "POST", "/api/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },
 	{ "POST", "/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },

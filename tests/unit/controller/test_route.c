@@ -45,6 +45,8 @@ static const struct {
 	{ "POST", "/api/hosts/{id}/jobs",          ROUTE_OPERATOR },
 	{ "POST", "/api/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR },
 	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR },
+	{ "POST", "/hosts/{id}/run-backup",        ROUTE_OPERATOR },
+	{ "POST", "/hosts/{id}/init-repo",         ROUTE_OPERATOR },
 	{ "GET",  "/api/jobs/{id}",                ROUTE_VIEWER },
 	{ "POST", "/api/jobs/{id}/cancel",         ROUTE_OPERATOR },
 	{ "POST", "/jobs/{id}/cancel",             ROUTE_OPERATOR },
