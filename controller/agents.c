@@ -169,6 +169,55 @@ agents_count(const struct agents *a)
 	return a->online;
 }
 
+static bool
+send_config(struct agents *a, struct call *c)
+{
+	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
+	enum rc rc;
+
+	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_CONFIG;
+	m.config = agents_config(a, &c->host);
+	if (m.config == NULL)
+		return false;
+	rc = call_send(c, &m);
+	agents_config_wipe(m.config);
+	if (rc == RC_OK)
+		c->config_version = m.config->version;
+	return rc == RC_OK;
+}
+
+/* Brings the configuration in force before what follows: on a Session as a
+ * message of its own, in a Poll's reply beside the command.  False: there is
+ * no room, or it cannot be read. */
+static bool
+bring_config(struct agents *a, struct call *c)
+{
+	uint64_t version;
+
+	if (!agents_config_version(a, &c->host, &version))
+		return false;
+	if (version == c->config_version)
+		return true;
+	if (!c->poll)
+		return send_config(a, c);
+	c->config_due = true;
+	return true;
+}
+
+void
+agents_configure(struct agents *a, const struct ulid *host)
+{
+	struct peer *p = peer_find(a, host);
+	struct call *c = p != NULL ? p->call : NULL;
+
+	if (c == NULL)
+		return; /* the next hello finds that the versions differ */
+	if (!bring_config(a, c))
+		log_warn(LOG_AGENT, "configuration not sent yet");
+	else if (c->poll && c->config_due && c->need_seq == 0)
+		call_poll_reply(c, NULL);
+}
+
 bool
 agents_send(struct agents *a, const struct ulid *host,
     const struct Wire__ControllerMessage *m)
@@ -177,11 +226,12 @@ agents_send(struct agents *a, const struct ulid *host,
 
 	if (p == NULL || p->call == NULL)
 		return false;
+	if (p->call->poll && p->call->need_seq > 0)
+		return false;
+	if (!bring_config(a, p->call))
+		return false;
 	if (!p->call->poll)
 		return call_send(p->call, m) == RC_OK;
-	if (p->call->need_seq > 0 ||
-	    m->body_case != WIRE__CONTROLLER_MESSAGE__BODY_COMMAND)
-		return false;
 	call_poll_reply(p->call, m);
 	return true;
 }

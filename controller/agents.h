@@ -22,10 +22,14 @@ struct grpc_server *agents_grpc(struct agents *a); /* lent */
 
 /* Seen within 90 s by Session or Poll. */
 bool agents_online(const struct agents *a, const struct ulid *host);
-/* Sends on the host's live stream, or hands it to its waiting Poll; false:
+/* Sends a command on the host's live stream, or hands it to its waiting Poll; false:
  * neither is there (the courier tries again at the next hello or poll). */
 bool agents_send(struct agents *a, const struct ulid *host,
     const struct Wire__ControllerMessage *m);
+/* The configuration of a host has changed: sends it to a connected agent.
+ * No command overtakes it: agents_send() brings it first when it has not
+ * gone out yet. */
+void agents_configure(struct agents *a, const struct ulid *host);
 /* Called by ingest after the commit. */
 void agents_ack(struct agents *a, const struct ulid *host, uint64_t seq);
 /* Ends the host's stream with a status, e.g. an event out of order. */

@@ -201,6 +201,8 @@ fill_hello(struct call *c, Wire__HelloReply *r)
 	r->heartbeat_interval_ms = AGENTS_HEARTBEAT_MS;
 	if (c->config_due)
 		r->config = agents_config(a, &c->host);
+	if (r->config != NULL)
+		c->config_version = r->config->version;
 	return r;
 }
 

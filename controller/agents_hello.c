@@ -4,6 +4,7 @@
 #include "controller/agents_own.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
+#include "controller/creds.h"
 #include "controller/ingest.h"
 #include "controller/jobs.h"
 #include "controller/op.h"
@@ -22,8 +23,7 @@
 #include "proto/agent.pb-c.h"
 
 enum {
-	WORD_MAX = 255,
-	SECRET_MAX = 65536
+	WORD_MAX = 255
 };
 
 /* ---------------------------------------------------------- what is stored */
@@ -273,6 +273,7 @@ check_config(struct agents *a, struct call *c, uint64_t held, struct err *e)
 	arena_init(&arena, MIB(1));
 	tx = store_begin_read(a->ctl->state, &arena);
 	h = host_store_find(tx, &c->host);
+	c->config_version = held;
 	if (h != NULL)
 		c->config_due = h->config_version != held;
 	else if ((rc = store_rc(tx)) == RC_OK)
@@ -356,33 +357,26 @@ static Wire__RepoSlot *
 open_slot(struct agents *a, const struct ulid *host,
     const ProtobufCBinaryData *sealed)
 {
-	char id[ULID_TEXT_CAP], ad[64];
+	char id[ULID_TEXT_CAP], ad[CREDS_AD_CAP];
 	Wire__RepoSlot *slot = NULL;
-	const Rec__RepoSecret *s;
-	struct buf plain;
+	Rec__RepoSecret *s;
 
-	ulid_text(host, id);
-	buf_init(&plain, SECRET_MAX);
-	if (str_fmt(ad, sizeof(ad), "host:%s:repo", id) &&
-	    crypt_open(a->ctl->key, str_of(ad),
-	        str_from(sealed->data, sealed->len), &plain) == RC_OK) {
-		s = pb_unpack(&rec__repo_secret__descriptor, buf_str(&plain),
-		    &a->scratch);
-		slot =
-		    s == NULL ? NULL : arena_alloc(&a->scratch, sizeof(*slot));
-	}
+	creds_host_ad(host, ad);
+	if (creds_open(a->ctl->key, ad, str_from(sealed->data, sealed->len),
+	        &a->scratch, &s) == RC_OK)
+		slot = arena_alloc(&a->scratch, sizeof(*slot));
 	if (slot != NULL) {
 		wire__repo_slot__init(slot);
 		slot->url = s->url;
 		slot->username = s->username;
 		slot->password = s->password;
 	} else {
+		ulid_text(host, id);
 		log_error(LOG_AGENT,
 		    "repository credentials cannot be opened host=%s: wrong "
 		    "secret key? edit them to repair",
 		    id);
 	}
-	buf_wipe_fini(&plain);
 	return slot;
 }
 
@@ -424,6 +418,23 @@ agents_config(struct agents *a, const struct ulid *host)
 	store_abort(vault);
 	store_abort(state);
 	return c;
+}
+
+bool
+agents_config_version(struct agents *a, const struct ulid *host, uint64_t *out)
+{
+	const struct Rec__Host *h;
+	struct store_tx *tx;
+	struct arena arena;
+
+	arena_init(&arena, MIB(1));
+	tx = store_begin_read(a->ctl->state, &arena);
+	h = host_store_find(tx, host);
+	if (h != NULL)
+		*out = h->config_version;
+	store_abort(tx);
+	arena_fini(&arena);
+	return h != NULL;
 }
 
 void

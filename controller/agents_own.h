@@ -67,6 +67,7 @@ struct call {
 	struct peer *peer; /* after hello */
 	bool poll;
 	bool finished;
+	uint64_t config_version; /* that the agent holds, or was sent */
 	int64_t until_ms; /* monotonic: for the hello, or a Poll's wait */
 	/* Poll */
 	uint64_t need_seq; /* answered when this is committed; 0: waits */
@@ -86,6 +87,9 @@ MUST_USE enum rc agents_hello(struct agents *a, struct call *c,
  * Wipe it by agents_config_wipe(). */
 struct Wire__Config *agents_config(struct agents *a, const struct ulid *host);
 void agents_config_wipe(struct Wire__Config *c);
+/* The version in force; false: it cannot be read. */
+bool agents_config_version(struct agents *a, const struct ulid *host,
+    uint64_t *out);
 
 /* Ends a call with what went wrong. */
 void call_fail(struct call *c, const struct err *e);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "controller/creds.h"
 #include "controller/enrol_own.h"
 #include "controller/req.h"
 #include "controller/route.h"
@@ -20,9 +21,6 @@
 enum {
 	KEPT_MAX = 1000,
 	NAME_MAX_BYTES = 253,
-	URL_MAX_BYTES = 2048,
-	USER_MAX_BYTES = 256,
-	PASSWORD_MAX_BYTES = 1024,
 	PATHS_MAX = 1000,
 	PATH_MAX_BYTES = 4096,
 	TAGS_MAX = 32,
@@ -37,9 +35,9 @@ enum {
 static const struct json_field mint_fields[] = {
 	{ "hostname",      JSON_STR,  JSON_REQUIRED, 0, NAME_MAX_BYTES,     IN(hostname),      0, JSON_NO_SEEN },
 	{ "tags",          JSON_STRS, JSON_NULL_OK,  0, TAGS_MAX,           IN(tags),          TAG_MAX_BYTES, JSON_NO_SEEN },
-	{ "repo_url",      JSON_STR,  JSON_REQUIRED, 0, URL_MAX_BYTES,      IN(repo_url),      0, JSON_NO_SEEN },
-	{ "repo_username", JSON_STR,  JSON_NULL_OK,  0, USER_MAX_BYTES,     IN(repo_username), 0, JSON_NO_SEEN },
-	{ "repo_password", JSON_STR,  JSON_NULL_OK,  0, PASSWORD_MAX_BYTES, IN(repo_password), 0, JSON_NO_SEEN },
+	{ "repo_url",      JSON_STR,  JSON_REQUIRED, 0, CREDS_URL_MAX,      IN(repo_url),      0, JSON_NO_SEEN },
+	{ "repo_username", JSON_STR,  JSON_NULL_OK,  0, CREDS_USER_MAX,     IN(repo_username), 0, JSON_NO_SEEN },
+	{ "repo_password", JSON_STR,  JSON_NULL_OK,  0, CREDS_PASSWORD_MAX, IN(repo_password), 0, JSON_NO_SEEN },
 	{ "initial_paths", JSON_STRS, JSON_NULL_OK,  0, PATHS_MAX,          IN(initial_paths), PATH_MAX_BYTES, JSON_NO_SEEN },
 	{ "allow_duplicate", JSON_BOOL, JSON_NULL_OK, 0, 0,                 IN(allow_duplicate), 0, JSON_NO_SEEN },
 };
@@ -193,19 +191,6 @@ absolute(const char *z)
 	       (z[0] == '/' || (z[0] != '\0' && z[1] == ':' && z[2] == '\\'));
 }
 
-/* user:password@ in the authority of a URL. */
-static bool
-has_password(const char *url)
-{
-	const char *slashes = strstr(url, "://"), *at, *end;
-
-	if (slashes == NULL)
-		return false;
-	end = strchr(slashes + 3, '/');
-	at = strchr(slashes + 3, '@');
-	return at != NULL && (end == NULL || at < end);
-}
-
 static enum rc
 check_lists(const struct mint_in *in, struct mint_refusal *why)
 {
@@ -256,24 +241,14 @@ enrol_check_mint(struct mint_in *in, struct req *r, bool *generated,
 		    "the hostname needs 1 to "
 		    "253 letters, digits or . - _");
 	why->param = "error.repo_url";
-	if (in->repo_url == NULL || in->repo_url[0] == '\0' ||
-	    !printable(in->repo_url))
-		return err_set(&why->e, RC_INVALID,
-		    "the repository is needed, "
-		    "for example rest:https://backup.example.net:8000/web-1");
-	if (has_password(in->repo_url))
-		return err_set(&why->e, RC_INVALID,
-		    "leave user and password "
-		    "out of the repository's URL; they have fields of their "
-		    "own");
+	if (creds_check_url(in->repo_url, &why->e) != RC_OK)
+		return why->e.rc;
 	why->param = "error.repo_username";
-	if (in->repo_username != NULL && !printable(in->repo_username))
-		return err_set(&why->e, RC_INVALID,
-		    "the user name holds control characters");
+	if (creds_check_username(in->repo_username, &why->e) != RC_OK)
+		return why->e.rc;
 	why->param = "error.repo_password";
-	if (in->repo_password != NULL && !printable(in->repo_password))
-		return err_set(&why->e, RC_INVALID,
-		    "the password holds control characters");
+	if (creds_check_password(in->repo_password, &why->e) != RC_OK)
+		return why->e.rc;
 	if (check_lists(in, why) != RC_OK)
 		return why->e.rc;
 	why->param = "error";
@@ -359,16 +334,16 @@ static enum rc
 seal(struct req *r, const struct mint_in *in, struct op *op, struct mint_op *m)
 {
 	struct Rec__RepoSecret repo = REC__REPO_SECRET__INIT;
-	char ad[ENROL_AD_CAP];
+	char ad[CREDS_AD_CAP];
 	struct buf b;
 	enum rc rc;
 
 	repo.url = in->repo_url;
 	repo.username = in->repo_username;
 	repo.password = in->repo_password;
-	enrol_token_ad(m->out.hash, ad);
-	buf_init(&b, ENROL_REPO_MAX + KIB(1));
-	rc = enrol_repo_seal(r->ctl, ad, &repo, &b);
+	creds_token_ad(m->out.hash, ad);
+	buf_init(&b, CREDS_SEALED_MAX);
+	rc = creds_seal(r->ctl->key, ad, &repo, &b);
 	if (rc == RC_OK) {
 		m->sealed = (uint8_t *)arena_str(&op->arena, buf_str(&b));
 		m->sealed_n = b.len;

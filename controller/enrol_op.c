@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "controller/creds.h"
 #include "controller/enrol_own.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -16,74 +17,6 @@ enum {
 	VERSION_MAX_BYTES = 64,
 	ENROL_ID_MAX_BYTES = 64
 };
-
-/* ---------------------------------------------------- sealed credentials */
-
-void
-enrol_token_ad(const uint8_t hash[CRYPT_HASH_SIZE], char ad[ENROL_AD_CAP])
-{
-	static const char prefix[] = "token:";
-
-	memcpy(ad, prefix, sizeof(prefix));
-	str_hex(hash, CRYPT_HASH_SIZE, ad + sizeof(prefix) - 1,
-	    ENROL_AD_CAP - sizeof(prefix) + 1);
-}
-
-void
-enrol_host_ad(const struct ulid *host, char ad[ENROL_AD_CAP])
-{
-	char id[ULID_TEXT_CAP];
-
-	ulid_text(host, id);
-	ASSERT(str_fmt(ad, ENROL_AD_CAP, "host:%s:repo", id));
-}
-
-enum rc
-enrol_repo_seal(const struct controller *c, const char *ad,
-    const struct Rec__RepoSecret *repo, struct buf *out)
-{
-	struct buf plain;
-	enum rc rc = RC_LIMIT;
-	char *room;
-
-	buf_init(&plain, ENROL_REPO_MAX);
-	room = buf_reserve(&plain, rec__repo_secret__get_packed_size(repo));
-	if (room != NULL) {
-		buf_added(&plain,
-		    rec__repo_secret__pack(repo, (uint8_t *)room));
-		rc = crypt_seal(c->key, str_of(ad), buf_str(&plain), out);
-	}
-	buf_wipe_fini(&plain);
-	return rc;
-}
-
-enum rc
-enrol_repo_open(const struct controller *c, const char *ad, struct str sealed,
-    struct Rec__RepoSecret **out)
-{
-	struct buf plain;
-	enum rc rc;
-
-	buf_init(&plain, ENROL_REPO_MAX);
-	rc = crypt_open(c->key, str_of(ad), sealed, &plain);
-	if (rc == RC_OK) {
-		*out = rec__repo_secret__unpack(NULL, plain.len,
-		    (const uint8_t *)buf_text(&plain));
-		if (*out == NULL)
-			rc = RC_CORRUPT;
-	}
-	buf_wipe_fini(&plain);
-	return rc;
-}
-
-void
-enrol_repo_free(struct Rec__RepoSecret *repo)
-{
-	if (repo == NULL)
-		return;
-	mem_wipe(repo->password, strlen(repo->password));
-	rec__repo_secret__free_unpacked(repo, NULL);
-}
 
 /* -------------------------------------------------------------- checking */
 
@@ -139,7 +72,7 @@ put_secrets(struct store_tx *vault, const struct enrol_in *in,
 	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
 	uint8_t bearer[CRYPT_HASH_SIZE];
 	struct Rec__RepoSecret *repo = NULL;
-	char from[ENROL_AD_CAP], to[ENROL_AD_CAP];
+	char from[CREDS_AD_CAP], to[CREDS_AD_CAP];
 	struct buf sealed;
 	enum rc rc;
 
@@ -147,13 +80,14 @@ put_secrets(struct store_tx *vault, const struct enrol_in *in,
 	crypt_sha256(str_of(out->bearer), bearer);
 	s.bearer_hash.data = bearer;
 	s.bearer_hash.len = sizeof(bearer);
-	buf_init(&sealed, ENROL_REPO_MAX + KIB(1));
-	enrol_token_ad(out->token_hash, from);
-	enrol_host_ad(&out->host, to);
-	rc = enrol_repo_open(in->ctl, from,
-	    str_from(t->sealed_repo.data, t->sealed_repo.len), &repo);
+	buf_init(&sealed, CREDS_SEALED_MAX);
+	creds_token_ad(out->token_hash, from);
+	creds_host_ad(&out->host, to);
+	rc = creds_open(in->ctl->key, from,
+	    str_from(t->sealed_repo.data, t->sealed_repo.len),
+	    store_arena(vault), &repo);
 	if (rc == RC_OK)
-		rc = enrol_repo_seal(in->ctl, to, repo, &sealed);
+		rc = creds_seal(in->ctl->key, to, repo, &sealed);
 	if (rc == RC_OK) {
 		s.sealed_repo.data = (uint8_t *)sealed.data;
 		s.sealed_repo.len = sealed.len;
@@ -162,7 +96,7 @@ put_secrets(struct store_tx *vault, const struct enrol_in *in,
 		(void)store_fail(vault, rc,
 		    "the token's credentials do not open");
 	}
-	enrol_repo_free(repo);
+	creds_wipe(repo);
 	buf_fini(&sealed);
 	return store_rc(vault);
 }

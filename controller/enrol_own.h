@@ -8,9 +8,7 @@
 
 enum {
 	ENROL_SECRET_CHARS = 43, /* 32 bytes, base64url */
-	ENROL_TOKEN_CAP = 2 * ENROL_SECRET_CHARS + 2,
-	ENROL_AD_CAP = 80,
-	ENROL_REPO_MAX = 8192 /* a packed RepoSecret */
+	ENROL_TOKEN_CAP = 2 * ENROL_SECRET_CHARS + 2
 };
 
 struct mint_in {
@@ -49,15 +47,4 @@ const char *enrol_kept(const struct enrol *en,
     const uint8_t hash[CRYPT_HASH_SIZE]);
 void enrol_keep(struct enrol *en, const struct mint_out *out);
 void enrol_forget(struct enrol *en, const uint8_t hash[CRYPT_HASH_SIZE]);
-
-/* Credentials sealed for a token or a host.  Texts of an opened one are in
- * *out (wiped and freed by enrol_repo_free). */
-void enrol_token_ad(const uint8_t hash[CRYPT_HASH_SIZE], char ad[ENROL_AD_CAP]);
-void enrol_host_ad(const struct ulid *host, char ad[ENROL_AD_CAP]);
-struct buf;
-MUST_USE enum rc enrol_repo_seal(const struct controller *c, const char *ad,
-    const struct Rec__RepoSecret *repo, struct buf *out);
-MUST_USE enum rc enrol_repo_open(const struct controller *c, const char *ad,
-    struct str sealed, struct Rec__RepoSecret **out);
-void enrol_repo_free(struct Rec__RepoSecret *repo);
 #endif

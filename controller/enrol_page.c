@@ -4,6 +4,7 @@
 
 #include "controller/auth.h"
 #include "controller/controller.h"
+#include "controller/creds.h"
 #include "controller/enrol_own.h"
 #include "controller/page.h"
 #include "controller/req.h"
@@ -283,15 +284,15 @@ show(struct req *r, const struct view *v)
 	struct Rec__RepoSecret *repo = NULL;
 	struct page_secrets secrets = { 0 };
 	struct err e = { 0 };
-	char ad[ENROL_AD_CAP];
+	char ad[CREDS_AD_CAP];
 	size_t n = 0;
 	enum rc rc;
 
 	fill_params(r, v->token, v->hash, params, &n);
-	enrol_token_ad(v->hash, ad);
-	rc = enrol_repo_open(r->ctl, ad,
+	creds_token_ad(v->hash, ad);
+	rc = creds_open(r->ctl->key, ad,
 	    str_from(v->token->sealed_repo.data, v->token->sealed_repo.len),
-	    &repo);
+	    &r->arena, &repo);
 	if (rc != RC_OK) {
 		(void)err_set(&e, rc,
 		    "the credentials of this enrolment do "
@@ -302,7 +303,7 @@ show(struct req *r, const struct view *v)
 	secrets.token = str_of(enrol_kept(r->ctl->enrol, v->hash));
 	secrets.password = str_of(repo->password);
 	page_reply(r, 200, "pending", params, n, &secrets);
-	enrol_repo_free(repo);
+	creds_wipe(repo);
 }
 
 static void

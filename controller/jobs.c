@@ -25,6 +25,7 @@ enum {
 
 struct look {
 	const struct jobs_wish *wish;
+	bool unsent; /* only one that no agent can have seen will do */
 	struct ulid found;
 	bool any_open;
 };
@@ -48,7 +49,8 @@ jobs_on_open(void *ctx, const struct Rec__Job *j)
 	l->any_open = true;
 	/* One the agent has taken runs as good as: another may wait. */
 	if (j->state == REC__JOB_STATE__JOB_QUEUED && j->accepted_at_ms == 0 &&
-	    j->kind == l->wish->kind && same_id(&j->group_id, &l->wish->group))
+	    (!l->unsent || j->sent_at_ms == 0) && j->kind == l->wish->kind &&
+	    same_id(&j->group_id, &l->wish->group))
 		(void)pb_id_get(&j->id, &l->found);
 	return true;
 }
@@ -222,6 +224,28 @@ jobs_auto_init(struct store_tx *tx, const struct op *op, struct Rec__Host *h,
 	queue_job(tx, op, w, NULL);
 	h->init_job = pb_id(&w->job);
 	*made = true;
+	return store_rc(tx);
+}
+
+enum rc
+jobs_probe(struct store_tx *tx, const struct op *op, struct Rec__Host *h,
+    struct ulid *job)
+{
+	struct jobs_wish *w = arena_alloc(store_arena(tx), sizeof(*w));
+	struct look look = { .wish = w, .unsent = true };
+
+	if (w == NULL || !pb_id_get(&h->id, &w->host))
+		return store_fail(tx, RC_CORRUPT, "the host has no id");
+	w->kind = REC__JOB_KIND__KIND_INIT;
+	w->now_ms = clock_now_ms();
+	job_store_of_host(tx, &w->host, NULL, LOOK_BACK, jobs_on_open, &look);
+	w->job = look.found;
+	if (ulid_is_zero(&w->job)) {
+		ulid_new(&w->job);
+		queue_job(tx, op, w, NULL);
+	}
+	*job = w->job;
+	h->init_job = pb_id(&w->job);
 	return store_rc(tx);
 }
 

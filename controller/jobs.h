@@ -55,4 +55,9 @@ enum rc jobs_answer_op(struct store_tx *state, struct store_tx *vault,
  * Inside an op; *made tells. */
 enum rc jobs_auto_init(struct store_tx *tx, const struct op *op,
     struct Rec__Host *h, bool *made);
+/* Tries changed credentials by an init (M-210), which takes a repository
+ * that is there for success: a fresh one, or one that no agent can have
+ * seen.  It waits for a host that is offline.  Inside an op. */
+enum rc jobs_probe(struct store_tx *tx, const struct op *op,
+    struct Rec__Host *h, struct ulid *job);
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/asset.h"
+#include "controller/creds.h"
 #include "controller/enrol.h"
 #include "controller/hosts.h"
 #include "controller/jobs.h"
@@ -45,6 +46,8 @@ static const struct route routes[] = {
 	{ "POST", "/api/agents/enroll", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &enrol_agent_body, enrol_agent },
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
+	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get },
+	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &creds_put_body, creds_put },
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_groups },
 	{ "GET",  "/api/fleet/summary", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_summary },

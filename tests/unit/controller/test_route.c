@@ -38,6 +38,8 @@ static const struct {
 	{ "POST", "/api/agents/enroll",            ROUTE_PUBLIC },
 	{ "GET",  "/api/hosts",                    ROUTE_VIEWER },
 	{ "GET",  "/api/hosts/{id}",               ROUTE_VIEWER },
+	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR },
+	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR },
 	{ "GET",  "/api/hosts/{id}/snapshots",     ROUTE_VIEWER },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER },
 	{ "GET",  "/api/fleet/summary",            ROUTE_VIEWER },

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/creds.h"
+
+#include "tests/unit/store/store_fixture.h"
+
+#include "controller/pb.h"
+#include "lib/base/buf.h"
+#include "lib/store/audit_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/vault_store.h"
+
+static const uint8_t key[CRYPT_KEY_SIZE] = { 7, 7, 7 };
+static const uint8_t other_key[CRYPT_KEY_SIZE] = { 8 };
+static const struct ulid host = { { 1 } }, other = { { 2 } }, user = { { 3 } };
+
+static struct Rec__RepoSecret
+secret_of(const char *url, const char *username, const char *password)
+{
+	struct Rec__RepoSecret s = REC__REPO_SECRET__INIT;
+
+	s.url = text(url);
+	s.username = text(username);
+	s.password = text(password);
+	return s;
+}
+
+/* ------------------------------------------------------------ what is taken */
+
+static void
+urls_hold_no_credentials(void **state)
+{
+	static const char *const good[] = { "/srv/repo", "sftp:ann@nas:/repo",
+		"rest:https://backup.example:8000/web-1/",
+		"rest:https://backup.example/a@b", "s3:https://s3/bucket",
+		"b2:bucket:path" };
+	static const char *const bad[] = { "", "rest:https://u:p@backup/x",
+		"rest:https://u@backup", "https://u:p@backup", "rest:a\nb",
+		"/srv/\x7f" };
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_rc(creds_check_url(good[i], &e), RC_OK);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_rc(creds_check_url(bad[i], &e), RC_INVALID);
+	assert_rc(creds_check_url(NULL, &e), RC_INVALID);
+	assert_rc(creds_check_username("u\tv", &e), RC_INVALID);
+	assert_rc(creds_check_password("p\rq", &e), RC_INVALID);
+	assert_null(strstr(e.msg, "p\rq"));
+	assert_rc(creds_check_username(NULL, &e), RC_OK);
+	assert_rc(creds_check_password("ä ö", &e), RC_OK);
+}
+
+/* M-205, M-209: the same text is sealed differently each time, opens for its
+ * own row only, and holds nothing in clear. */
+static void
+blobs_are_bound_to_their_row(void **state)
+{
+	struct Rec__RepoSecret s = secret_of("/srv/url", "ann", "canary-9c1");
+	struct Rec__RepoSecret *out = NULL;
+	char ad[CREDS_AD_CAP], wrong[CREDS_AD_CAP];
+	struct arena a;
+	struct buf one, two;
+
+	(void)state;
+	arena_init(&a, KIB(64));
+	buf_init(&one, CREDS_SEALED_MAX);
+	buf_init(&two, CREDS_SEALED_MAX);
+	creds_host_ad(&host, ad);
+	creds_host_ad(&other, wrong);
+	assert_rc(creds_seal(key, ad, &s, &one), RC_OK);
+	assert_rc(creds_seal(key, ad, &s, &two), RC_OK);
+	assert_false(str_eq(buf_str(&one), buf_str(&two)));
+	assert_false(str_contains(buf_str(&one), STR("canary-9c1")));
+	assert_false(str_contains(buf_str(&one), STR("/srv/url")));
+	assert_rc(creds_open(key, wrong, buf_str(&one), &a, &out), RC_CORRUPT);
+	assert_rc(creds_open(other_key, ad, buf_str(&one), &a, &out),
+	    RC_CORRUPT);
+	assert_null(out);
+	assert_rc(creds_open(key, ad, buf_str(&one), &a, &out), RC_OK);
+	assert_string_equal(out->url, "/srv/url");
+	assert_string_equal(out->username, "ann");
+	assert_string_equal(out->password, "canary-9c1");
+	creds_wipe(out);
+	assert_string_equal(out->password, "");
+	creds_wipe(NULL);
+	buf_fini(&one);
+	buf_fini(&two);
+	arena_fini(&a);
+}
+
+static void
+longer_credentials_than_fit_are_refused(void **state)
+{
+	static char huge[CREDS_PLAIN_MAX + 1];
+	struct Rec__RepoSecret s;
+	struct buf b;
+
+	(void)state;
+	memset(huge, 'x', CREDS_PLAIN_MAX);
+	s = secret_of("/srv", "ann", huge);
+	buf_init(&b, CREDS_SEALED_MAX);
+	assert_rc(creds_seal(key, "host:x:repo", &s, &b), RC_LIMIT);
+	assert_int_equal(b.len, 0);
+	buf_fini(&b);
+}
+
+/* ---------------------------------------------------------------- editing */
+
+static void
+seal_into(struct Rec__HostSecrets *s, struct buf *b, const uint8_t *with)
+{
+	struct Rec__RepoSecret repo = secret_of("/old", "ann", "old-password");
+	char ad[CREDS_AD_CAP];
+
+	creds_host_ad(&host, ad);
+	assert_rc(creds_seal(with, ad, &repo, b), RC_OK);
+	s->sealed_repo = bytes_of(b->data, b->len);
+}
+
+/* A host whose repository is ready. */
+static void
+put_ready_host(struct fixture *f, const uint8_t *with)
+{
+	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
+	struct Rec__Host h = REC__HOST__INIT;
+	struct store_tx *tx;
+	struct buf b;
+
+	buf_init(&b, CREDS_SEALED_MAX);
+	if (with != NULL)
+		seal_into(&s, &b, with);
+	tx = fixture_write_vault(f);
+	vault_put_host(tx, &host, &s);
+	fixture_commit(tx);
+	buf_fini(&b);
+	h.id = id_bytes(&host);
+	h.name = text("web-1");
+	h.repo_url = text("/old");
+	h.repo_username = text("ann");
+	h.repo_status = REC__REPO_STATUS__REPO_INIT_FAILED;
+	h.repo_status_error = text("it was down");
+	h.config_version = 4;
+	tx = fixture_write(f);
+	host_store_put(tx, &h);
+	fixture_commit(tx);
+}
+
+/* Runs the op as the queue would; what fails changes nothing. */
+static enum rc
+edit(struct fixture *f, struct creds_edit *ed, struct err *e)
+{
+	struct op *op = op_new(creds_put_op, NULL, NULL);
+	struct store_tx *state = store_begin_write(f->state, &op->arena);
+	struct store_tx *vault = store_begin_write(f->vault, &op->arena);
+	enum rc rc;
+
+	ed->key = key;
+	if (ulid_is_zero(&ed->host))
+		ed->host = host;
+	if (ed->password != NULL)
+		ed->password = arena_dup(&op->arena, ed->password);
+	op->in = ed;
+	op->actor.user = user;
+	assert_true(str_fmt(op->actor.name, sizeof(op->actor.name), "ann"));
+	rc = creds_put_op(state, vault, op);
+	*e = store_rc(vault) != RC_OK ? *store_err(vault) : *store_err(state);
+	if (rc == RC_OK) {
+		fixture_commit(vault);
+		fixture_commit(state);
+	} else {
+		store_abort(vault);
+		store_abort(state);
+	}
+	op_free(op);
+	return rc;
+}
+
+static void
+assert_stored(struct fixture *f, const char *url, const char *username,
+    const char *password)
+{
+	struct store_tx *tx = fixture_read_vault(f);
+	const struct Rec__HostSecrets *s = vault_find_host(tx, &host);
+	struct Rec__RepoSecret *out = NULL;
+	char ad[CREDS_AD_CAP];
+
+	assert_non_null(s);
+	creds_host_ad(&host, ad);
+	assert_rc(creds_open(key, ad,
+	              str_from(s->sealed_repo.data, s->sealed_repo.len),
+	              &f->arena, &out),
+	    RC_OK);
+	assert_string_equal(out->url, url);
+	assert_string_equal(out->username, username);
+	assert_string_equal(out->password, password);
+	fixture_end(tx);
+}
+
+/* M-202, M-210: nothing given is nothing changed, but tried again. */
+static void
+blank_fields_keep_what_is_stored(void **state)
+{
+	struct creds_edit ed = { .url = "", .username = "" };
+	struct fixture *f = *state;
+	const struct Rec__Host *h;
+	struct store_tx *tx;
+	struct err e;
+
+	put_ready_host(f, key);
+	assert_rc(edit(f, &ed, &e), RC_OK);
+	assert_stored(f, "/old", "ann", "old-password");
+	assert_false(ed.new_password);
+	tx = fixture_read(f);
+	h = host_store_get(tx, &host);
+	assert_int_equal(h->config_version, 5);
+	assert_int_equal(h->repo_status, REC__REPO_STATUS__REPO_UNKNOWN);
+	assert_string_equal(h->repo_status_error, "");
+	assert_memory_equal(h->init_job.data, ed.job.b, sizeof(ed.job.b));
+	fixture_end(tx);
+}
+
+static void
+given_fields_replace_what_is_stored(void **state)
+{
+	struct creds_edit url = { .url = "/new" };
+	struct creds_edit name = { .username = "bob" };
+	struct creds_edit word = { .password = text("new-password") };
+	struct fixture *f = *state;
+	const struct Rec__Host *h;
+	struct store_tx *tx;
+	struct err e;
+
+	put_ready_host(f, key);
+	assert_rc(edit(f, &url, &e), RC_OK);
+	assert_stored(f, "/new", "ann", "old-password");
+	assert_rc(edit(f, &name, &e), RC_OK);
+	assert_stored(f, "/new", "bob", "old-password");
+	assert_rc(edit(f, &word, &e), RC_OK);
+	assert_stored(f, "/new", "bob", "new-password");
+	tx = fixture_read(f);
+	h = host_store_get(tx, &host);
+	assert_string_equal(h->repo_url, "/new");
+	assert_string_equal(h->repo_username, "bob");
+	assert_int_equal(h->config_version, 7);
+	fixture_end(tx);
+}
+
+/* M-211: who and what, without the secret. */
+static bool
+creds_on_audit(void *ctx, const struct Rec__AuditEntry *a)
+{
+	unsigned *seen = ctx;
+
+	(*seen)++;
+	assert_string_equal(a->action, "host.repo_credentials");
+	assert_string_equal(a->actor_name, "ann");
+	assert_string_equal(a->target_name, "web-1");
+	assert_non_null(strstr(a->payload, "\"password_changed\":true"));
+	assert_non_null(strstr(a->payload, "\"repo_url\":\"/new\""));
+	assert_null(strstr(a->payload, "canary"));
+	return true;
+}
+
+static void
+an_edit_is_audited_without_the_secret(void **state)
+{
+	struct creds_edit ed = { .url = "/new", .password = text("canary") };
+	struct fixture *f = *state;
+	struct store_tx *tx;
+	unsigned seen = 0;
+	struct err e;
+
+	put_ready_host(f, key);
+	assert_rc(edit(f, &ed, &e), RC_OK);
+	tx = fixture_read(f);
+	audit_store_latest(tx, NULL, 10, creds_on_audit, &seen);
+	fixture_end(tx);
+	assert_int_equal(seen, 1);
+}
+
+static void
+sent(struct fixture *f, const struct ulid *job)
+{
+	struct store_tx *tx = fixture_write(f);
+	struct Rec__Job *j = job_store_get(tx, job);
+
+	assert_int_equal(j->kind, REC__JOB_KIND__KIND_INIT);
+	assert_int_equal(j->state, REC__JOB_STATE__JOB_QUEUED);
+	assert_int_equal(j->actor_kind, REC__ACTOR_KIND__ACTOR_USER);
+	j->sent_at_ms = 1;
+	job_store_put(tx, j);
+	fixture_commit(tx);
+}
+
+/* An init that an agent may have begun with the old ones proves nothing. */
+static void
+each_edit_is_tried_by_an_init_that_has_not_begun(void **state)
+{
+	struct creds_edit one = { 0 }, two = { 0 }, three = { 0 };
+	struct fixture *f = *state;
+	struct err e;
+
+	put_ready_host(f, key);
+	assert_rc(edit(f, &one, &e), RC_OK);
+	assert_rc(edit(f, &two, &e), RC_OK);
+	assert_true(ulid_eq(&one.job, &two.job));
+	sent(f, &one.job);
+	assert_rc(edit(f, &three, &e), RC_OK);
+	assert_false(ulid_eq(&one.job, &three.job));
+}
+
+/* With a lost secret key the password has to be typed again. */
+static void
+credentials_that_do_not_open_can_be_replaced(void **state)
+{
+	struct creds_edit url = { .url = "/new" };
+	struct creds_edit all = { .password = text("typed again") };
+	struct fixture *f = *state;
+	struct err e;
+
+	put_ready_host(f, other_key);
+	assert_rc(edit(f, &url, &e), RC_CORRUPT);
+	assert_non_null(strstr(e.msg, "repo_password"));
+	assert_rc(edit(f, &all, &e), RC_OK);
+	assert_stored(f, "/old", "ann", "typed again");
+}
+
+static void
+a_host_without_credentials_gets_them(void **state)
+{
+	struct creds_edit url = { .url = "/new" };
+	struct creds_edit all = { .url = "/new", .password = text("first") };
+	struct fixture *f = *state;
+	struct err e;
+
+	put_ready_host(f, NULL);
+	assert_rc(edit(f, &url, &e), RC_INVALID);
+	assert_rc(edit(f, &all, &e), RC_OK);
+	assert_stored(f, "/new", "ann", "first");
+}
+
+static void
+an_edit_of_no_host_is_refused(void **state)
+{
+	struct creds_edit ed = { .host = other, .url = "/new" };
+	struct fixture *f = *state;
+	struct err e;
+
+	put_ready_host(f, key);
+	assert_rc(edit(f, &ed, &e), RC_NOTFOUND);
+	assert_stored(f, "/old", "ann", "old-password");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(urls_hold_no_credentials),
+		cmocka_unit_test(blobs_are_bound_to_their_row),
+		cmocka_unit_test(longer_credentials_than_fit_are_refused),
+		store_test(blank_fields_keep_what_is_stored),
+		store_test(given_fields_replace_what_is_stored),
+		store_test(an_edit_is_audited_without_the_secret),
+		store_test(each_edit_is_tried_by_an_init_that_has_not_begun),
+		store_test(credentials_that_do_not_open_can_be_replaced),
+		store_test(a_host_without_credentials_gets_them),
+		store_test(an_edit_of_no_host_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
