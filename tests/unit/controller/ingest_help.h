@@ -260,8 +260,8 @@ desk_lines(struct desk *d, uint64_t seq, const char *job, uint64_t first,
 {
 	Wire__Event ev = WIRE__EVENT__INIT;
 	Wire__LogChunk c = WIRE__LOG_CHUNK__INIT;
-	Wire__LogLine lines[64], *p[64];
-	char words[64][32];
+	static Wire__LogLine lines[64], *p[64];
+	static char words[64][32];
 	unsigned k;
 
 	for (k = 0; k < count; k++) {
