@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/store/store_fixture.h"
+
+#include "controller/agents.h"
+#include "controller/controller.h"
+#include "controller/courier.h"
+#include "controller/ingest.h"
+#include "controller/op.h"
+#include "controller/sse.h"
+#include "lib/base/clock.h"
+#include "lib/net/loop.h"
+#include "lib/store/job_store.h"
+#include "proto/agent.pb-c.h"
+
+#define JOB_A "01HZZZZZZZZZZZZZZZZZZZZZZA"
+#define JOB_B "01HZZZZZZZZZZZZZZZZZZZZZZB"
+
+/* The agent's end of the line. */
+struct line {
+	bool reachable; /* there is a stream */
+	bool online;    /* seen within 90 s */
+	unsigned runs, cancels, accepted;
+	char run[ULID_TEXT_CAP], cancel[ULID_TEXT_CAP];
+	char kind[32], tag[32];
+	size_t includes;
+};
+
+struct bench {
+	struct fixture f;
+	struct controller c;
+	struct ulid host;
+	struct loop_timer *timer;
+};
+
+static struct line line;
+
+bool
+agents_online(const struct agents *a, const struct ulid *host)
+{
+	(void)a;
+	(void)host;
+	return line.online;
+}
+
+static void
+take(const Wire__Command *c)
+{
+	bool fits = true;
+
+	if (c->body_case == WIRE__COMMAND__BODY_CANCEL) {
+		line.cancels++;
+		fits = str_copy(line.cancel, sizeof(line.cancel),
+		    str_of(c->cancel->job_id));
+	} else {
+		line.runs++;
+		fits =
+		    str_copy(line.run, sizeof(line.run),
+		        str_of(c->run->job_id)) &&
+		    str_copy(line.kind, sizeof(line.kind),
+		        str_of(c->run->kind)) &&
+		    str_copy(line.tag, sizeof(line.tag), str_of(c->run->tag));
+		line.includes = c->run->n_includes;
+	}
+	assert_true(fits);
+}
+
+bool
+agents_send(struct agents *a, const struct ulid *host,
+    const struct Wire__ControllerMessage *m)
+{
+	(void)a;
+	(void)host;
+	assert_int_equal(m->body_case, WIRE__CONTROLLER_MESSAGE__BODY_COMMAND);
+	if (line.reachable)
+		take(m->command);
+	return line.reachable;
+}
+
+void
+ingest_accepted(struct ingest *i, const struct ulid *host,
+    const struct ulid *job)
+{
+	(void)i;
+	(void)host;
+	(void)job;
+	line.accepted++;
+}
+
+void
+sse_job_changed(struct sse *s, const struct ulid *host, const struct ulid *job)
+{
+	(void)s;
+	(void)host;
+	(void)job;
+}
+
+void
+sse_host_changed(struct sse *s, const struct ulid *host)
+{
+	(void)s;
+	(void)host;
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void
+open_bench(struct bench *b)
+{
+	struct err e;
+
+	fixture_open(&b->f);
+	b->c.state = b->f.state;
+	b->c.vault = b->f.vault;
+	b->c.live = b->f.live;
+	b->c.settings.timezone = text("UTC");
+	assert_rc(loop_new(&b->c.loop, &e), RC_OK);
+	assert_rc(op_queue_new(b->c.loop, b->c.state, b->c.vault, &b->c.ops,
+	              &e),
+	    RC_OK);
+	b->c.courier = courier_new(&b->c);
+}
+
+static void
+close_bench(struct bench *b)
+{
+	op_queue_free(b->c.ops);
+	courier_free(b->c.courier);
+	loop_timer_free(b->timer);
+	b->timer = NULL;
+	loop_free(b->c.loop);
+	fixture_close(&b->f);
+}
+
+static int
+setup(void **state)
+{
+	struct bench *b = MEM_NEW(struct bench);
+
+	line = (struct line){ .reachable = true, .online = true };
+	assert_int_equal(crypt_init(NULL), RC_OK);
+	fixture_dir(&b->f);
+	arena_init(&b->f.arena, MIB(64));
+	fixture_open(&b->f);
+	fixture_host(&b->f, "web-1", &b->host);
+	fixture_close(&b->f);
+	clock_fake(1000000, 1000000);
+	open_bench(b);
+	*state = b;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct bench *b = *state;
+
+	close_bench(b);
+	clock_fake(-1, 0);
+	arena_fini(&b->f.arena);
+	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mem_free(b);
+	return 0;
+}
+
+static void
+on_time(void *ctx)
+{
+	struct bench *b = ctx;
+
+	loop_stop(b->c.loop);
+}
+
+/* Everything that is under way happens. */
+static void
+settle(struct bench *b)
+{
+	loop_timer_free(b->timer);
+	b->timer = loop_timer_new(b->c.loop, on_time, b);
+	loop_timer_start(b->timer, 120, 0);
+	loop_run(b->c.loop);
+}
+
+static void
+pass(struct bench *b, int64_t ms)
+{
+	int64_t now = clock_mono_ms() + ms;
+
+	clock_fake(now, now);
+	courier_tick(b->c.courier);
+	settle(b);
+}
+
+static void
+put_job(struct bench *b, const char *id, int64_t sent_ms)
+{
+	struct store_tx *tx = fixture_write(&b->f);
+	struct Rec__Job j = REC__JOB__INIT;
+	char *path = text("/etc");
+	struct ulid u;
+
+	assert_true(ulid_parse(str_of(id), &u));
+	j.id = id_bytes(&u);
+	j.host_id = id_bytes(&b->host);
+	j.kind = REC__JOB_KIND__KIND_BACKUP;
+	j.group_name = text("default");
+	j.includes = &path;
+	j.n_includes = 1;
+	j.state = REC__JOB_STATE__JOB_QUEUED;
+	j.created_at_ms = 1;
+	j.sent_at_ms = sent_ms;
+	job_store_put(tx, &j);
+	fixture_commit(tx);
+}
+
+static const struct Rec__Job *
+job(struct bench *b, const char *id)
+{
+	struct store_tx *tx = fixture_read(&b->f);
+	const struct Rec__Job *j;
+	struct ulid u;
+
+	assert_true(ulid_parse(str_of(id), &u));
+	j = job_store_get(tx, &u);
+	assert_non_null(j);
+	store_abort(tx);
+	return j;
+}
+
+/* Changes a stored job as an op of another module would. */
+static void
+set_state(struct bench *b, const char *id, Rec__JobState s, bool cancel)
+{
+	struct store_tx *tx = fixture_write(&b->f);
+	struct Rec__Job *j;
+	struct ulid u;
+
+	assert_true(ulid_parse(str_of(id), &u));
+	j = job_store_get(tx, &u);
+	assert_non_null(j);
+	j->state = s;
+	j->cancel_requested = cancel;
+	job_store_put(tx, j);
+	fixture_commit(tx);
+	courier_wake(b->c.courier, &b->host);
+	settle(b);
+}
+
+static void
+answer(struct bench *b, const char *id, bool accepted, const char *error)
+{
+	Wire__CommandResult r = WIRE__COMMAND_RESULT__INIT;
+
+	r.job_id = text(id);
+	r.accepted = accepted;
+	r.error = text(error);
+	courier_result(b->c.courier, &b->host, &r);
+	settle(b);
+}
+
+static void
+wake(struct bench *b)
+{
+	courier_wake(b->c.courier, &b->host);
+	settle(b);
+}
+
+/* -------------------------------------------------------------- the tests */
+
+static void
+a_queued_job_is_marked_then_sent(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 0);
+	wake(b);
+	assert_int_equal(line.runs, 1);
+	assert_string_equal(line.run, JOB_A);
+	assert_string_equal(line.kind, "backup");
+	assert_string_equal(line.tag, "default");
+	assert_int_equal(line.includes, 1);
+	assert_true(job(b, JOB_A)->sent_at_ms > 0);
+}
+
+static void
+a_job_that_is_marked_already_is_sent_at_once(void **state)
+{
+	struct bench *b = *state;
+	struct op_stats before, after;
+
+	op_queue_stats(b->c.ops, &before);
+	put_job(b, JOB_A, 5);
+	wake(b);
+	op_queue_stats(b->c.ops, &after);
+	assert_int_equal(line.runs, 1);
+	assert_int_equal(after.ops, before.ops);
+}
+
+static void
+a_command_is_sent_again_until_it_is_answered(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	wake(b);
+	pass(b, 5000);
+	assert_int_equal(line.runs, 1);
+	pass(b, 6000);
+	assert_int_equal(line.runs, 2);
+	answer(b, JOB_A, true, "");
+	assert_true(job(b, JOB_A)->accepted_at_ms > 0);
+	assert_int_equal(line.accepted, 1);
+	pass(b, 60000);
+	assert_int_equal(line.runs, 2);
+}
+
+static void
+a_hello_brings_it_at_once(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	courier_hello(b->c.courier, &b->host);
+	settle(b);
+	assert_int_equal(line.runs, 2);
+}
+
+static void
+nobody_there_is_no_sending(void **state)
+{
+	struct bench *b = *state;
+
+	line.reachable = line.online = false;
+	put_job(b, JOB_A, 0);
+	wake(b);
+	pass(b, 60000);
+	assert_int_equal(line.runs, 0);
+	assert_int_equal(job(b, JOB_A)->sent_at_ms, 0); /* may be cancelled */
+	line.reachable = line.online = true;
+	courier_hello(b->c.courier, &b->host);
+	settle(b);
+	assert_int_equal(line.runs, 1);
+}
+
+static void
+one_job_at_a_time_in_order(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_B, 0);
+	put_job(b, JOB_A, 0);
+	wake(b);
+	assert_string_equal(line.run, JOB_A);
+	answer(b, JOB_A, true, "");
+	pass(b, 60000);
+	assert_int_equal(line.runs, 1);
+	set_state(b, JOB_A, REC__JOB_STATE__JOB_SUCCEEDED, false);
+	assert_int_equal(line.runs, 2);
+	assert_string_equal(line.run, JOB_B);
+}
+
+static void
+a_busy_agent_keeps_the_job_queued(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	answer(b, JOB_A, false, "busy");
+	assert_int_equal(job(b, JOB_A)->state, REC__JOB_STATE__JOB_QUEUED);
+	pass(b, 5000);
+	assert_int_equal(line.runs, 1);
+	pass(b, 11000);
+	assert_int_equal(line.runs, 2);
+}
+
+static void
+a_refusal_ends_the_job(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	put_job(b, JOB_B, 0);
+	wake(b);
+	answer(b, JOB_A, false, "no source paths");
+	assert_int_equal(job(b, JOB_A)->state, REC__JOB_STATE__JOB_FAILED);
+	assert_non_null(strstr(job(b, JOB_A)->error, "no source paths"));
+	assert_string_equal(line.run, JOB_B);
+}
+
+static void
+a_cancel_is_repeated_until_the_end(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	answer(b, JOB_A, true, "");
+	set_state(b, JOB_A, REC__JOB_STATE__JOB_RUNNING, true);
+	assert_int_equal(line.cancels, 1);
+	assert_string_equal(line.cancel, JOB_A);
+	pass(b, 1000);
+	assert_int_equal(line.cancels, 1);
+	pass(b, 1500);
+	assert_int_equal(line.cancels, 2);
+	set_state(b, JOB_A, REC__JOB_STATE__JOB_CANCELLED, true);
+	pass(b, 60000);
+	assert_int_equal(line.cancels, 2);
+}
+
+static void
+a_cancel_before_the_answer_waits_for_it(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	set_state(b, JOB_A, REC__JOB_STATE__JOB_QUEUED, true);
+	assert_int_equal(line.cancels, 0);
+	answer(b, JOB_A, true, "");
+	assert_int_equal(line.cancels, 1);
+}
+
+static void
+a_restart_finds_what_was_open(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	assert_int_equal(line.runs, 1);
+	close_bench(b);
+	open_bench(b);
+	courier_hello(b->c.courier, &b->host);
+	settle(b);
+	assert_int_equal(line.runs, 2);
+	assert_string_equal(line.run, JOB_A);
+}
+
+static void
+nonsense_is_ignored(void **state)
+{
+	struct bench *b = *state;
+
+	answer(b, "no id", true, "");
+	answer(b, JOB_A, true, "");
+	answer(b, JOB_B, false, "whatever");
+	assert_int_equal(line.runs, 0);
+}
+
+#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_BENCH(a_queued_job_is_marked_then_sent),
+		ON_BENCH(a_job_that_is_marked_already_is_sent_at_once),
+		ON_BENCH(a_command_is_sent_again_until_it_is_answered),
+		ON_BENCH(a_hello_brings_it_at_once),
+		ON_BENCH(nobody_there_is_no_sending),
+		ON_BENCH(one_job_at_a_time_in_order),
+		ON_BENCH(a_busy_agent_keeps_the_job_queued),
+		ON_BENCH(a_refusal_ends_the_job),
+		ON_BENCH(a_cancel_is_repeated_until_the_end),
+		ON_BENCH(a_cancel_before_the_answer_waits_for_it),
+		ON_BENCH(a_restart_finds_what_was_open),
+		ON_BENCH(nonsense_is_ignored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
