@@ -11,6 +11,9 @@
 
 enum {
 	LINGER_MS = 2000,
+	/* TLS answers some of what it reads by itself, whether or not the
+	 * peer takes it: beyond this much unsent that ends. */
+	UNSENT_MAX = 1 << 20,
 	KEEPALIVE_S = 60 /* for HTTP/1.1, which has no PING */
 };
 
@@ -307,6 +310,19 @@ read_records(struct link *l, struct loop_scratch *sc)
 	link_end(l, &e);
 }
 
+static bool
+takes_answers(struct link *l)
+{
+	struct err e;
+
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&l->tcp) <=
+	    UNSENT_MAX)
+		return true;
+	err_set(&e, RC_LIMIT, "the peer asks on and does not read");
+	link_end(l, &e);
+	return false;
+}
+
 /* Everything must be taken out of in, which is gone afterwards. */
 static void
 feed_tls(struct link *l, struct str in)
@@ -317,7 +333,7 @@ feed_tls(struct link *l, struct str in)
 	tls_conn_output(l->tls, &sc->cipher_out);
 	if (l->ready || handshake(l, &sc->cipher_out))
 		read_records(l, sc);
-	if (!l->ending)
+	if (!l->ending && (sc->cipher_out.len == 0 || takes_answers(l)))
 		write_out(l, buf_str(&sc->cipher_out));
 }
 

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 import h2raw
+import ossl
 from h2raw import (ACK, CONT, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,
                    PING, RST, SETTINGS, frame, request)
 
@@ -160,6 +161,21 @@ def test_http1_reader_that_takes_nothing(start, port):
     assert server.rss_kib() < 40 * 1024 or "asan" in server.proc.args[0]
     assert settled(server, "open", 0, 5)
     sock.close()
+
+
+def test_key_updates_that_are_never_read(start):
+    """TLS answers each by itself; the answers do not pile up."""
+    server = start()
+    client = ossl.Client(server.tls)
+    client.send(b"GET /stream?10000 HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.5)
+    for _ in range(100000):
+        if not client.update_keys():
+            break
+    else:
+        pytest.fail("the connection lives")
+    assert settled(server, "open", 0)
+    client.close()
 
 
 def test_slow_body_gets_408(start):
