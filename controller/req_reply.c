@@ -156,7 +156,7 @@ req_fail_status(struct req *r, int status, const struct err *e)
 		return;
 	if (status >= 500)
 		log_warn(LOG_HTTP, "request failed id=%s rc=%s: %s", r->id,
-		    rc_info(e->rc)->name, e->msg);
+		    rc_info(e->rc)->name, log_safe(str_of(e->msg)));
 	if (r->wants_html)
 		fail_page(r, status, e);
 	else

@@ -2,6 +2,7 @@
 """The controller's edge over real TLS: first run, sign-in, refusals, pages
 and JSON, certificates, event streams, an orderly end."""
 import http.client
+import pathlib
 import re
 import signal
 import socket
@@ -672,3 +673,31 @@ def test_half_requests_are_not_waited_for_forever(controller):
             answer = tls.recv(4096)
             assert answer == b"" or b" 408 " in answer.split(b"\r\n")[0]
             assert 5 < time.monotonic() - begin < 15
+
+
+def test_the_renderer_as_a_service_of_its_own(lab):
+    """Started elsewhere: the controller gives up the right to start anything
+    and waits for it, as often as it goes."""
+    controller = lab.controller(render=False).start()
+    status = pathlib.Path(f"/proc/{controller.program.pid}/status")
+    assert re.search(r"^Seccomp:\s+2$", status.read_text(), re.M)
+    env = clean_env(**{k: v for k, v in controller.env.items()
+                       if k != "RM_RENDER"}, RM_SANDBOX_KILL="true")
+
+    def start_renderer():
+        return lab.start([BIN / "restic-manager-render"], env,
+                         lab.path / "render.log")
+
+    renderer = start_renderer()
+    controller.bootstrap()
+    for _ in range(2):
+        wait_for("a page", lambda: controller.client.get("/").status == 200)
+        renderer.kill()
+        renderer.wait()
+        wait_for("the notice", lambda: controller.client.get(
+            "/").status == 503)
+        assert controller.client.get("/api/hosts").status == 200
+        renderer = start_renderer()
+    wait_for("a page", lambda: controller.client.get("/").status == 200)
+    assert controller.stop() == 0
+    assert renderer.wait(10) == 0

@@ -49,7 +49,20 @@ latest(struct edge *e)
 	return a;
 }
 
-/* Changes Ann's record; the session of cookie is changed by the other. */
+static void
+demote_ann(struct edge *e, Rec__Role role)
+{
+	struct store_tx *tx = store_begin_write(e->c.state, &e->f.arena);
+	struct Rec__User *u = user_store_find_name(tx, STR("ann"));
+	struct err err;
+
+	assert_non_null(u);
+	u->role = role;
+	user_store_put(tx, u);
+	assert_rc(store_commit(tx, &err), RC_OK);
+	arena_reset(&e->f.arena);
+}
+
 static void
 disable_ann(struct edge *e)
 {
@@ -200,6 +213,29 @@ a_disabled_user_is_out_at_once(void **state)
 	assert_int_equal(e->status, 401);
 }
 
+/* M-032, M-034: the role counts at each request, not at sign-in. */
+static void
+a_lower_role_is_refused_at_once(void **state)
+{
+	static const char body[] =
+	    "{\"hostname\":\"web-1\",\"repo_url\":\"/srv/r\"}";
+	struct edge *e = *state;
+	char cookie[128];
+
+	make_ann(e, cookie, sizeof(cookie));
+	demote_ann(e, REC__ROLE__ROLE_OPERATOR);
+	edge_post(e, "/api/enrollment-tokens", cookie, "{}");
+	assert_int_equal(e->status, 422);
+	demote_ann(e, REC__ROLE__ROLE_VIEWER);
+	edge_post(e, "/api/enrollment-tokens", cookie, body);
+	assert_int_equal(e->status, 403);
+	assert_true(edge_said(e, "{\"code\":\"forbidden\""));
+	assert_true(edge_said(e, "operator"));
+	assert_int_equal(ask_hosts(e, cookie), 200);
+	demote_ann(e, REC__ROLE__ROLE_NONE);
+	assert_int_equal(ask_hosts(e, cookie), 401);
+}
+
 static void
 a_session_ends_after_a_day(void **state)
 {
@@ -272,6 +308,7 @@ main(void)
 		edge_test(sessions_are_found_by_their_hash_only),
 		edge_test(signing_in_and_out_leaves_audit_rows),
 		edge_test(a_disabled_user_is_out_at_once),
+		edge_test(a_lower_role_is_refused_at_once),
 		edge_test(a_session_ends_after_a_day),
 		edge_test(a_client_that_leaves_takes_nothing_back),
 		edge_test(attempts_under_way_do_not_outlive_the_program),
