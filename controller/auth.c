@@ -13,7 +13,7 @@
 struct str
 auth_cookie(const struct req *r, const char *name)
 {
-	size_t i, n = exch_field_count(r->x);
+	size_t i, n = r->x != NULL ? exch_field_count(r->x) : 0;
 	struct str rest, pair, key, value;
 
 	for (i = 0; i < n; i++) {

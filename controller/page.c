@@ -148,7 +148,6 @@ put_frame(struct buf *frame, const struct Ipc__RenderRequest *m)
 	return rc;
 }
 
-/* Not in the request's own arena: a live view packs many, for days. */
 /* "light", "dark", or "" for the system's. */
 static const char *
 theme_of(const struct req *r)
@@ -160,6 +159,7 @@ theme_of(const struct req *r)
 	return str_eqz(theme, "dark") ? "dark" : "";
 }
 
+/* Not in the request's own arena: a live view packs many, for days. */
 static enum rc
 pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 {
@@ -178,7 +178,7 @@ pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 	m.base_url = arena_dup(&a, req_base_url(r));
 	m.request_id = r->id;
 	m.now_ms = clock_now_ms();
-	m.theme = arena_dup(&r->arena, theme_of(r));
+	m.theme = arena_dup(&a, theme_of(r));
 	m.marker = j->marker;
 	if (fill_params(&m, ask, &a))
 		rc = put_frame(&j->frame, &m);
