@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "agent/events.h"
 #include "agent/facts.h"
 #include "agent/restic.h"
+#include "agent/secrets.h"
 #include "lib/base/buf.h"
 #include "lib/base/crypt.h"
 #include "lib/base/fsio.h"
@@ -14,6 +16,7 @@
 #include "lib/net/loop.h"
 #include "lib/net/tls.h"
 #include "proto/agent.pb-c.h"
+#include "spool/queue.h"
 #include "version.h"
 
 #define ENROL_PATH "/resticmanager.v1.Agent/Enroll"
@@ -34,6 +37,7 @@ struct enrol {
 	struct tls_ctx *tls;
 	struct facts facts;
 	struct restic restic;
+	struct queue *queue; /* held: no agent runs meanwhile */
 	char secret[ENROL_HALF + 1];
 	uint8_t pin[TLS_PIN_SIZE];
 	bool answered;
@@ -62,11 +66,48 @@ enrol_on_limit(void *ctx)
 	        "60 s"));
 }
 
+static enum rc
+enrol_forget_credentials(const struct settings *s, struct err *e)
+{
+	const struct secrets_config none = { 0 };
+	struct secrets *secrets = NULL;
+	uint8_t key[CRYPT_KEY_SIZE];
+	size_t n = 0;
+	enum rc rc;
+
+	if (!str_unb64(str_of(s->secrets_key), false, key, sizeof(key), &n) ||
+	    n != sizeof(key))
+		return err_set(e, RC_INVALID,
+		    "secrets_key is not base64 of 32 bytes");
+	rc = secrets_open(s->secrets_file, key, &secrets, e);
+	mem_wipe(key, sizeof(key));
+	if (rc == RC_OK)
+		rc = secrets_put(secrets, SECRETS_REPO, NULL, &none, e);
+	secrets_close(secrets);
+	return rc;
+}
+
+/* Events and credentials of the host that this one was before are nothing
+ * to the controller it belongs to now. */
+static enum rc
+enrol_become(struct enrol *en, const char *host_id)
+{
+	const char *before = en->settings->host_id;
+
+	if (before == NULL || strcmp(before, host_id) == 0)
+		return RC_OK;
+	if (queue_renew(en->queue, &en->err) != RC_OK)
+		return en->err.rc;
+	return enrol_forget_credentials(en->settings, &en->err);
+}
+
 static void
 enrol_take(struct enrol *en, const Wire__EnrollReply *r)
 {
 	char pin[2 * TLS_PIN_SIZE + 1];
 
+	if (enrol_become(en, r->host_id) != RC_OK)
+		return;
 	settings_set(&en->settings->host_id, r->host_id);
 	settings_set(&en->settings->agent_token, r->agent_token);
 	settings_set(&en->settings->enrol_id, NULL);
@@ -186,6 +227,22 @@ enrol_fresh_text(char **field, bool url, size_t bytes)
 	mem_wipe(text, sizeof(text));
 }
 
+static enum rc
+enrol_hold_queue(struct enrol *en, struct err *e)
+{
+	const struct queue_opts o = { .dir = en->settings->queue_dir,
+		.gap = events_gap };
+	bool fresh;
+	enum rc rc = queue_open(&o, &en->queue, &fresh, e);
+
+	if (rc == RC_BUSY)
+		return err_set(e, RC_BUSY,
+		    "an agent runs on %s; stop it first: systemctl stop "
+		    "restic-manager-agent",
+		    en->settings->state_dir);
+	return rc;
+}
+
 /* Everything that can fail here fails before the token is used. */
 static enum rc
 enrol_prepare(struct enrol *en, const char *server, struct err *e)
@@ -196,6 +253,7 @@ enrol_prepare(struct enrol *en, const char *server, struct err *e)
 
 	if ((rc = fsio_mkdirs(s->queue_dir, 0700, e)) != RC_OK ||
 	    (rc = fsio_mkdirs(s->jobs_dir, 0700, e)) != RC_OK ||
+	    (rc = enrol_hold_queue(en, e)) != RC_OK ||
 	    (rc = facts_read(&en->facts, s->queue_dir, e)) != RC_OK)
 		return rc;
 	/* Without restic the host can enrol; its commands will say so. */
@@ -209,36 +267,43 @@ enrol_prepare(struct enrol *en, const char *server, struct err *e)
 	return settings_save(s, e);
 }
 
+static void
+enrol_talk(struct enrol *en, const char *server)
+{
+	struct grpc_dial_opts o = { .loop = en->loop, .url = server };
+
+	o.tls = en->tls;
+	o.on_ready = enrol_on_ready;
+	o.on_down = enrol_on_down;
+	o.ctx = en;
+	en->limit = loop_timer_new(en->loop, enrol_on_limit, en);
+	loop_timer_start(en->limit, ENROL_MS, 0);
+	en->conn = grpc_dial(&o);
+	loop_run(en->loop);
+	if (en->call != NULL)
+		grpc_call_cancel(en->call);
+	grpc_conn_free(en->conn);
+	loop_timer_free(en->limit);
+}
+
 enum rc
 enrol_run(struct settings *s, struct loop *l, const char *server,
     const char *token, struct err *e)
 {
 	struct enrol en = { .settings = s, .loop = l };
-	struct grpc_dial_opts o = { .loop = l, .url = server };
 	struct tls_client_opts to = { .pin = en.pin };
 	enum rc rc;
 
-	if ((rc = enrol_parse_token(&en, token, e)) != RC_OK ||
-	    (rc = enrol_prepare(&en, server, e)) != RC_OK ||
-	    (rc = tls_client_new(&to, &en.tls, e)) != RC_OK)
-		return rc;
-	o.tls = en.tls;
-	o.on_ready = enrol_on_ready;
-	o.on_down = enrol_on_down;
-	o.ctx = &en;
-	en.limit = loop_timer_new(l, enrol_on_limit, &en);
-	loop_timer_start(en.limit, ENROL_MS, 0);
-	en.conn = grpc_dial(&o);
-	loop_run(l);
-	if (en.call != NULL)
-		grpc_call_cancel(en.call);
-	grpc_conn_free(en.conn);
-	loop_timer_free(en.limit);
+	if ((rc = enrol_parse_token(&en, token, e)) == RC_OK &&
+	    (rc = enrol_prepare(&en, server, e)) == RC_OK &&
+	    (rc = tls_client_new(&to, &en.tls, e)) == RC_OK) {
+		enrol_talk(&en, server);
+		rc = en.answered ? RC_OK : en.err.rc;
+		if (rc != RC_OK && e != NULL)
+			*e = en.err;
+	}
+	queue_close(en.queue);
 	tls_ctx_unref(en.tls);
 	mem_wipe(en.secret, sizeof(en.secret));
-	if (en.answered)
-		return RC_OK;
-	if (e != NULL)
-		*e = en.err;
-	return en.err.rc;
+	return rc;
 }

@@ -11,7 +11,7 @@
 
 enum {
 	REPORT_ARENA_MAX = 512 << 20,
-	REPORT_PART_BYTES = 48 * 1024, /* an event holds 64 KiB */
+	REPORT_PART_BYTES = 48 * 1024,  /* an event holds 64 KiB */
 	REPORT_TEXTS_BYTES = 16 * 1024, /* paths or tags of one snapshot */
 	REPORT_NAME_BYTES = 255
 };
