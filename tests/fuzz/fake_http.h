@@ -3,7 +3,7 @@
 #define TESTS_FUZZ_FAKE_HTTP_H
 /* A handler that answers in every way, chosen by the path's length, and
  * counts that each exchange it saw has ended. */
-#include "lib/base/arena.h"
+#include "lib/base/mem.h"
 #include "lib/net/exch.h"
 
 struct fake_http {

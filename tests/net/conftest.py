@@ -6,6 +6,7 @@ import pathlib
 import resource
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -42,6 +43,15 @@ class Server:
     def stats(self):
         self.proc.send_signal(signal.SIGUSR1)
         return json.loads(self.proc.stdout.readline())
+
+    def settles(self, key, value, seconds=5):
+        """Waits until a figure has that value."""
+        end = time.monotonic() + seconds
+        while self.stats()[key] != value:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     def reload(self):
         self.proc.send_signal(signal.SIGHUP)

@@ -37,16 +37,6 @@ def closed_within(sock, seconds):
     return True
 
 
-def settled(server, key, value, seconds=3):
-    """Waits until a figure of the server has that value."""
-    end = time.monotonic() + seconds
-    while server.stats()[key] != value:
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 @pytest.mark.parametrize("data, answered", [
     (b"", False), (b"GET / HT", True), (b"PRI * HTTP/2.0", False),
     (h2raw.PREFACE, False)])
@@ -79,7 +69,7 @@ def test_slow_handshake(start):
     server = start("header_ms=1000")
     with socket.create_connection(("127.0.0.1", server.tls), 5) as sock:
         assert closed_within(sock, 4)
-    assert server.stats()["tls_failed"] == 1
+    assert server.settles("tls_failed", 1)
 
 
 def test_slow_header_block_of_http2(start):
@@ -111,7 +101,7 @@ def test_silent_peer_with_an_open_stream_ends(start):
                     request("/never")))
     assert conn.until(PING) is not None
     assert closed_within(conn.sock, 8)
-    assert settled(server, "open", 0)
+    assert server.settles("open", 0)
 
 
 def test_peer_that_answers_ping_stays(start):
@@ -159,7 +149,7 @@ def test_http1_reader_that_takes_nothing(start, port):
     time.sleep(0.5)
     assert server.stats()["open"] == 1
     assert server.rss_kib() < 40 * 1024 or "asan" in server.proc.args[0]
-    assert settled(server, "open", 0, 5)
+    assert server.settles("open", 0)
     sock.close()
 
 
@@ -194,9 +184,9 @@ def test_connections_per_address(start):
         assert conn.until(SETTINGS)
     sixth = h2raw.Conn(server.plain, preface=False)
     assert closed_within(sixth.sock, 3)
-    assert server.stats()["refused_address"] == 1
+    assert server.settles("refused_address", 1)
     held.pop().close()
-    assert settled(server, "open", 4)
+    assert server.settles("open", 4)
     assert serves(server)
 
 
@@ -207,9 +197,9 @@ def test_connections_in_all(start):
         assert conn.until(SETTINGS)
     fourth = h2raw.Conn(server.plain, preface=False)
     assert closed_within(fourth.sock, 3)
-    assert server.stats()["refused_limit"] == 1
+    assert server.settles("refused_limit", 1)
     held.pop().close()
-    assert settled(server, "open", 2)
+    assert server.settles("open", 2)
     assert serves(server)
 
 
@@ -217,7 +207,8 @@ def test_handshakes_in_progress_are_limited(start):
     server = start("handshakes=4", "header_ms=2000")
     idle = [socket.create_connection(("127.0.0.1", server.tls))
             for _ in range(10)]
-    time.sleep(0.5)
+    assert server.settles("handshaking", 4)
+    time.sleep(0.3)
     assert server.stats()["handshaking"] == 4
     # Those that wait are served when the silent ones were thrown out.
     ctx = ssl.create_default_context(cafile=server.cert)
@@ -238,7 +229,7 @@ def test_many_handshakes_at_once(start):
         with ctx.wrap_socket(raw, server_hostname="localhost") as sock:
             sock.sendall(b"GET /about HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"200" in sock.recv(65536)
-    assert settled(server, "open", 0)
+    assert server.settles("open", 0)
 
 
 def test_too_many_streams_are_refused(server):
@@ -422,7 +413,7 @@ def test_descriptors_run_out(start):
     assert server.cpu_s() - before < 0.3
     for sock in held:
         sock.close()
-    assert settled(server, "open", 0, 5)
+    assert server.settles("open", 0)
     assert serves(server)
 
 
@@ -435,7 +426,7 @@ def test_descriptors_run_out_for_tls(start):
     assert server.cpu_s() - before < 0.3
     for sock in held:
         sock.close()
-    assert settled(server, "open", 0, 5)
+    assert server.settles("open", 0)
     ctx = ssl.create_default_context(cafile=server.cert)
     raw = socket.create_connection(("127.0.0.1", server.tls), 5)
     with ctx.wrap_socket(raw, server_hostname="localhost") as sock:
@@ -464,4 +455,4 @@ def test_a_burst_of_disconnects(server):
         call = channel.stream_stream("/echo.Echo/Never")(iter([b"x"]))
         assert next(call) == b"x"
         channel.close()
-    assert settled(server, "open", 0, 5)
+    assert server.settles("open", 0)

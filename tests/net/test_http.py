@@ -193,8 +193,7 @@ def test_a_client_that_leaves_ends_its_stream(server):
         sock.sendall(b"GET /sse?1000 HTTP/1.1\r\nHost: x\r\n\r\n")
         sock.recv(1000)
         assert server.stats()["open"] == 1
-    time.sleep(0.3)
-    assert server.stats()["open"] == 0
+    assert server.settles("open", 0)
 
 
 GET = b"GET /about HTTP/1.1\r\nHost: x\r\n"

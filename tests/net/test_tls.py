@@ -4,7 +4,6 @@ import os
 import socket
 import ssl
 import subprocess
-import time
 
 import pytest
 
@@ -136,10 +135,8 @@ def test_garbage_ends_the_connection(start, name):
                 pass
         except ConnectionResetError:
             pass
-    time.sleep(0.1)
-    stats = server.stats()
-    assert stats["open"] == 0 and stats["handshaking"] == 0
-    assert stats["tls_failed"] == 1
+    assert server.settles("tls_failed", 1)
+    assert server.settles("open", 0) and server.settles("handshaking", 0)
 
 
 def test_random_garbage(server):
