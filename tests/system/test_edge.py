@@ -2,8 +2,10 @@
 """The controller's edge over real TLS: first run, sign-in, refusals, pages
 and JSON, certificates, event streams, an orderly end."""
 import http.client
+import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -14,7 +16,8 @@ import urllib.parse
 
 import pytest
 
-from lab import BIN, PASSWORD, ROOT, Client, clean_env, wait_for
+from lab import (BIN, PASSWORD, ROOT, Client, clean_env, free_port,
+                 wait_for)
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -701,3 +704,44 @@ def test_the_renderer_as_a_service_of_its_own(lab):
     wait_for("a page", lambda: controller.client.get("/").status == 200)
     assert controller.stop() == 0
     assert renderer.wait(10) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change users")
+def test_two_users_share_what_they_must(lab):
+    """As the units run them: the renderer reads state and spool through the
+    shared group, and can neither read secrets nor move what lies beside its
+    socket."""
+    lab.path.chmod(0o755)
+    for name in ("restic-manager-controller", "restic-manager-render"):
+        shutil.copy(BIN / name, lab.path / name)
+    shutil.copytree(ROOT / "www", lab.path / "www")
+    data, run = lab.path / "data", lab.path / "run"
+    for folder in (data, run):
+        folder.mkdir()
+        shutil.chown(folder, "daemon", "daemon")
+    port = free_port()
+    env = clean_env(RM_DATA_DIR=data, RM_RUNTIME_DIR=run, RM_GROUP="games",
+                    RM_LISTEN=f"127.0.0.1:{port}",
+                    RM_BUNDLED_ASSETS_DIR=lab.path)
+    controller = lab.start(
+        ["setpriv", "--reuid=daemon", "--regid=daemon", "--groups=games",
+         lab.path / "restic-manager-controller"], env, lab.path / "c.log")
+    wait_for("the controller", lambda: "main ready" in controller.text())
+    aside = ["setpriv", "--reuid=nobody", "--regid=games", "--clear-groups"]
+    renderer = lab.start([*aside, lab.path / "restic-manager-render"],
+                         {**env, "RM_SANDBOX_KILL": "true"},
+                         lab.path / "r.log")
+    client = Client(port)
+    wait_for("a page", lambda: client.get("/bootstrap").status == 200)
+    assert client.post("/api/bootstrap", {
+        "username": "ann", "password": PASSWORD}).status == 200
+    assert client.get("/").status == 200
+    for what in (f"cat {data}/secret.key", f"ls {data}/db/vault",
+                 f"cat {data}/tls/key.pem", f"cat {data}/db/state/lock.mdb",
+                 f"mv {run}/live {run}/away", f"rm -r {run}/live",
+                 f"touch {data}/db/state/x", f"touch {data}/spool/x",
+                 f"sh -c ': >> {data}/db/state/data.mdb'"):
+        done = subprocess.run([*aside, "sh", "-c", what], check=False,
+                              capture_output=True)
+        assert done.returncode != 0, what
+    assert renderer.running() and controller.stop() == 0
