@@ -114,7 +114,8 @@ apply_started(struct apply *ap)
 		j->kind = job_kind_parse(str_of(s->kind));
 	if (j->accepted_at_ms == 0)
 		j->accepted_at_ms = now;
-	j->started_at_ms = rules_time(s->started_at_ms, 1, now);
+	j->started_at_ms =
+	    rules_time(s->started_at_ms, rules_job_earliest(j), now);
 	j->restic_version = pb_keep(ap->arena, s->restic_version, WORD_MAX);
 	if (j->restic_version[0] != '\0')
 		ap->host->restic_version = j->restic_version;
@@ -161,12 +162,16 @@ apply_finished(struct apply *ap)
 	const Wire__JobFinished *f = ap->ev->job_finished;
 	struct Rec__Job *j = job_for(ap, f->job_id);
 	int64_t now = ap->p->batch->now_ms;
-	struct jobs_end end = { .zone = ap->p->batch->zone };
+	struct jobs_end end = { .zone = ap->p->batch->zone, .now_ms = now };
+	int64_t earliest;
 
 	if (j == NULL || job_state_final(j->state))
 		return;
+	earliest = rules_job_earliest(j);
 	if (f->started_at_ms > 0)
-		j->started_at_ms = rules_time(f->started_at_ms, 1, now);
+		j->started_at_ms = rules_time(f->started_at_ms, earliest, now);
+	if (j->started_at_ms > earliest)
+		earliest = j->started_at_ms;
 	j->incomplete = f->incomplete;
 	j->unread_count = f->unread_count;
 	j->finished_lines = f->log_lines;
@@ -174,8 +179,7 @@ apply_finished(struct apply *ap)
 		take_stats(ap, j, f->summary);
 	end.state = state_of(f->status);
 	end.exit_code = f->exit_code;
-	end.finished_at_ms =
-	    rules_time(f->finished_at_ms, j->started_at_ms, now);
+	end.finished_at_ms = rules_time(f->finished_at_ms, earliest, now);
 	end.error = pb_keep(ap->arena, f->error, SENTENCE_MAX);
 	end.cause = pb_keep(ap->arena, f->cause, WORD_MAX);
 	/* Other jobs of this batch that the heat strip compares with must be

@@ -258,6 +258,7 @@ jobs_answer_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	struct jobs_end end = { .state = REC__JOB_STATE__JOB_FAILED,
 		.exit_code = -1,
 		.finished_at_ms = a->now_ms,
+		.now_ms = a->now_ms,
 		.cause = "refused",
 		.zone = a->zone };
 	struct Rec__Job *j = job_store_find(state, &a->job);
@@ -289,6 +290,7 @@ cancel_now(struct store_tx *tx, struct Rec__Job *j, const struct jobs_cancel *c)
 	const struct jobs_end end = { .state = REC__JOB_STATE__JOB_CANCELLED,
 		.exit_code = -1,
 		.finished_at_ms = c->now_ms,
+		.now_ms = c->now_ms,
 		.error = "",
 		.cause = "cancelled",
 		.zone = c->zone };

@@ -19,7 +19,7 @@ id_is(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
 
 static void
 move_group(struct store_tx *tx, const struct ulid *host,
-    const struct ulid *group, const struct Rec__Job *j)
+    const struct ulid *group, const struct Rec__Job *j, int64_t now_ms)
 {
 	struct Rec__SourceGroup *g = plan_store_find(tx, host, group);
 	const struct Rec__Job *last;
@@ -30,9 +30,10 @@ move_group(struct store_tx *tx, const struct ulid *host,
 	/* An older run that is told late does not replace a newer one. */
 	last = pb_id_get(&g->last_job, &last_id) ? job_store_find(tx, &last_id)
 	                                         : NULL;
-	if (last != NULL && last->finished_at_ms > j->finished_at_ms)
+	if (last != NULL && last->finished_at_ms != j->finished_at_ms &&
+	    !rules_later(j->finished_at_ms, last->finished_at_ms, now_ms))
 		return;
-	rules_group_backup(g, j);
+	rules_group_backup(g, j, now_ms);
 	plan_store_put(tx, g);
 }
 
@@ -56,7 +57,7 @@ jobs_on_day(void *ctx, uint32_t day, const struct ulid *group,
 /* The outcome of the last run that day. */
 static void
 move_day(struct store_tx *tx, const struct ulid *host, const struct ulid *group,
-    const struct Rec__Job *j, const char *zone)
+    const struct Rec__Job *j, const struct jobs_end *end)
 {
 	struct Rec__DayOutcome o = REC__DAY_OUTCOME__INIT;
 	struct day_search s = { .group = *group };
@@ -64,13 +65,14 @@ move_day(struct store_tx *tx, const struct ulid *host, const struct ulid *group,
 	int32_t offset = 0;
 	uint32_t day;
 
-	if (!clock_zone_offset(zone, j->finished_at_ms, &offset))
+	if (!clock_zone_offset(end->zone, j->finished_at_ms, &offset))
 		offset = 0;
 	day = rules_day(j->finished_at_ms, offset);
 	plan_store_days(tx, host, day, day, jobs_on_day, &s);
 	if (!ulid_is_zero(&s.job))
 		other = job_store_find(tx, &s.job);
-	if (other != NULL && other->finished_at_ms > j->finished_at_ms)
+	if (other != NULL && other->finished_at_ms != j->finished_at_ms &&
+	    !rules_later(j->finished_at_ms, other->finished_at_ms, end->now_ms))
 		return;
 	o.state = j->state;
 	o.incomplete = j->incomplete;
@@ -92,12 +94,12 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 	j->cause = pb_text(end->cause);
 	if (id_is(&h->current_job, &j->id))
 		h->current_job = (ProtobufCBinaryData){ 0, NULL };
-	rules_host_backup(h, j);
+	rules_host_backup(h, j, end->now_ms);
 	rules_host_repo(h, j);
 	if (j->kind != REC__JOB_KIND__KIND_BACKUP || rules_never_ran(j))
 		return;
 	if (!pb_id_get(&h->id, &host) || !pb_id_get(&j->group_id, &group))
 		return;
-	move_group(tx, &host, &group, j);
-	move_day(tx, &host, &group, j, end->zone);
+	move_group(tx, &host, &group, j, end->now_ms);
+	move_day(tx, &host, &group, j, end);
 }

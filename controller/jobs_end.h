@@ -16,6 +16,7 @@ struct jobs_end {
 	Rec__JobState state;
 	int32_t exit_code;
 	int64_t finished_at_ms;
+	int64_t now_ms;
 	const char *error; /* one sentence, "" none */
 	const char *cause;
 	const char *zone; /* RM_TIMEZONE: whose day it counts for */

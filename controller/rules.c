@@ -95,9 +95,25 @@ rules_never_ran(const struct Rec__Job *j)
 int64_t
 rules_time(int64_t said_ms, int64_t earliest_ms, int64_t now_ms)
 {
-	if (said_ms > now_ms || said_ms <= 0)
+	if (said_ms > now_ms || said_ms <= 0 || earliest_ms > now_ms)
 		return now_ms;
 	return said_ms < earliest_ms ? earliest_ms : said_ms;
+}
+
+/* A job of the agent's own schedule may be told long after it ran. */
+int64_t
+rules_job_earliest(const struct Rec__Job *j)
+{
+	if (j->actor_kind == REC__ACTOR_KIND__ACTOR_SCHEDULE ||
+	    j->created_at_ms < 1)
+		return 1;
+	return j->created_at_ms;
+}
+
+bool
+rules_later(int64_t at_ms, int64_t stored_ms, int64_t now_ms)
+{
+	return at_ms > stored_ms || stored_ms > now_ms;
 }
 
 uint32_t
@@ -117,18 +133,21 @@ is_backup(const struct Rec__Job *j)
 /* Reports may come out of order after an absence: times only grow, and the
  * state is that of the latest attempt. */
 void
-rules_host_backup(struct Rec__Host *h, const struct Rec__Job *j)
+rules_host_backup(struct Rec__Host *h, const struct Rec__Job *j, int64_t now_ms)
 {
+	int64_t at = j->finished_at_ms;
+
 	if (!is_backup(j))
 		return;
-	if (j->finished_at_ms >= h->last_attempt_at_ms) {
+	if (at == h->last_attempt_at_ms ||
+	    rules_later(at, h->last_attempt_at_ms, now_ms)) {
 		h->last_attempt_at_ms = j->finished_at_ms;
 		h->last_backup_state = j->state;
 		h->last_backup_incomplete = j->incomplete;
 	}
 	if (j->state == REC__JOB_STATE__JOB_SUCCEEDED &&
-	    j->finished_at_ms > h->last_backup_at_ms)
-		h->last_backup_at_ms = j->finished_at_ms;
+	    rules_later(at, h->last_backup_at_ms, now_ms))
+		h->last_backup_at_ms = at;
 }
 
 void
@@ -149,7 +168,8 @@ rules_host_repo(struct Rec__Host *h, const struct Rec__Job *j)
 }
 
 void
-rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j)
+rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j,
+    int64_t now_ms)
 {
 	if (!is_backup(j))
 		return;
@@ -157,6 +177,6 @@ rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j)
 	g->last_state = j->state;
 	g->last_incomplete = j->incomplete;
 	if (j->state == REC__JOB_STATE__JOB_SUCCEEDED &&
-	    j->finished_at_ms > g->last_success_at_ms)
+	    rules_later(j->finished_at_ms, g->last_success_at_ms, now_ms))
 		g->last_success_at_ms = j->finished_at_ms;
 }

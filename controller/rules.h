@@ -63,14 +63,21 @@ bool rules_with_agent(const struct Rec__Job *j);
 bool rules_never_ran(const struct Rec__Job *j);
 
 /* The agent's time of an event, which must not lie before `earliest` or
- * after now: its clock may be wrong. */
+ * after now: its clock may be wrong.  So may ours have been: now wins. */
 int64_t rules_time(int64_t said_ms, int64_t earliest_ms, int64_t now_ms);
+/* Before this a job cannot have begun, by our own clock; 1: not known. */
+int64_t rules_job_earliest(const struct Rec__Job *j);
+/* Whether what happened at `at` is later than `stored`.  A stored time that
+ * lies in the future is of a clock that was wrong, and proves nothing. */
+bool rules_later(int64_t at_ms, int64_t stored_ms, int64_t now_ms);
 /* Days since 1970 at the given offset from UTC. */
 uint32_t rules_day(int64_t ms, int32_t offset_s);
 
 /* Moves what a host tells about its backups; the job has ended. */
-void rules_host_backup(struct Rec__Host *h, const struct Rec__Job *j);
+void rules_host_backup(struct Rec__Host *h, const struct Rec__Job *j,
+    int64_t now_ms);
 /* The same for the repository's state, by an init or a backup. */
 void rules_host_repo(struct Rec__Host *h, const struct Rec__Job *j);
-void rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j);
+void rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j,
+    int64_t now_ms);
 #endif

@@ -171,6 +171,48 @@ the_day_tells_its_last_run(void **state)
 	assert_true(desk_host(d)->last_backup_at_ms > 0);
 }
 
+/* An agent whose clock is years behind: what it ran now is later than what
+ * was there before the controller asked for it. */
+static void
+an_agents_wrong_clock_hides_no_failure(void **state)
+{
+	struct desk *d = *state;
+	Wire__Event ev = WIRE__EVENT__INIT;
+	Wire__JobFinished f = WIRE__JOB_FINISHED__INIT;
+	int64_t asked = clock_now_ms() - 1000;
+	struct store_tx *tx;
+	struct Rec__Host *h;
+	struct Rec__Job *j;
+	struct ulid u;
+
+	put_job(d, JOB_A, &d->host, REC__JOB_KIND__KIND_BACKUP, true);
+	assert_true(ulid_parse(STR(JOB_A), &u));
+	tx = fixture_write(&d->f);
+	j = job_store_find(tx, &u);
+	j->created_at_ms = asked;
+	job_store_put(tx, j);
+	h = host_store_get(tx, &d->host);
+	h->last_attempt_at_ms = h->last_backup_at_ms = asked - 1;
+	h->last_backup_state = REC__JOB_STATE__JOB_SUCCEEDED;
+	host_store_put(tx, h);
+	fixture_commit(tx);
+	hello(d, 1, JOB_A);
+	f.job_id = text(JOB_A);
+	f.status = text("failed");
+	f.started_at_ms = 1577836800000;
+	f.finished_at_ms = f.started_at_ms + 60000;
+	ev.seq = 1;
+	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
+	ev.job_finished = &f;
+	assert_rc(desk_event(d, &ev), RC_OK);
+	desk_run_to(d, 1);
+	assert_true(desk_job(d, JOB_A)->finished_at_ms >= asked);
+	assert_int_equal(desk_host(d)->last_backup_state,
+	    REC__JOB_STATE__JOB_FAILED);
+	assert_true(desk_host(d)->last_attempt_at_ms >= asked);
+	assert_int_equal(desk_host(d)->last_backup_at_ms, asked - 1);
+}
+
 static void
 init_moves_the_repository(void **state)
 {
@@ -705,6 +747,7 @@ main(void)
 		ON_DESK(a_malformed_hello_is_refused),
 		ON_DESK(a_backup_moves_its_job_host_group_and_day),
 		ON_DESK(the_day_tells_its_last_run),
+		ON_DESK(an_agents_wrong_clock_hides_no_failure),
 		ON_DESK(init_moves_the_repository),
 		ON_DESK(a_final_state_never_changes),
 		ON_DESK(an_agents_own_run_becomes_a_job),

@@ -156,6 +156,10 @@ days_turn_at_local_midnight(void **state)
 	assert_int_equal(rules_day(0, -3600), 0);
 }
 
+enum {
+	NOW = 1000
+};
+
 static struct Rec__Job
 backup(Rec__JobState s, int64_t at)
 {
@@ -175,20 +179,44 @@ a_failed_backup_is_an_attempt_and_no_backup(void **state)
 	struct Rec__Job j = backup(REC__JOB_STATE__JOB_SUCCEEDED, 100);
 
 	(void)state;
-	rules_host_backup(&h, &j);
+	rules_host_backup(&h, &j, NOW);
 	assert_int_equal(h.last_backup_at_ms, 100);
 	assert_int_equal(h.last_attempt_at_ms, 100);
 	j = backup(REC__JOB_STATE__JOB_FAILED, 200);
-	rules_host_backup(&h, &j);
+	rules_host_backup(&h, &j, NOW);
 	assert_int_equal(h.last_backup_at_ms, 100);
 	assert_int_equal(h.last_attempt_at_ms, 200);
 	assert_int_equal(h.last_backup_state, REC__JOB_STATE__JOB_FAILED);
 	/* One that is told late moves neither. */
 	j = backup(REC__JOB_STATE__JOB_SUCCEEDED, 50);
-	rules_host_backup(&h, &j);
+	rules_host_backup(&h, &j, NOW);
 	assert_int_equal(h.last_backup_at_ms, 100);
 	assert_int_equal(h.last_attempt_at_ms, 200);
 	assert_int_equal(h.last_backup_state, REC__JOB_STATE__JOB_FAILED);
+}
+
+/* Our clock ran ahead once: what was stored then must not outlast what
+ * happens now. */
+static void
+a_time_in_the_future_is_overruled(void **state)
+{
+	struct Rec__Host h = REC__HOST__INIT;
+	struct Rec__SourceGroup g = REC__SOURCE_GROUP__INIT;
+	struct Rec__Job j = backup(REC__JOB_STATE__JOB_FAILED, 200);
+
+	(void)state;
+	h.last_attempt_at_ms = h.last_backup_at_ms = NOW + 1;
+	g.last_success_at_ms = NOW + 1;
+	h.last_backup_state = REC__JOB_STATE__JOB_SUCCEEDED;
+	rules_host_backup(&h, &j, NOW);
+	assert_int_equal(h.last_attempt_at_ms, 200);
+	assert_int_equal(h.last_backup_state, REC__JOB_STATE__JOB_FAILED);
+	j = backup(REC__JOB_STATE__JOB_SUCCEEDED, 300);
+	rules_host_backup(&h, &j, NOW);
+	rules_group_backup(&g, &j, NOW);
+	assert_int_equal(h.last_backup_at_ms, 300);
+	assert_int_equal(g.last_success_at_ms, 300);
+	assert_int_equal(rules_time(5, NOW + 1, NOW), NOW);
 }
 
 static void
@@ -200,8 +228,8 @@ an_incomplete_backup_is_a_backup(void **state)
 
 	(void)state;
 	j.incomplete = true;
-	rules_host_backup(&h, &j);
-	rules_group_backup(&g, &j);
+	rules_host_backup(&h, &j, NOW);
+	rules_group_backup(&g, &j, NOW);
 	assert_int_equal(h.last_backup_at_ms, 100);
 	assert_true(h.last_backup_incomplete);
 	assert_int_equal(g.last_success_at_ms, 100);
@@ -216,10 +244,10 @@ what_never_ran_is_no_attempt(void **state)
 
 	(void)state;
 	j.started_at_ms = 0;
-	rules_host_backup(&h, &j);
+	rules_host_backup(&h, &j, NOW);
 	assert_int_equal(h.last_attempt_at_ms, 0);
 	j.started_at_ms = 99;
-	rules_host_backup(&h, &j);
+	rules_host_backup(&h, &j, NOW);
 	assert_int_equal(h.last_attempt_at_ms, 100);
 }
 
@@ -265,6 +293,7 @@ main(void)
 		cmocka_unit_test(an_agents_clock_is_not_believed_beyond_reason),
 		cmocka_unit_test(days_turn_at_local_midnight),
 		cmocka_unit_test(a_failed_backup_is_an_attempt_and_no_backup),
+		cmocka_unit_test(a_time_in_the_future_is_overruled),
 		cmocka_unit_test(an_incomplete_backup_is_a_backup),
 		cmocka_unit_test(what_never_ran_is_no_attempt),
 		cmocka_unit_test(the_repository_is_as_its_last_proof),
