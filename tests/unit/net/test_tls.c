@@ -165,7 +165,9 @@ static void
 verifies_by_pin_and_ca(void **state)
 {
 	static const char ca[] = DATA "ca.pem", other[] = DATA "other.pem";
+	static const char root[] = DATA "root.pem";
 	static uint8_t wrong[TLS_PIN_SIZE], expired[TLS_PIN_SIZE];
+	static uint8_t chain[TLS_PIN_SIZE];
 	const uint8_t *good = good_pin();
 	/* clang-format off */
 	const struct verify_case cases[] = {
@@ -188,6 +190,12 @@ verifies_by_pin_and_ca(void **state)
 		{ "both, wrong pin", "good", wrong, ca, "localhost", "pinned" },
 		{ "both, wrong ca", "good", good, other, "localhost", "no known CA" },
 		{ "both, other name", "good", good, ca, "x.example", "other names" },
+		{ "chain, ca", "chain", NULL, root, "localhost", NULL },
+		{ "chain, wrong ca", "chain", NULL, ca, "localhost", "no known CA" },
+		{ "chain, pin", "chain", chain, NULL, "x.example", NULL },
+		{ "chain, wrong pin", "chain", good, NULL, "localhost", "pinned" },
+		{ "chain, both", "chain", chain, root, "localhost", NULL },
+		{ "chain, pin, wrong ca", "chain", chain, ca, "localhost", "no known CA" },
 		{ "both, expired", "expired", expired, ca, "localhost", "has expired" },
 	};
 	/* clang-format on */
@@ -197,6 +205,7 @@ verifies_by_pin_and_ca(void **state)
 	memcpy(wrong, good, sizeof(wrong));
 	wrong[31] ^= 1;
 	memcpy(expired, pin_of(DATA "expired.pem"), sizeof(expired));
+	memcpy(chain, pin_of(DATA "chain.pem"), sizeof(chain));
 	for (i = 0; i < ARRAY_LEN(cases); i++)
 		check_case(&cases[i]);
 }
