@@ -305,6 +305,23 @@ write_presence(struct agents *a)
 		log_warn(LOG_STORE, "presence not written error=%s", e.msg);
 }
 
+/* Only a hello brings a host back, so what it may still have open ends: an
+ * agent that slept behind a proxy would keep its stream and never say one. */
+static void
+peer_expire(struct agents *a, struct peer *p)
+{
+	struct err e;
+
+	p->online = false;
+	memset(p->facts, 0, sizeof(p->facts));
+	a->online--;
+	if (p->call == NULL)
+		return;
+	(void)err_set(&e, RC_TIMEOUT,
+	    "nothing was heard of this agent for %d s", RULES_ONLINE_MS / 1000);
+	call_fail(p->call, &e);
+}
+
 static void
 expire_peers(struct agents *a)
 {
@@ -319,9 +336,7 @@ expire_peers(struct agents *a)
 		p = value;
 		if (!p->online || now - p->seen_ms < RULES_ONLINE_MS)
 			continue;
-		p->online = false;
-		memset(p->facts, 0, sizeof(p->facts));
-		a->online--;
+		peer_expire(a, p);
 		gone[n++] = p->host;
 	}
 	if (n > 0)

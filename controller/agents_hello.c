@@ -76,9 +76,11 @@ agents_on_hello_stored(struct op *op, void *ctx)
 	if (op->err.rc != RC_OK) {
 		log_warn(LOG_AGENT, "hello not stored rc=%s error=%s",
 		    rc_info(op->err.rc)->name, log_safe(str_of(op->err.msg)));
-		/* The next hello tries again. */
+		/* The next hello tries again, and there has to be one: the
+		 * store may have the host offline. */
 		memset(peer_get(a, &f->host)->facts, 0,
 		    sizeof(peer_get(a, &f->host)->facts));
+		agents_drop(a, &f->host, &op->err);
 		return;
 	}
 	sse_host_changed(a->ctl->sse, &f->host);
