@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "controller/agents.h"
 #include "controller/agents_own.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
