@@ -256,6 +256,8 @@ refresh(struct sse_log *l, bool finish)
 	if (job != NULL) {
 		if (job->log_bytes > l->committed)
 			l->committed = job->log_bytes;
+		if (l->offset > l->committed)
+			l->offset = l->committed;
 		l->over = job_state_final(job->state) && job->log_closed;
 		put_started(l, job);
 		if (finish && !l->told_end)
@@ -359,6 +361,8 @@ sse_job_stream(struct req *r)
 	l->spool = s->ctl->settings.spool_dir;
 	buf_init(&l->out, OUT_MAX);
 	buf_init(&l->piece, PIECE_MAX + 1);
+	/* Before anything is put: each event's id is where to go on. */
+	l->offset = first_offset(r);
 	req_hold(r);
 	if (!refresh(l, false)) {
 		(void)err_set(&e, RC_NOTFOUND, "there is no such job");
@@ -366,9 +370,6 @@ sse_job_stream(struct req *r)
 		destroy(l);
 		return;
 	}
-	l->offset = first_offset(r);
-	if (l->offset > l->committed)
-		l->offset = l->committed;
 	l->counted = l->offset == 0;
 	l->pace = loop_timer_new(s->ctl->loop, sse_on_pace, l);
 	l->reading = true; /* so that it outlives its beginning */
