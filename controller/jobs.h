@@ -39,6 +39,9 @@ extern const struct route_json jobs_run_body; /* bandwidth_up/down_kbps */
 void jobs_json(struct json_out *j, const char *name,
     const struct Rec__Job *job);
 
+/* Its member "stats": restic's summary, or null. */
+void jobs_stats_json(struct json_out *j, const struct Rec__JobStats *s);
+
 /* An agent's answer to a run command: accepted, or a reason for which the
  * job fails.  op->in: struct jobs_answer. */
 struct jobs_answer {

@@ -267,8 +267,8 @@ put_id(struct json_out *j, const char *name, const ProtobufCBinaryData *field)
 	json_put(j, name, id);
 }
 
-static void
-put_stats(struct json_out *j, const struct Rec__JobStats *s)
+void
+jobs_stats_json(struct json_out *j, const struct Rec__JobStats *s)
 {
 	if (s == NULL) {
 		json_put_null(j, "stats");
@@ -344,7 +344,7 @@ put_job(struct json_out *j, const struct Rec__Job *job)
 	json_put(j, "cause", job->cause);
 	json_put_bool(j, "cancel_requested", job->cancel_requested);
 	json_put(j, "restic_version", job->restic_version);
-	put_stats(j, job->stats);
+	jobs_stats_json(j, job->stats);
 	put_log(j, job);
 }
 

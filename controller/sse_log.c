@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "controller/jobs.h"
 #include "controller/req.h"
 #include "controller/sse_own.h"
 #include "lib/base/buf.h"
@@ -103,21 +104,6 @@ put_started(struct sse_log *l, const struct Rec__Job *job)
 	end_event(l, &j);
 }
 
-static void
-put_stats(struct json_out *j, const struct Rec__JobStats *s)
-{
-	json_obj(j, "stats");
-	json_put_uint(j, "files_new", s->files_new);
-	json_put_uint(j, "files_changed", s->files_changed);
-	json_put_uint(j, "files_unmodified", s->files_unmodified);
-	json_put_uint(j, "data_added", s->data_added);
-	json_put_uint(j, "total_files_processed", s->total_files_processed);
-	json_put_uint(j, "total_bytes_processed", s->total_bytes_processed);
-	json_put_int(j, "total_duration_ms", s->total_duration_ms);
-	json_put(j, "snapshot_id", s->snapshot_id);
-	json_obj_end(j);
-}
-
 /* M-447 */
 static void
 put_finished(struct sse_log *l, const struct Rec__Job *job)
@@ -130,8 +116,7 @@ put_finished(struct sse_log *l, const struct Rec__Job *job)
 	json_put_bool(&j, "incomplete", job->incomplete);
 	json_put_int(&j, "exit_code", job->exit_code);
 	json_put_time(&j, "finished_at", job->finished_at_ms);
-	if (job->stats != NULL)
-		put_stats(&j, job->stats);
+	jobs_stats_json(&j, job->stats);
 	json_put(&j, "error", job->error);
 	end_event(l, &j);
 }
