@@ -52,7 +52,7 @@ put()
 }
 
 fresh
-for name in format tidy includes words sizes scripts man; do
+for name in format tidy includes words sizes scripts man docs; do
 	check "$name" || {
 		echo "check_$name.sh refused a good tree: $said"
 		failed=1
@@ -94,6 +94,13 @@ refuses sizes 'function of 71 lines'
 
 put docs/man/x.1 '.Dd today' '.Dt X 1' '.Os' '.Sh NAME' '.Bl'
 refuses man 'docs/man/x.1'
+
+put docs/automation.md '`known`'
+mkdir "$tree/agent"
+printf '%s\n' '' 'err_code(&e, RC_IO,' '"unknown", "x");' >"$tree/agent/x.c"
+refuses docs "agent/x.c:2: 'unknown' is not explained"
+put docs/automation.md '| cause | |' '| `lost` | |'
+refuses docs "no program knows the cause 'lost'"
 
 put check '#!/bin/bash' 'cd $1'
 refuses scripts 'check:2:'
