@@ -366,6 +366,7 @@ class Proxy:
                 continue
             try:
                 far = socket.create_connection(("127.0.0.1", self.target), 5)
+                far.settimeout(None)
             except OSError:
                 near.close()
                 continue
