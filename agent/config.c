@@ -45,8 +45,10 @@ config_apply(struct agent *a, const struct Wire__Config *c)
 		now.up_kbps = c->caps->bandwidth_up_kbps;
 		now.down_kbps = c->caps->bandwidth_down_kbps;
 	}
-	if (held.version == now.version)
+	if (held.version == now.version) {
+		config_wipe(c->repo);
 		return;
+	}
 	if (c->repo != NULL) {
 		secret_set(&repo.url, str_of(c->repo->url));
 		secret_set(&repo.username, str_of(c->repo->username));
