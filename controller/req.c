@@ -404,14 +404,17 @@ req_on_writable(void *ctx, struct exch *x)
 
 /* ----------------------------------------------------------------- the end */
 
-/* An enrolment token is secret.secret, each 32 bytes as base64url. */
+/* An enrolment token is secret.pin, the secret 32 bytes as base64url; it is
+ * good without its second half too, and the path may be encoded. */
 static bool
-is_secret(struct str s)
+is_secret(struct req *r, struct str segment)
 {
-	struct str head, tail;
+	struct str plain, head, tail;
 
-	return s.n == 2 * CRYPT_TOKEN_CAP - 1 &&
-	       str_cut(s, '.', &head, &tail) && head.n == CRYPT_TOKEN_CAP - 1;
+	if (form_decode(segment, false, &r->arena, &plain) != RC_OK)
+		plain = segment;
+	(void)str_cut(plain, '.', &head, &tail);
+	return head.n == CRYPT_TOKEN_CAP - 1;
 }
 
 static struct str
@@ -422,7 +425,7 @@ path_for_log(struct req *r)
 	size_t at;
 
 	while (str_next(&rest, '/', &segment)) {
-		if (!is_secret(segment))
+		if (segment.n < CRYPT_TOKEN_CAP - 1 || !is_secret(r, segment))
 			continue;
 		at = (size_t)(segment.p - whole.p);
 		return str_of(
