@@ -10,6 +10,7 @@
 
 #include "controller/sse.h"
 #include "lib/base/list.h"
+#include "lib/base/str.h"
 #include "lib/base/ulid.h"
 
 struct buf;
@@ -73,6 +74,8 @@ bool sse_flush(struct sse_stream *st, struct buf *out);
 
 void sse_log_ping(struct sse_stream *st);
 void sse_log_job_changed(struct sse *s, const struct ulid *job);
+/* The event that carries rendered HTML, whatever is in it. */
+void sse_put_fragment(struct buf *out, struct str html);
 void sse_page_changed(struct sse *s, const struct ulid *host,
     const struct ulid *job, unsigned causes);
 #endif

@@ -196,16 +196,30 @@ mark_causes(struct sse_page *p, const struct ulid *host, unsigned causes)
 
 /* -------------------------------------------------------------- fragments */
 
-static void
-put_fragment(struct buf *out, struct str html)
+/* Up to the next line end of any kind: in an event stream a CR alone is one
+ * too, and text behind it could be read as a field. */
+static size_t
+line_length(struct str s)
 {
-	struct str line;
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] != '\n' && s.p[n] != '\r')
+		n++;
+	return n;
+}
+
+void
+sse_put_fragment(struct buf *out, struct str html)
+{
+	size_t n;
 
 	buf_puts(out, "event: fragment\nid: 1\n");
-	while (str_next(&html, '\n', &line)) {
+	while (html.n > 0) {
+		n = line_length(html);
 		buf_puts(out, "data: ");
-		buf_put_str(out, line);
+		buf_put_str(out, str_sub(html, 0, n));
 		buf_putc(out, '\n');
+		html = str_sub(html, n < html.n ? n + 1 : n, html.n);
 	}
 	buf_putc(out, '\n');
 }
@@ -238,7 +252,7 @@ sse_on_fragment(void *ctx, enum rc rc, struct str html)
 	} else if (rc == RC_OK && html.n > 0) {
 		hash = hash_of(html);
 		if (hash != p->drawn->hash)
-			put_fragment(&p->out, html);
+			sse_put_fragment(&p->out, html);
 		p->drawn->hash = hash;
 	}
 	if (sse_flush(&p->st, &p->out))

@@ -9,6 +9,7 @@
 #include "controller/controller.h"
 #include "controller/req.h"
 #include "controller/sse.h"
+#include "controller/sse_own.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -525,10 +526,26 @@ a_browser_may_leave_at_any_time(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A path with a CR in it must not become a field of the stream. */
+static void
+no_text_of_a_fragment_becomes_a_field(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, KIB(4));
+	sse_put_fragment(&b, STR("<p>a\revent: reload\r\nid: 9\n</p>"));
+	assert_string_equal(buf_text(&b),
+	    "event: fragment\nid: 1\ndata: <p>a\ndata: event: reload\n"
+	    "data: \ndata: id: 9\ndata: </p>\n\n");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_text_of_a_fragment_becomes_a_field),
 		TEST(no_line_is_lost_or_doubled_at_the_seam),
 		TEST(a_finished_job_is_replayed_compressed_too),
 		TEST(a_stream_goes_on_where_it_broke),
