@@ -210,12 +210,12 @@ check_base_url(struct settings *s, struct err *e)
 		return err_set(e, RC_INVALID,
 		    "RM_BASE_URL must begin with https:// or http:// and "
 		    "name a host");
-	for (i = 0; i < url.n; i++) {
+	for (i = scheme.n; i < url.n; i++) {
 		if (url.p[i] <= ' ' || url.p[i] > '~' ||
-		    strchr("\"'<>\\?#@", url.p[i]) != NULL)
+		    strchr("\"'<>\\?#@/", url.p[i]) != NULL)
 			return err_set(e, RC_INVALID,
-			    "RM_BASE_URL: only scheme, host, port and path "
-			    "are allowed");
+			    "RM_BASE_URL: only scheme, host and port are "
+			    "allowed; pages lie at the root");
 	}
 	return RC_OK;
 }

@@ -92,6 +92,7 @@ bad_values_name_their_key(void **state)
 		{ "RM_BASE_URL", "https://" },
 		{ "RM_BASE_URL", "https://x/\"><script>" },
 		{ "RM_BASE_URL", "https://user@x" },
+		{ "RM_BASE_URL", "https://x/console" },
 		{ "RM_TIMEZONE", "Mars/Olympus" },
 		{ "RM_LOG_LEVEL", "loud" },
 		{ "RM_TLS_CERT", "/only/one" },
