@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Canary secrets planted everywhere are found nowhere they should not be.
+
+M-030, M-205, M-208, M-209, M-459, M-464.  Each search first proves that it
+can find: the place where the secret must be is searched by the same means.
+"""
+import base64
+import os
+import pathlib
+import re
+import resource
+import secrets
+import subprocess
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+from lab import (BIN, ROOT, TOOLS, Client, RestServer, clean_env,
+                 wait_for)
+
+NEWER = TOOLS / "restic018/usr/bin/restic"
+FAKE = ROOT / "tests/fake/restic"
+
+# What an angry restic might say: everything it was given.
+LEAKY = """#!/bin/sh
+case " $* " in *" backup "*)
+  echo "password is $RESTIC_PASSWORD"
+  echo "repository $RESTIC_REPOSITORY is odd" >&2
+  echo '{{"message_type":"error","item":"'"$RESTIC_PASSWORD"'","error":{{"message":"'"$RESTIC_REPOSITORY"'"}}}}' >&2
+esac
+RESTIC_REPOSITORY={repo} exec {fake} "$@"
+"""
+
+
+def forms(secret):
+    """A secret as it is, and as it might be dressed."""
+    raw = secret.encode()
+    return {raw, urllib.parse.quote(secret, safe="").encode(),
+            urllib.parse.quote(secret).encode(),
+            urllib.parse.quote_plus(secret).encode(),
+            base64.b64encode(raw).rstrip(b"="),
+            base64.urlsafe_b64encode(raw).rstrip(b"="),
+            raw.hex().encode()}
+
+
+class Secrets:
+    """Named secrets, and where they turn up."""
+
+    def __init__(self):
+        self.known = {}
+
+    def add(self, name, value=None):
+        value = value or f"canary-{secrets.token_hex(8)} p@ss:w/rd%20&\"x\""
+        self.known[name] = value
+        return value
+
+    def within(self, data):
+        """Names of the secrets in the data."""
+        return {name for name, value in self.known.items()
+                if any(form in data for form in forms(value))}
+
+    def below(self, folder):
+        """{file: names}; job logs are unpacked."""
+        hits = {}
+        for path in sorted(pathlib.Path(folder).rglob("*")):
+            if not path.is_file() or path.is_symlink():
+                continue
+            data = path.read_bytes()
+            if path.suffix == ".zst":
+                data += subprocess.run(["zstdcat", path], check=True,
+                                       capture_output=True).stdout
+            if names := self.within(data):
+                hits[str(path.relative_to(folder))] = names
+        return hits
+
+
+def family(pid):
+    """A process and all below it, as far as they live."""
+    found, todo = [], [pid]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += [int(p) for p in subprocess.run(
+            ["pgrep", "-P", str(pid)], capture_output=True, text=True,
+            check=False).stdout.split()]
+    return found
+
+
+class Watcher(threading.Thread):
+    """Gathers the argument vectors of programs and their children."""
+
+    def __init__(self, *programs):
+        super().__init__(daemon=True)
+        self.programs = programs
+        self.seen = set()
+        self.over = False
+
+    def run(self):
+        while not self.over:
+            for program in self.programs:
+                for pid in family(program.pid):
+                    try:
+                        self.seen.add(pathlib.Path(
+                            f"/proc/{pid}/cmdline").read_bytes())
+                    except OSError:
+                        continue
+            time.sleep(0.02)
+
+
+def crawl(client, starts):
+    """Every page and document that links lead to: {path: bytes}."""
+    seen, todo = {}, list(starts)
+    while todo:
+        path = todo.pop()
+        if path in seen or path.startswith("/static/"):
+            continue
+        answer = client.get(path)
+        seen[path] = str(answer.headers).encode() + answer.body
+        if answer.headers.get_content_type() == "text/html":
+            todo += [link.replace("&amp;", "&") for link in re.findall(
+                r'href="(/[^"#]*)', answer.text)]
+    return seen
+
+
+def documents(host, jobs):
+    """What the API and the console have on a host."""
+    api = f"/api/hosts/{host}"
+    paths = ["/", "/nowhere", "/api/hosts", "/api/fleet/summary", api,
+             f"{api}/snapshots", f"{api}/source-groups", f"{api}/jobs"]
+    for job in jobs:
+        paths += [f"/jobs/{job}", f"/api/jobs/{job}",
+                  f"/api/jobs/{job}/log.txt", f"/api/jobs/{job}/log.ndjson",
+                  f"/api/jobs/{job}/stream"]
+    return paths
+
+
+def jobs_of(console, host):
+    return [job["id"] for job in console.client.ok(
+        "GET", f"/api/hosts/{host}/jobs")["items"]]
+
+
+def yaml_value(path, key):
+    return re.search(rf'^{key}: "?([^"\n]+)', path.read_text(), re.M).group(1)
+
+
+def first_admin(controller, known):
+    """Bootstrap with secrets that are known."""
+    known.add("bootstrap token", controller.bootstrap_token())
+    controller.bootstrap(password=known.add("user password"))
+    known.add("session", controller.client.cookie.split("=")[1])
+
+
+@pytest.fixture(autouse=True)
+def cores_are_welcome():
+    """The programs have to say no themselves."""
+    old = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (old[1], old[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, old)
+
+
+@pytest.mark.skipif(not NEWER.exists(),
+                    reason="tools/get-test-tools was not run")
+def test_the_whole_road_leaves_no_secret(lab, controller):
+    """Typed credentials, a real rest-server, real restic."""
+    known = Secrets()
+    first_admin(controller, known)
+    server = RestServer(lab)
+    url = server.user("web-1", known.add("repository password"))
+    server.start()
+    source = lab.sources()
+    (source / "big").write_bytes(os.urandom(30 << 20))
+    token = controller.mint("web-1", url, repo_username="web-1",
+                            repo_password=known.known["repository password"],
+                            initial_paths=[str(source)])
+    known.add("enrolment token", token.split(".")[0])
+    agent = lab.agent(controller, restic=NEWER)
+    agent.enrol(token).start()
+    watcher = Watcher(controller.program, agent.program)
+    watcher.start()
+    controller.wait_ready(agent.host_id)
+    job = controller.run_group(agent.host_id)
+    assert controller.wait_job(job)["status"] == "succeeded"
+    watcher.over = True
+    known.add("bearer", yaml_value(agent.config, "agent_token"))
+    known.add("secrets key", yaml_value(agent.config, "secrets_key"))
+
+    words = b"\n".join(watcher.seen)
+    assert b"backup" in words and b"restic-manager-render" in words
+    assert known.within(words) == set()
+
+    pages = crawl(controller.client, documents(
+        agent.host_id, jobs_of(controller, agent.host_id)))
+    assert f"/hosts/{agent.host_id}/jobs" in pages
+    assert {p: n for p, n in ((p, known.within(data)) for p, data in
+                              pages.items()) if n} == {}
+
+    assert agent.config.stat().st_mode & 0o777 == 0o600
+    time.sleep(1)  # the log is compressed
+    hits = known.below(lab.path)
+    assert hits.pop(f"{agent.dir.name}/agent.yaml") == {
+        "bearer", "secrets key"}
+    # M-001: shown once, in the banner, and of no use any more.
+    assert hits.pop(controller.log.name) == {"bootstrap token"}
+    assert controller.log.read_text().count(
+        known.known["bootstrap token"]) == 1
+    assert hits == {}
+
+
+def test_what_is_shown_once_is_nowhere_else(lab, console):
+    """Token and generated password: on one page, not stored, not cached."""
+    known = Secrets()
+    answer = console.client.ok("POST", "/api/enrollment-tokens", {
+        "hostname": "web-1", "repo_url": str(lab.path / "repo"),
+        "initial_paths": [str(lab.sources())]})
+    token = answer["token"]
+    known.add("enrolment token", token.split(".")[0])
+    where = console.client.get(f"/hosts/pending/{token}")
+    assert where.status == 303 and known.within(
+        where.headers["Location"].encode()) == set()
+    page = console.client.get(where.headers["Location"])
+    assert known.within(page.body) == {"enrolment token"}
+    assert "no-store" in page.headers["Cache-Control"]
+    assert page.headers["ETag"] is None
+    generated = answer.get("repo_password") or re.search(
+        r">([A-Za-z0-9_-]{43})<", page.text.replace(token, "")).group(1)
+    known.add("generated password", generated)
+    assert known.within(page.body) == {"enrolment token",
+                                       "generated password"}
+    agent = lab.agent(console, restic=FAKE)
+    agent.enrol(token).start()
+    console.wait_ready(agent.host_id)
+    job = console.run_group(agent.host_id)
+    console.wait_job(job)
+    again = console.client.get(where.headers["Location"])
+    assert known.within(again.body) == set()
+    console.restart()
+    pages = crawl(console.client, documents(
+        agent.host_id, jobs_of(console, agent.host_id)))
+    assert {p for p, data in pages.items() if known.within(data)} == set()
+    console.stop()
+    agent.stop()
+    assert known.below(lab.path) == {}
+
+
+def test_a_restic_that_tells_everything_is_redacted(lab, console):
+    """M-464: its own lines, errors and items."""
+    known = Secrets()
+    password = known.add("repository password")
+    leaky = lab.path / "leaky"
+    leaky.write_text(LEAKY.format(repo=lab.path / "repo", fake=FAKE))
+    leaky.chmod(0o755)
+    agent = lab.host(console, repo="rest:http://127.0.0.1:9/web-1/",
+                     restic=leaky, repo_username="web-1",
+                     repo_password=password)
+    job = console.run_group(agent.host_id)
+    console.wait_job(job)
+    text = console.client.get(f"/api/jobs/{job}/log.txt").text
+    assert "password is" in text and "repository " in text
+    pages = crawl(console.client, documents(agent.host_id, [job]))
+    assert {p for p, data in pages.items() if known.within(data)} == set()
+    time.sleep(1)
+    hits = known.below(lab.path)
+    assert hits == {}
+
+
+def test_credentials_in_a_url_are_not_kept_in_it(lab, console):
+    """M-208: a URL with a password is refused or taken apart."""
+    known = Secrets()
+    password = known.add("password in the URL", "canary-" +
+                         secrets.token_hex(8))
+    answer = console.client.post("/api/enrollment-tokens", {
+        "hostname": "web-1",
+        "repo_url": f"rest:http://joe:{password}@127.0.0.1:9/joe/"})
+    assert answer.status in (200, 422)
+    assert known.within(answer.body) == set()
+    pages = crawl(console.client, ["/", "/hosts/new", "/api/hosts"])
+    assert {p for p, data in pages.items() if known.within(data)} == set()
+    console.stop()
+    assert known.below(lab.path) == {}
+
+
+def core_limit(pid):
+    for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith("Max core file size"):
+            return line.split()[4:6]
+    return None
+
+
+def test_no_process_may_write_a_core(lab, console):
+    """contract.md, Logs: RLIMIT_CORE 0, also for restic."""
+    source = lab.sources()
+    (source / ".pretend").write_text("lines=10 hang=2")
+    agent = lab.host(console, restic=FAKE, paths=[source])
+    job = console.run_group(agent.host_id)
+    wait_for("restic", lambda: len(family(agent.program.pid)) > 1)
+    pids = family(agent.program.pid) + family(console.program.pid)
+    assert len(pids) >= 4
+    assert {pid: core_limit(pid) for pid in pids} == {
+        pid: ["0", "0"] for pid in pids}
+    console.wait_job(job)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_processes_are_not_dumpable(lab):
+    """PR_SET_DUMPABLE 0 shows in /proc: its files belong to root."""
+    nobody = 65534
+    controller = lab.controller(render=False)
+    os.chmod(lab.path, 0o755)
+    for folder in (controller.data, controller.run):
+        folder.mkdir(exist_ok=True)
+        os.chown(folder, nobody, nobody)
+    with open(controller.log, "wb") as log:
+        process = subprocess.Popen(
+            [BIN / "restic-manager-controller"], user=nobody, group=nobody,
+            extra_groups=[], env=clean_env(**controller.env), stdout=log,
+            stderr=log)
+    try:
+        wait_for("the controller", lambda: controller_is_up(
+            controller.port, process), 20)
+        assert os.stat(f"/proc/{process.pid}/environ").st_uid == 0
+        assert pathlib.Path(f"/proc/{process.pid}/status").read_text().count(
+            f"Uid:\t{nobody}") == 1
+    finally:
+        process.kill()
+        process.wait()
+
+
+def controller_is_up(port, process):
+    assert process.poll() is None
+    try:
+        return Client(port, 2).get("/healthz").status == 204
+    except OSError:
+        return False
