@@ -164,7 +164,7 @@ def test_key_updates_that_are_never_read(start):
             break
     else:
         pytest.fail("the connection lives")
-    assert settled(server, "open", 0)
+    assert server.settles("open", 0)
     client.close()
 
 
