@@ -22,6 +22,7 @@
 enum {
 	BATCH_MAX = 8 << 20,
 	BATCH_HOST_MAX = 1 << 20,
+	BATCH_HOSTS = 1000, /* each is an op, and others want some too */
 	RETRY_MS = 1000
 };
 
@@ -82,7 +83,7 @@ ingest_kick(struct ingest *i)
 {
 	struct ingest_batch *b;
 	struct list *el;
-	size_t n = 0;
+	size_t n = 0, hosts = 0;
 
 	if (i->batch != NULL || i->waiting || list_empty(&i->ready))
 		return;
@@ -95,7 +96,8 @@ ingest_kick(struct ingest *i)
 	arena_init(&b->arena, INGEST_ARENA_MAX);
 	arena_init(&b->scratch, INGEST_SCRATCH_MAX);
 	list_init(&b->parts);
-	while (n < BATCH_MAX && (el = list_take(&i->ready)) != NULL)
+	while (n < BATCH_MAX && hosts++ < BATCH_HOSTS &&
+	       (el = list_take(&i->ready)) != NULL)
 		n += take_part(b, LIST_ENTRY(el, struct inlet, ready));
 	i->batch = b;
 	i->pool++;
