@@ -9,6 +9,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
 #include "lib/base/mem.h"
+#include "lib/net/url.h"
 
 #define SETTINGS_PATH "/etc/restic-manager/agent.yaml"
 #define SETTINGS_STATE "/var/lib/restic-manager-agent"
@@ -76,6 +77,29 @@ settings_check_mode(const char *path, struct err *e)
 		return err_set(e, RC_DENIED,
 		    "%s can be read by others; run: chmod 600 %s", path, path);
 	return RC_OK;
+}
+
+static bool
+settings_is_this_machine(struct str host)
+{
+	return str_case_eq(host, STR("localhost")) || str_eqz(host, "::1") ||
+	       str_eqz(host, "127.0.0.1");
+}
+
+enum rc
+settings_server_ok(const char *url, struct err *e)
+{
+	struct url u;
+	enum rc rc;
+
+	if ((rc = url_parse(url, &u, e)) != RC_OK)
+		return rc;
+	if (u.tls || settings_is_this_machine(str_of(u.host)))
+		return RC_OK;
+	return err_set(e, RC_INVALID,
+	    "%s: without TLS everybody on the way could read the token and "
+	    "the repository's password. Use https://",
+	    url);
 }
 
 enum rc

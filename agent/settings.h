@@ -41,4 +41,6 @@ void settings_free(struct settings *s);
 /* Replaces one text; value NULL unsets it. */
 void settings_set(char **field, const char *value);
 const struct conf_key *settings_keys(size_t *n);
+/* Whether secrets may travel to this address: https, or this machine. */
+MUST_USE enum rc settings_server_ok(const char *url, struct err *e);
 #endif

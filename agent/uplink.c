@@ -657,6 +657,8 @@ uplink_new(struct agent *a, struct uplink **out, struct err *e)
 	struct uplink *u;
 	enum rc rc;
 
+	if ((rc = settings_server_ok(a->settings.server, e)) != RC_OK)
+		return rc;
 	if (a->settings.cert_pin_sha256 != NULL) {
 		if (!str_unhex(str_of(a->settings.cert_pin_sha256), pin,
 		        sizeof(pin)))

@@ -152,6 +152,25 @@ text_of(const char *path, struct buf *out)
 }
 
 static void
+no_secret_goes_over_the_network_in_the_clear(void **state)
+{
+	static const char *const good[] = { "https://backup.example.org",
+		"https://192.0.2.1:8443", "http://127.0.0.1:8080",
+		"http://localhost:8080", "http://[::1]:8080" };
+	static const char *const bad[] = { "http://backup.example.org",
+		"http://192.0.2.1:8443", "http://127.0.0.1.example.org",
+		"ftp://backup.example.org", "" };
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(good); i++)
+		assert_int_equal(settings_server_ok(good[i], &e), RC_OK);
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(settings_server_ok(bad[i], &e), RC_INVALID);
+}
+
+static void
 the_sample_is_the_table(void **state)
 {
 	const struct conf_key *keys;
@@ -246,6 +265,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    environment_wins_and_names_the_file, clear_environment,
 		    unit_folder_remove),
+		cmocka_unit_test(no_secret_goes_over_the_network_in_the_clear),
 		cmocka_unit_test(the_sample_is_the_table),
 		cmocka_unit_test(the_man_page_has_every_key),
 		cmocka_unit_test(the_man_page_has_every_option),
