@@ -382,6 +382,25 @@ job_on_line(void *ctx, bool is_stderr, struct str line)
 		job_read_line(j, is_stderr, line);
 }
 
+/* Before any of it is cut: half a secret is not recognised. */
+static void
+job_redact_seen(struct job *j)
+{
+	char *const said[] = { j->seen.first_error, j->seen.fatal,
+		j->seen.reason };
+	struct buf clean;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(said); i++) {
+		buf_init(&clean, (size_t)RESTIC_SAID_CAP * 4);
+		redact_text(j->redact, str_of(said[i]), &clean);
+		if (!str_copy(said[i], RESTIC_SAID_CAP,
+		        str_sub(buf_str(&clean), 0, RESTIC_SAID_CAP - 1)))
+			said[i][0] = '\0';
+		buf_fini(&clean);
+	}
+}
+
 /* Whether the step did what it should; else e says why not. */
 static enum rc
 job_step_rc(struct job *j, const struct proc_end *end, struct err *e)
@@ -411,6 +430,7 @@ job_on_step_end(void *ctx, const struct proc_end *end)
 	j->proc = NULL;
 	loop_timer_stop(j->limit);
 	loop_timer_stop(j->escalate);
+	job_redact_seen(j);
 	rc = job_step_rc(j, end, &e);
 	switch (j->step) {
 	case RESTIC_BACKUP:

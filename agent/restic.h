@@ -72,6 +72,12 @@ enum restic_line {
 	RESTIC_SILENT    /* nothing worth a line */
 };
 
+/* Much longer than any sentence made of it: secrets are taken out before it
+ * is cut to that. */
+enum {
+	RESTIC_SAID_CAP = 1024
+};
+
 /* What the lines of one step said. */
 struct restic_seen {
 	bool has_summary;
@@ -86,9 +92,11 @@ struct restic_seen {
 	bool exists_already;
 	bool refused;     /* the server said 401 or 403 */
 	bool unreachable; /* no connection to it */
-	char first_error[200];
-	char fatal[200];  /* "Fatal: ..." or exit_error, without the prefix */
-	char reason[200]; /* a sentence that set one of the flags */
+	char first_error[RESTIC_SAID_CAP];
+	/* "Fatal: ..." or exit_error, without the prefix */
+	char fatal[RESTIC_SAID_CAP];
+	/* a sentence that set one of the flags */
+	char reason[RESTIC_SAID_CAP];
 };
 
 void restic_seen_init(struct restic_seen *seen);

@@ -317,6 +317,22 @@ errors_without_secrets_and_as_text(void **state)
 	fixture_close(&f);
 }
 
+/* What is cut for a sentence must not end in the first half of a secret,
+ * which nobody would recognise. */
+static void
+errors_are_cut_behind_secrets(void **state)
+{
+	static struct fixture f;
+
+	fixture_open(&f, *state,
+	    "backup() { x=$(printf 'x%.0s' $(seq 191)); "
+	    "printf 'Fatal: %scanary-one is no password\\n' $x >&2; "
+	    "exit 1; }");
+	start(&f);
+	assert_null(strstr(finish(&f)->error, "canary"));
+	fixture_close(&f);
+}
+
 static void
 progress_is_told_and_never_logged(void **state)
 {
@@ -644,6 +660,7 @@ main(void)
 		unit_test_in_folder(a_line_that_had_to_be_cut_is_no_proof),
 		unit_test_in_folder(a_missing_source_makes_it_incomplete),
 		unit_test_in_folder(errors_without_secrets_and_as_text),
+		unit_test_in_folder(errors_are_cut_behind_secrets),
 		unit_test_in_folder(progress_is_told_and_never_logged),
 		unit_test_in_folder(without_restic_the_job_says_what_to_do),
 		unit_test_in_folder(without_credentials_it_does_not_start),
