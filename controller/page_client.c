@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "controller/controller.h"
@@ -445,6 +446,7 @@ env_fill(struct environment *env, const struct settings *s)
 {
 	static const char *const passed[] = { "RM_SANDBOX_KILL", "TZDIR",
 		"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" };
+	char pid[16];
 	size_t i;
 
 	env_add(env, "RM_DATA_DIR", s->data_dir);
@@ -452,7 +454,8 @@ env_fill(struct environment *env, const struct settings *s)
 	env_add(env, "RM_BUNDLED_ASSETS_DIR", s->assets_dir);
 	env_add(env, "RM_TIMEZONE", s->timezone);
 	env_add(env, "RM_LOG_LEVEL", s->log_level);
-	env_add(env, "RM_DIE_WITH_PARENT", "true");
+	ASSERT(str_fmt(pid, sizeof(pid), "%ld", (long)getpid()));
+	env_add(env, "RM_DIE_WITH_PARENT", pid);
 	for (i = 0; i < ARRAY_LEN(passed); i++)
 		env_add(env, passed[i], getenv(passed[i]));
 }

@@ -132,6 +132,16 @@ out:
 	return rc;
 }
 
+/* False: it has ended before the kernel knew that we want to follow. */
+static bool
+bind_to_parent(const struct settings *s)
+{
+	if (s->parent == 0)
+		return true;
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	return getppid() == (pid_t)s->parent;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -155,8 +165,10 @@ main(int argc, char **argv)
 		log_open(STDERR_FILENO, s.log_level);
 		(void)signal(SIGPIPE, SIG_IGN);
 		(void)prctl(PR_SET_DUMPABLE, 0);
-		if (s.die_with_parent)
-			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (!bind_to_parent(&s)) {
+			settings_free(&s);
+			return 0;
+		}
 		set = template_set_new();
 		rc = run(&s, set, &e);
 		template_set_free(set);

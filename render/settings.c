@@ -37,9 +37,9 @@ static const struct conf_key keys[] = {
 	{ NULL, "RM_SANDBOX_KILL", CONF_BOOL, 0, 0, 0,
 	  "false", AT(sandbox_kill),
 	  "End the process at a forbidden system call, for tests." },
-	{ NULL, "RM_DIE_WITH_PARENT", CONF_BOOL, 0, 0, 0,
-	  "false", AT(die_with_parent),
-	  "End when the process that started this one ends." },
+	{ NULL, "RM_DIE_WITH_PARENT", CONF_INT, 0, 0, INT32_MAX,
+	  "0", AT(parent),
+	  "Process that started this one: this one ends with it." },
 };
 /* clang-format on */
 

@@ -4,6 +4,7 @@
 /* The few settings of the renderer, from the environment alone; names and
  * defaults are the controller's. */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/base/log.h"
 #include "lib/base/rc.h"
@@ -15,8 +16,8 @@ struct settings {
 	char *timezone;    /* known */
 	char *level_text;
 	enum log_level log_level;
-	bool sandbox_kill;    /* forbidden calls end the process */
-	bool die_with_parent; /* started by the controller itself */
+	bool sandbox_kill; /* forbidden calls end the process */
+	int64_t parent;    /* ends with that process; 0: with none */
 };
 
 MUST_USE enum rc settings_load(struct settings *out, struct err *e);

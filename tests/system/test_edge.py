@@ -436,6 +436,29 @@ def test_a_stuck_renderer_costs_one_page(console):
     assert console.renderer_pid() != pid
 
 
+def test_no_renderer_is_left_behind(lab):
+    """Killed at any moment, also before the renderer has begun to watch."""
+    for delay in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.3):
+        controller = lab.controller(name=f"c{delay}")
+        controller.start(wait=False)
+        time.sleep(delay)
+        children = subprocess.run(
+            ["pgrep", "-P", str(controller.program.pid)], check=False,
+            capture_output=True, text=True).stdout.split()
+        controller.kill()
+        for pid in children:
+            wait_for(f"the end of {pid}", lambda p=pid: not
+                     pathlib.Path(f"/proc/{p}").exists())
+
+
+def test_an_orphaned_renderer_ends_at_once(lab):
+    done = subprocess.run(
+        [BIN / "restic-manager-render"], check=False, timeout=10,
+        env=clean_env(RM_DATA_DIR=lab.path, RM_RUNTIME_DIR=lab.path,
+                      RM_BUNDLED_ASSETS_DIR=ROOT, RM_DIE_WITH_PARENT="1"))
+    assert done.returncode == 0
+
+
 def test_json_of_an_empty_fleet(console):
     """M-313, M-404, M-405"""
     assert console.client.ok("GET", "/api/hosts") == {"items": []}

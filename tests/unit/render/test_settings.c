@@ -31,6 +31,7 @@ the_defaults_are_the_controllers(void **state)
 	assert_string_equal(s.timezone, "UTC");
 	assert_int_equal(s.log_level, LOG_INFO);
 	assert_false(s.sandbox_kill);
+	assert_int_equal(s.parent, 0);
 	settings_free(&s);
 }
 
