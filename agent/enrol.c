@@ -214,17 +214,14 @@ enrol_parse_token(struct enrol *en, const char *token, struct err *e)
 }
 
 static void
-enrol_fresh_text(char **field, bool url, size_t bytes)
+enrol_fresh_id(char **field)
 {
-	uint8_t raw[32];
+	uint8_t raw[16];
 	char text[STR_B64_CAP(sizeof(raw))];
 
-	ASSERT(bytes <= sizeof(raw));
-	crypt_random(raw, bytes);
-	str_b64(raw, bytes, url, text, sizeof(text));
+	crypt_random(raw, sizeof(raw));
+	str_b64(raw, sizeof(raw), true, text, sizeof(text));
 	settings_set(field, text);
-	mem_wipe(raw, sizeof(raw));
-	mem_wipe(text, sizeof(text));
 }
 
 static enum rc
@@ -260,10 +257,10 @@ enrol_prepare(struct enrol *en, const char *server, struct err *e)
 	if (restic_locate(&en->restic, s->restic_path, &none) != RC_OK)
 		en->restic.version[0] = '\0';
 	settings_set(&s->server, server);
-	if (s->secrets_key == NULL)
-		enrol_fresh_text(&s->secrets_key, false, CRYPT_KEY_SIZE);
 	if (s->enrol_id == NULL)
-		enrol_fresh_text(&s->enrol_id, true, 16);
+		enrol_fresh_id(&s->enrol_id);
+	if ((rc = settings_mint_key(s, e)) != RC_OK)
+		return rc;
 	return settings_save(s, e);
 }
 

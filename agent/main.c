@@ -157,8 +157,9 @@ main_open_secrets(struct agent *a, struct err *e)
 	size_t n = 0;
 	enum rc rc;
 
-	if (a->settings.secrets_key == NULL ||
-	    !str_unb64(str_of(a->settings.secrets_key), false, key, sizeof(key),
+	if ((rc = settings_mint_key(&a->settings, e)) != RC_OK)
+		return rc;
+	if (!str_unb64(str_of(a->settings.secrets_key), false, key, sizeof(key),
 	        &n) ||
 	    n != sizeof(key))
 		return err_set(e, RC_INVALID,

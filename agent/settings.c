@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/crypt.h"
 #include "lib/base/fsio.h"
 #include "lib/base/mem.h"
 #include "lib/net/url.h"
@@ -152,6 +154,28 @@ settings_save(const struct settings *s, struct err *e)
 	mem_free(dir);
 	buf_wipe_fini(&b);
 	return rc;
+}
+
+enum rc
+settings_mint_key(struct settings *s, struct err *e)
+{
+	uint8_t key[CRYPT_KEY_SIZE];
+	char text[STR_B64_CAP(CRYPT_KEY_SIZE)];
+
+	if (s->secrets_key != NULL)
+		return RC_OK;
+	if (access(s->secrets_file, F_OK) == 0)
+		return err_set(e, RC_CORRUPT,
+		    "%s lacks the secrets_key that %s was sealed with; "
+		    "restore it, or move that file away and save the "
+		    "repository credentials again",
+		    s->path, s->secrets_file);
+	crypt_random(key, sizeof(key));
+	str_b64(key, sizeof(key), false, text, sizeof(text));
+	settings_set(&s->secrets_key, text);
+	mem_wipe(key, sizeof(key));
+	mem_wipe(text, sizeof(text));
+	return settings_save(s, e);
 }
 
 void

@@ -38,6 +38,9 @@ MUST_USE enum rc settings_load(struct settings *out, const char *path,
     struct err *e);
 MUST_USE enum rc settings_save(const struct settings *s, struct err *e);
 void settings_free(struct settings *s);
+/* Makes the key of secrets.enc when there is none yet (M-112); what was
+ * sealed with a key that got lost is not overwritten: RC_CORRUPT. */
+MUST_USE enum rc settings_mint_key(struct settings *s, struct err *e);
 /* Replaces one text; value NULL unsets it. */
 void settings_set(char **field, const char *value);
 const struct conf_key *settings_keys(size_t *n);

@@ -142,6 +142,33 @@ environment_wins_and_names_the_file(void **state)
 	settings_free(&s);
 }
 
+/* M-112 */
+static void
+a_key_is_made_once_and_never_for_old_secrets(void **state)
+{
+	const char *path = file_in(*state);
+	struct settings s, t;
+	struct err e = { 0 };
+	char secrets[256];
+
+	assert_true(
+	    str_fmt(secrets, sizeof(secrets), "%s/sealed", (char *)*state));
+	assert_rc(settings_load(&s, path, NULL), RC_OK);
+	settings_set(&s.secrets_file, secrets);
+	assert_rc(settings_mint_key(&s, &e), RC_OK);
+	assert_rc(settings_load(&t, path, NULL), RC_OK);
+	assert_int_equal(strlen(t.secrets_key), 44);
+	assert_string_equal(t.secrets_key, s.secrets_key);
+	assert_rc(settings_mint_key(&t, &e), RC_OK);
+	assert_string_equal(t.secrets_key, s.secrets_key);
+	assert_rc(fsio_replace(secrets, STR("sealed"), 0600, NULL), RC_OK);
+	settings_set(&s.secrets_key, NULL);
+	assert_rc(settings_mint_key(&s, &e), RC_CORRUPT);
+	assert_null(s.secrets_key);
+	settings_free(&s);
+	settings_free(&t);
+}
+
 /* ------------------------------------------ the sample and the man pages */
 
 static void
@@ -266,6 +293,9 @@ main(void)
 		    environment_wins_and_names_the_file, clear_environment,
 		    unit_folder_remove),
 		cmocka_unit_test(no_secret_goes_over_the_network_in_the_clear),
+		cmocka_unit_test_setup_teardown(
+		    a_key_is_made_once_and_never_for_old_secrets,
+		    clear_environment, unit_folder_remove),
 		cmocka_unit_test(the_sample_is_the_table),
 		cmocka_unit_test(the_man_page_has_every_key),
 		cmocka_unit_test(the_man_page_has_every_option),
