@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/command.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/events.h"
 #include "agent/job.h"
+#include "agent/jobfile.h"
 #include "agent/proc.h"
 #include "agent/secrets.h"
 #include "agent/uplink.h"
 #include "lib/base/arena.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/fsio.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
-#include "proto/store.pb-c.h"
 
 enum {
-	COMMAND_FILES_MAX = 100000,
 	COMMAND_KEEP_DAYS = 30,
 	COMMAND_PATHS_MAX = 10000,
 	COMMAND_KIND_MAX = 32,
@@ -32,15 +27,8 @@ enum {
 	 * too much for that go another way, excludes cannot. */
 	COMMAND_EXCLUDE_MAX = 65536,
 	COMMAND_EXCLUDES_MAX = 1 << 20,
-	COMMAND_UNLOCK_MS = 60000,
-	COMMAND_RESERVE = 65536
+	COMMAND_UNLOCK_MS = 60000
 };
-
-/* No path is longer: settings.c bounds state_dir. */
-#define COMMAND_PATH_CAP 3990
-
-/* Given up for a job's file when the disk is full: the backup still runs. */
-#define COMMAND_RESERVE_NAME "reserve"
 
 enum command_phase {
 	COMMAND_ACCEPTING, /* the file is being written */
@@ -84,71 +72,17 @@ command_key(const struct ulid *id)
 }
 
 static enum rc
-command_path(const struct command *c, const struct ulid *id, char *dst,
-    size_t cap)
+command_write(const struct entry *en, bool ended, struct err *e)
 {
-	char name[ULID_TEXT_CAP];
+	struct jobfile f = { .id = en->id,
+		.accepted_ms = en->accepted_ms,
+		.ended = ended,
+		.ended_ms = ended ? clock_now_ms() : 0 };
+	const char *dir = en->owner->agent->settings.jobs_dir;
+	enum rc rc = jobfile_write(dir, &f, e);
 
-	ulid_text(id, name);
-	return fsio_join(dst, cap, c->agent->settings.jobs_dir, name);
-}
-
-static bool
-command_reserve_path(const struct command *c, char *dst, size_t cap)
-{
-	return fsio_join(dst, cap, c->agent->settings.jobs_dir,
-	           COMMAND_RESERVE_NAME) == RC_OK;
-}
-
-static bool
-command_give_reserve(const struct command *c)
-{
-	char path[COMMAND_PATH_CAP];
-
-	return command_reserve_path(c, path, sizeof(path)) && unlink(path) == 0;
-}
-
-/* No room for it is no error: it is tried again after the next job. */
-static void
-command_make_reserve(const struct command *c)
-{
-	char path[COMMAND_PATH_CAP];
-	int fd;
-
-	if (!command_reserve_path(c, path, sizeof(path)))
-		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	if (posix_fallocate(fd, 0, COMMAND_RESERVE) != 0)
-		unlink(path);
-	close(fd);
-}
-
-static enum rc
-command_write(const struct command *c, const struct entry *en, bool ended,
-    struct err *e)
-{
-	Rec__AgentJob rec = REC__AGENT_JOB__INIT;
-	char path[COMMAND_PATH_CAP];
-	uint8_t *bytes;
-	size_t n;
-	enum rc rc;
-
-	rec.accepted_at_ms = en->accepted_ms;
-	rec.ended = ended;
-	rec.ended_at_ms = ended ? clock_now_ms() : 0;
-	n = rec__agent_job__get_packed_size(&rec);
-	bytes = mem_alloc(n);
-	rec__agent_job__pack(&rec, bytes);
-	rc = command_path(c, &en->id, path, sizeof(path));
-	if (rc == RC_OK)
-		rc = fsio_replace(path, str_from(bytes, n), 0600, e);
-	if (rc == RC_FULL && command_give_reserve(c))
-		rc = fsio_replace(path, str_from(bytes, n), 0600, e);
-	else if (rc == RC_OK && ended)
-		command_make_reserve(c);
-	mem_free(bytes);
+	if (ended)
+		jobfile_make_spares(dir);
 	return rc;
 }
 
@@ -164,36 +98,10 @@ command_add(struct command *c, const struct ulid *id, enum command_phase phase)
 	return en;
 }
 
-/* A file that cannot be read counts as seen and not ended: its job will be
- * ended as failed, and never run again. */
-static enum rc
-command_load_one(void *ctx, const char *name, struct err *e)
+static void
+command_on_file(void *ctx, const struct jobfile *f)
 {
-	struct command *c = ctx;
-	Rec__AgentJob *rec = NULL;
-	char path[COMMAND_PATH_CAP];
-	struct ulid id;
-	struct buf b;
-	int64_t age = 0;
-	bool ended = false;
-
-	if (!ulid_parse(str_of(name), &id) ||
-	    command_path(c, &id, path, sizeof(path)) != RC_OK)
-		return RC_OK;
-	buf_init(&b, MIB(4));
-	if (fsio_read(path, &b, NULL) == RC_OK)
-		rec = rec__agent_job__unpack(NULL, b.len,
-		    (const uint8_t *)buf_text(&b));
-	if (rec != NULL) {
-		ended = rec->ended;
-		age = clock_now_ms() - rec->ended_at_ms;
-		rec__agent_job__free_unpacked(rec, NULL);
-	}
-	buf_fini(&b);
-	if (ended && age > COMMAND_KEEP_DAYS * 86400000LL)
-		return fsio_remove(path, e);
-	command_add(c, &id, ended ? COMMAND_ENDED : COMMAND_RECOVERED);
-	return RC_OK;
+	command_add(ctx, &f->id, f->ended ? COMMAND_ENDED : COMMAND_RECOVERED);
 }
 
 /* ----------------------------------------------------------- the answer */
@@ -270,7 +178,7 @@ command_write_ended(void *ctx)
 {
 	struct entry *en = ctx;
 
-	if (command_write(en->owner, en, true, &en->write) == RC_OK)
+	if (command_write(en, true, &en->write) == RC_OK)
 		en->write = (struct err){ 0 };
 }
 
@@ -316,7 +224,7 @@ command_write_accepted(void *ctx)
 {
 	struct entry *en = ctx;
 
-	if (command_write(en->owner, en, false, &en->write) == RC_OK)
+	if (command_write(en, false, &en->write) == RC_OK)
 		en->write = (struct err){ 0 };
 }
 
@@ -545,13 +453,14 @@ command_new(struct agent *a, struct command **out, struct err *e)
 	c->agent = a;
 	c->seen = map_new();
 	c->unlock_limit = loop_timer_new(a->loop, command_on_unlock_limit, c);
-	rc = fsio_walk(a->settings.jobs_dir, COMMAND_FILES_MAX,
-	    command_load_one, c, e);
+	rc = jobfile_load(a->settings.jobs_dir,
+	    clock_now_ms() - COMMAND_KEEP_DAYS * 86400000LL, command_on_file, c,
+	    e);
 	if (rc != RC_OK) {
 		command_free(c);
 		return err_wrap(e, "accepted commands");
 	}
-	command_make_reserve(c);
+	jobfile_make_spares(a->settings.jobs_dir);
 	command_recover(c);
 	*out = c;
 	return RC_OK;

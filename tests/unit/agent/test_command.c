@@ -555,20 +555,6 @@ an_acceptance_that_cannot_be_written_is_refused(void **state)
 	fixture_stop(&f);
 }
 
-static void
-a_reserve_lies_ready_for_a_full_disk(void **state)
-{
-	static struct fixture f;
-	struct stat st;
-	char path[256];
-
-	fixture_start(&f, *state);
-	help_path(path, f.jobs, "reserve");
-	assert_int_equal(stat(path, &st), 0);
-	assert_true(st.st_blocks * 512 >= 65536);
-	fixture_stop(&f);
-}
-
 int
 main(void)
 {
@@ -586,7 +572,6 @@ main(void)
 		unit_test_in_folder(a_stop_catches_a_command_being_accepted),
 		unit_test_in_folder(
 		    an_acceptance_that_cannot_be_written_is_refused),
-		unit_test_in_folder(a_reserve_lies_ready_for_a_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/jobfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/fsio.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+#include "proto/store.pb-c.h"
+
+enum {
+	JOBFILE_MAX = 100000, /* files in the directory */
+	JOBFILE_BYTES = 65536
+};
+
+/* No path is longer: settings.c bounds state_dir. */
+#define JOBFILE_PATH_CAP 3990
+
+static bool
+jobfile_path(char *dst, const char *dir, const struct ulid *id)
+{
+	char name[ULID_TEXT_CAP];
+
+	ulid_text(id, name);
+	return fsio_join(dst, JOBFILE_PATH_CAP, dir, name) == RC_OK;
+}
+
+static void
+jobfile_spare_name(char dst[16], unsigned i)
+{
+	ASSERT(str_fmt(dst, 16, "spare-%u", i));
+}
+
+/* A spare file under the job's name, or the job's own one again. */
+static bool
+jobfile_take_room(const char *dir, const struct ulid *id)
+{
+	char name[ULID_TEXT_CAP], spare[16];
+	int d = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool found = false;
+	unsigned i;
+
+	if (d < 0)
+		return false;
+	ulid_text(id, name);
+	found = faccessat(d, name, F_OK, 0) == 0;
+	for (i = 0; !found && i < JOBFILE_SPARES; i++) {
+		jobfile_spare_name(spare, i);
+		found = renameat(d, spare, d, name) == 0;
+	}
+	close(d);
+	return found;
+}
+
+/* In place, where the blocks are.  Torn by a crash it counts as accepted and
+ * not ended, which is true or harmless. */
+static enum rc
+jobfile_write_in_place(const char *dir, const char *path, struct str data,
+    struct err *e)
+{
+	enum rc rc = RC_OK;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot open %s", path);
+	if (pwrite(fd, data.p, data.n, 0) != (ssize_t)data.n ||
+	    ftruncate(fd, (off_t)data.n) != 0 || fsync(fd) != 0)
+		rc = err_errno(e, errno, "cannot write %s", path);
+	close(fd);
+	return rc == RC_OK ? fsio_sync_dir(dir, e) : rc;
+}
+
+enum rc
+jobfile_write(const char *dir, const struct jobfile *f, struct err *e)
+{
+	Rec__AgentJob rec = REC__AGENT_JOB__INIT;
+	char path[JOBFILE_PATH_CAP];
+	uint8_t bytes[256];
+	struct str data;
+	enum rc rc;
+
+	rec.accepted_at_ms = f->accepted_ms;
+	rec.ended = f->ended;
+	rec.ended_at_ms = f->ended_ms;
+	ASSERT(rec__agent_job__get_packed_size(&rec) <= sizeof(bytes));
+	data = str_from(bytes, rec__agent_job__pack(&rec, bytes));
+	if (!jobfile_path(path, dir, &f->id))
+		return err_set(e, RC_LIMIT, "%s: the path is too long", dir);
+	rc = fsio_replace(path, data, 0600, e);
+	if (rc == RC_FULL && jobfile_take_room(dir, &f->id))
+		rc = jobfile_write_in_place(dir, path, data, e);
+	return rc;
+}
+
+/* False: there is no room. */
+static bool
+jobfile_make_spare(int dir, const char *name)
+{
+	int fd =
+	    openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return errno == EEXIST;
+	ok = posix_fallocate(fd, 0, JOBFILE_SPARE_BYTES) == 0;
+	if (!ok)
+		(void)unlinkat(dir, name, 0);
+	close(fd);
+	return ok;
+}
+
+void
+jobfile_make_spares(const char *dir)
+{
+	int d = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char name[16];
+	unsigned i;
+
+	if (d < 0)
+		return;
+	for (i = 0; i < JOBFILE_SPARES; i++) {
+		jobfile_spare_name(name, i);
+		if (!jobfile_make_spare(d, name))
+			break;
+	}
+	close(d);
+}
+
+/* -------------------------------------------------------------- loading */
+
+struct jobfile_walk {
+	const char *dir;
+	int64_t since_ms;
+	jobfile_fn *fn;
+	void *ctx;
+};
+
+static void
+jobfile_read(const char *path, struct jobfile *f)
+{
+	Rec__AgentJob *rec = NULL;
+	struct buf b;
+
+	buf_init(&b, JOBFILE_BYTES);
+	if (fsio_read(path, &b, NULL) == RC_OK)
+		rec = rec__agent_job__unpack(NULL, b.len,
+		    (const uint8_t *)buf_text(&b));
+	if (rec != NULL) {
+		f->accepted_ms = rec->accepted_at_ms;
+		f->ended = rec->ended;
+		f->ended_ms = rec->ended_at_ms;
+		rec__agent_job__free_unpacked(rec, NULL);
+	}
+	buf_fini(&b);
+}
+
+static enum rc
+jobfile_load_one(void *ctx, const char *name, struct err *e)
+{
+	const struct jobfile_walk *w = ctx;
+	struct jobfile f = { 0 };
+	char path[JOBFILE_PATH_CAP];
+
+	if (!ulid_parse(str_of(name), &f.id) ||
+	    !jobfile_path(path, w->dir, &f.id))
+		return RC_OK;
+	jobfile_read(path, &f);
+	if (f.ended && f.ended_ms < w->since_ms)
+		return fsio_remove(path, e);
+	w->fn(w->ctx, &f);
+	return RC_OK;
+}
+
+enum rc
+jobfile_load(const char *dir, int64_t since_ms, jobfile_fn *fn, void *ctx,
+    struct err *e)
+{
+	struct jobfile_walk w = { dir, since_ms, fn, ctx };
+
+	return fsio_walk(dir, JOBFILE_MAX, jobfile_load_one, &w, e);
+}

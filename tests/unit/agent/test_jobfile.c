@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "agent/jobfile.h"
+#include "lib/base/fsio.h"
+
+struct found {
+	size_t n, ended;
+	struct jobfile last;
+};
+
+static void
+take(void *ctx, const struct jobfile *f)
+{
+	struct found *found = ctx;
+
+	found->n++;
+	found->ended += f->ended ? 1 : 0;
+	found->last = *f;
+}
+
+static struct found
+load(const char *dir, int64_t since)
+{
+	struct found found = { 0 };
+	struct err e = { 0 };
+
+	assert_rc(jobfile_load(dir, since, take, &found, &e), RC_OK);
+	return found;
+}
+
+static void
+what_is_written_is_loaded(void **state)
+{
+	struct jobfile f = { .accepted_ms = 5 };
+	struct found found;
+	struct err e = { 0 };
+
+	ulid_new(&f.id);
+	assert_rc(jobfile_write(*state, &f, &e), RC_OK);
+	found = load(*state, 0);
+	assert_int_equal(found.n, 1);
+	assert_true(ulid_eq(&found.last.id, &f.id));
+	assert_int_equal(found.last.accepted_ms, 5);
+	assert_false(found.last.ended);
+	f.ended = true;
+	f.ended_ms = 1000;
+	assert_rc(jobfile_write(*state, &f, &e), RC_OK);
+	found = load(*state, 1000);
+	assert_int_equal(found.ended, 1);
+	assert_int_equal(found.last.ended_ms, 1000);
+	/* Old ends are forgotten, what did not end never is. */
+	found = load(*state, 1001);
+	assert_int_equal(found.n, 0);
+	assert_int_equal(load(*state, 0).n, 0);
+	f.ended = false;
+	assert_rc(jobfile_write(*state, &f, &e), RC_OK);
+	assert_int_equal(load(*state, 1001).n, 1);
+	assert_rc(jobfile_write("/nonexistent", &f, &e), RC_NOTFOUND);
+}
+
+static void
+damage_counts_as_accepted(void **state)
+{
+	static const char *const texts[] = { "", "\377\377", "\0\0\0\0" };
+	struct found found;
+	char path[256], name[ULID_TEXT_CAP];
+	struct ulid id;
+	size_t i;
+
+	ulid_new(&id);
+	ulid_text(&id, name);
+	assert_rc(fsio_join(path, sizeof(path), *state, name), RC_OK);
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_rc(fsio_replace(path, str_from(texts[i], i * 2), 0600,
+		              NULL),
+		    RC_OK);
+		found = load(*state, 1);
+		assert_int_equal(found.n, 1);
+		assert_false(found.last.ended);
+	}
+}
+
+static void
+spares_hold_their_room_and_are_no_jobs(void **state)
+{
+	struct stat st;
+	char path[256];
+	unsigned i;
+
+	jobfile_make_spares(*state);
+	jobfile_make_spares(*state);
+	for (i = 0; i < JOBFILE_SPARES; i++) {
+		assert_true(str_fmt(path, sizeof(path), "%s/spare-%u",
+		    (char *)*state, i));
+		assert_int_equal(stat(path, &st), 0);
+		assert_true(st.st_blocks * 512 >= JOBFILE_SPARE_BYTES);
+	}
+	assert_int_equal(load(*state, 0).n, 0);
+}
+
+/* Runs in a child with mounts of its own; returns its exit code. */
+static int
+on_a_full_disk(const char *dir)
+{
+	struct jobfile f = { .accepted_ms = 5 };
+	struct err e = { 0 };
+	char path[256], block[4096] = "x";
+	int fd, accepted = 0;
+
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", dir, "tmpfs", 0, "size=512k") != 0)
+		return 77;
+	jobfile_make_spares(dir);
+	assert_true(str_fmt(path, sizeof(path), "%s/fill", dir));
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		continue;
+	if (errno != ENOSPC)
+		return 1;
+	for (accepted = 0; accepted < 100; accepted++) {
+		ulid_new(&f.id);
+		f.ended = false;
+		if (jobfile_write(dir, &f, &e) != RC_OK)
+			break;
+		f.ended = true; /* and each can be marked as ended */
+		f.ended_ms = 7;
+		if (jobfile_write(dir, &f, &e) != RC_OK)
+			return 2;
+		jobfile_make_spares(dir); /* no room: nothing is broken */
+	}
+	if (accepted != JOBFILE_SPARES || e.rc != RC_FULL)
+		return 3;
+	return load(dir, 0).ended == JOBFILE_SPARES ? 0 : 4;
+}
+
+static void
+a_full_disk_still_takes_jobs(void **state)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(on_a_full_disk(*state));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* needs the right to mount */
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		unit_test_in_folder(what_is_written_is_loaded),
+		unit_test_in_folder(damage_counts_as_accepted),
+		unit_test_in_folder(spares_hold_their_room_and_are_no_jobs),
+		unit_test_in_folder(a_full_disk_still_takes_jobs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
