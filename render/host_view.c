@@ -10,6 +10,7 @@
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
+#include "render/cause.h"
 #include "render/value.h"
 #include "render/view.h"
 
@@ -77,18 +78,10 @@ host_view_load(struct view *v, struct host_view *hv)
 	}
 }
 
-/* The cause in few words; the error's first line when none was found. */
 static const char *
 job_reason(struct view *v, const struct Rec__Job *j)
 {
-	struct str line, rest;
-
-	if (j == NULL)
-		return "";
-	if (j->cause[0] != '\0')
-		return j->cause;
-	str_cut(str_of(j->error), '\n', &line, &rest);
-	return arena_str(v->arena, line);
+	return j == NULL ? "" : cause_words(j, v->arena);
 }
 
 static const char *

@@ -7,6 +7,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/ulid.h"
 #include "lib/store/user_store.h"
+#include "render/cause.h"
 #include "render/value.h"
 #include "render/view.h"
 
@@ -63,14 +64,8 @@ job_view_took(struct view *v, const struct Rec__Job *j)
 static const char *
 outcome(struct view *v, const struct Rec__Job *j)
 {
-	struct str line, rest;
-
-	if (j->state == REC__JOB_STATE__JOB_FAILED) {
-		if (j->cause[0] != '\0')
-			return j->cause;
-		str_cut(str_of(j->error), '\n', &line, &rest);
-		return arena_str(v->arena, line);
-	}
+	if (j->state == REC__JOB_STATE__JOB_FAILED)
+		return cause_words(j, v->arena);
 	if (j->incomplete && j->unread_count > 0)
 		return arena_printf(v->arena, "%s unread",
 		    text_count(v->arena, j->unread_count));

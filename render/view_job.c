@@ -10,6 +10,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
+#include "render/cause.h"
 #include "render/host_view.h"
 #include "render/job_view.h"
 #include "render/value.h"
@@ -201,28 +202,39 @@ put_log(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_bool(root, "downloads", j->log_bytes > 0 && !j->log_expired);
 }
 
+static const char *
+incomplete_title(struct view *v, const struct Rec__Job *j)
+{
+	if (j->unread_count == 0)
+		return "The backup is incomplete";
+	return arena_printf(v->arena, "%s %s could not be read",
+	    text_count(v->arena, j->unread_count),
+	    j->unread_count == 1 ? "file" : "files");
+}
+
+/* What restic or the agent said, and what to do about it. */
+static const char *
+told(struct view *v, const struct Rec__Job *j)
+{
+	const char *error =
+	    arena_str(v->arena, view_cut(str_of(j->error), ERROR_SHOWN));
+	const char *advice = cause_advice(j);
+
+	if (error[0] == '\0' || advice[0] == '\0')
+		return error[0] != '\0' ? error : advice;
+	return arena_printf(v->arena, "%s\n%s", error, advice);
+}
+
 static void
 put_banner(struct view *v, struct value *root, const struct Rec__Job *j)
 {
-	const char *title = "", *text = "", *class = "bad";
+	const char *title = "", *class = "bad";
 
 	if (j->state == REC__JOB_STATE__JOB_FAILED) {
-		title = j->cause[0] != '\0' ? j->cause : "The job failed";
-		text = arena_str(v->arena,
-		    view_cut(str_of(j->error), ERROR_SHOWN));
+		title = cause_words(j, v->arena);
 	} else if (j->state == REC__JOB_STATE__JOB_SUCCEEDED && j->incomplete) {
 		class = "warn";
-		title = j->unread_count == 0
-		            ? "The backup is incomplete"
-		            : arena_printf(v->arena, "%s %s could not be read",
-		                  text_count(v->arena, j->unread_count),
-		                  j->unread_count == 1 ? "file" : "files");
-		text = j->error[0] != '\0' ? j->error
-		       : strcmp(j->cause, "not_verified") == 0
-		           ? "The run ended well, but the list of snapshots "
-		             "could not be read to prove it."
-		           : "A snapshot exists; it lacks what is marked in "
-		             "the log.";
+		title = incomplete_title(v, j);
 	}
 	if (title[0] == '\0') {
 		value_bool(root, "banner", false);
@@ -233,7 +245,7 @@ put_banner(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_text(root, "glyph",
 	    strcmp(class, "bad") == 0 ? "failed" : "incomplete");
 	value_text(root, "title", title);
-	value_text(root, "text", text);
+	value_text(root, "text", told(v, j));
 	value_text(root, "log", "");
 }
 

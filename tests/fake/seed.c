@@ -239,7 +239,7 @@ struct job_row {
 /* clang-format off */
 static const struct job_row job_rows[] = {
 	[SEED_JOB_FAILED] = { SEED_DB2, FAIL,
-	    "The repository is locked by another process",
+	    "locked",
 	    "Fatal: unable to create lock in backend: repository is already "
 	    "locked by PID 41220 on db-02 by root (UID 0, GID 0)\n"
 	    "lock was created at 2026-11-18 23:58:41 (12h1m33s ago)", 11, 0,

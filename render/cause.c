@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/cause.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/str.h"
+#include "proto/store.pb-c.h"
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	const char *words;
+	const char *advice;
+} causes[] = {
+	{ "no_restic", "restic was not found on the host",
+	  "Install it there, or set restic_path in agent.yaml." },
+	{ "restic_too_old", "restic on the host is too old",
+	  "Version 0.14 or newer is needed." },
+	{ "no_credentials", "The agent has no repository credentials",
+	  "Save the repository's credentials again." },
+	{ "wrong_password", "The password does not open the repository",
+	  "Save the right password, or use another repository." },
+	{ "no_repository", "There is no repository at this place",
+	  "Check the URL; if the repository is gone, restore it or choose "
+	  "another one." },
+	{ "access_denied", "The repository's server refused access",
+	  "Check user and password there, and its append-only and private "
+	  "settings." },
+	{ "unreachable", "The repository's server does not answer",
+	  "Check its address, the network and the server." },
+	{ "locked", "The repository is locked by another process",
+	  "Wait for it to end; remove the lock only when it is dead." },
+	{ "missing_path", "A source path does not exist",
+	  "Correct the source group's paths." },
+	{ "unreadable", "Some files could not be read",
+	  "Their names are in the log." },
+	{ "output_lost", "Some of restic's output was lost",
+	  "Run it again." },
+	{ "not_verified", "The snapshot could not be verified",
+	  "Look whether it is in the repository, or run it again." },
+	{ "no_snapshot", "No snapshot was made", "" },
+	{ "path_blocked", "A source path does not answer",
+	  "A dead network mount does this; mount it again." },
+	{ "restic_failed", "restic reported an error", "" },
+	{ "restic_killed", "restic was ended by a signal",
+	  "Look at the host's memory and its system log." },
+	{ "spawn_failed", "restic could not be started", "" },
+	{ "time_limit", "restic took too long", "" },
+	{ "cancelled", "Cancelled", "" },
+	{ "agent_restarted", "The agent stopped during the run",
+	  "Run it again." },
+	{ "lost", "The agent lost the job", "Run it again." },
+	{ "refused", "The agent refused the job", "" },
+	{ "unknown_kind", "The agent does not know this kind of job",
+	  "Update the agent." },
+	{ "not_run", "The job could not be started", "" },
+};
+/* clang-format on */
+
+static size_t
+find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(causes); i++)
+		if (strcmp(causes[i].name, name) == 0)
+			break;
+	return i;
+}
+
+const char *
+cause_words(const struct Rec__Job *j, struct arena *a)
+{
+	size_t i = find(j->cause);
+	struct str line, rest;
+
+	if (i < ARRAY_LEN(causes))
+		return causes[i].words;
+	str_cut(str_of(j->error), '\n', &line, &rest);
+	if (line.n > 0)
+		return arena_str(a, line);
+	return j->state == REC__JOB_STATE__JOB_FAILED ? "The job failed" : "";
+}
+
+const char *
+cause_advice(const struct Rec__Job *j)
+{
+	size_t i = find(j->cause);
+
+	return i < ARRAY_LEN(causes) ? causes[i].advice : "";
+}
