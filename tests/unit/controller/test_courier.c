@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 #include "tests/unit/store/store_fixture.h"
 
 #include "controller/agents.h"

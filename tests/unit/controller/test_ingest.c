@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 #include "tests/unit/controller/ingest_help.h"
 
 #include <fcntl.h>
