@@ -60,6 +60,7 @@ struct enrol_out {
 	char bearer[CRYPT_TOKEN_CAP];
 	uint8_t token_hash[CRYPT_HASH_SIZE];
 	bool repeated; /* the answer to a request whose reply was lost */
+	bool has_repo; /* there are repository credentials */
 };
 enum rc enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op);
 /* What follows its commit, on the loop. */

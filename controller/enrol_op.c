@@ -7,6 +7,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/plan_store.h"
@@ -65,40 +66,75 @@ refuse(struct store_tx *tx, enum rc rc)
 
 /* ------------------------------------------------------------ a new host */
 
-static enum rc
+/* Opened as the token's, sealed as the host's.  A host whose credentials do
+ * not open is a host all the same: they can be edited (M-079). */
+static void
+reseal(const struct enrol_in *in, const struct Rec__EnrolToken *t,
+    struct enrol_out *out, struct arena *a, struct buf *sealed)
+{
+	struct Rec__RepoSecret *repo = NULL;
+	char from[CREDS_AD_CAP], to[CREDS_AD_CAP];
+	enum rc rc;
+
+	creds_token_ad(out->token_hash, from);
+	creds_host_ad(&out->host, to);
+	rc = creds_open(in->ctl->key, from,
+	    str_from(t->sealed_repo.data, t->sealed_repo.len), a, &repo);
+	if (rc == RC_OK)
+		rc = creds_seal(in->ctl->key, to, repo, sealed);
+	creds_wipe(repo);
+	out->has_repo = rc == RC_OK;
+	if (rc == RC_OK)
+		return;
+	buf_reset(sealed);
+	log_error(LOG_AGENT,
+	    "a token's repository credentials cannot be opened, the host is "
+	    "enrolled without them hostname=%s rc=%s",
+	    log_safe(str_of(t->hostname)), rc_info(rc)->name);
+}
+
+static void
 put_secrets(struct store_tx *vault, const struct enrol_in *in,
     const struct Rec__EnrolToken *t, struct enrol_out *out)
 {
 	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
 	uint8_t bearer[CRYPT_HASH_SIZE];
-	struct Rec__RepoSecret *repo = NULL;
-	char from[CREDS_AD_CAP], to[CREDS_AD_CAP];
 	struct buf sealed;
-	enum rc rc;
 
 	crypt_token(out->bearer);
 	crypt_sha256(str_of(out->bearer), bearer);
 	s.bearer_hash.data = bearer;
 	s.bearer_hash.len = sizeof(bearer);
 	buf_init(&sealed, CREDS_SEALED_MAX);
-	creds_token_ad(out->token_hash, from);
-	creds_host_ad(&out->host, to);
-	rc = creds_open(in->ctl->key, from,
-	    str_from(t->sealed_repo.data, t->sealed_repo.len),
-	    store_arena(vault), &repo);
-	if (rc == RC_OK)
-		rc = creds_seal(in->ctl->key, to, repo, &sealed);
-	if (rc == RC_OK) {
-		s.sealed_repo.data = (uint8_t *)sealed.data;
-		s.sealed_repo.len = sealed.len;
-		vault_put_host(vault, &out->host, &s);
-	} else {
-		(void)store_fail(vault, rc,
-		    "the token's credentials do not open");
-	}
-	creds_wipe(repo);
+	reseal(in, t, out, store_arena(vault), &sealed);
+	s.sealed_repo.data = (uint8_t *)sealed.data;
+	s.sealed_repo.len = sealed.len;
+	vault_put_host(vault, &out->host, &s);
 	buf_fini(&sealed);
-	return store_rc(vault);
+}
+
+/* The reply was lost: another bearer in its place.  The credentials may have
+ * been edited meanwhile and stay as they are. */
+static bool
+renew_bearer(struct store_tx *vault, const struct Rec__EnrolToken *t,
+    struct enrol_out *out)
+{
+	struct Rec__HostSecrets *s;
+	uint8_t bearer[CRYPT_HASH_SIZE];
+
+	memcpy(out->host.b, t->used_host.data, sizeof(out->host.b));
+	s = vault_find_host(vault, &out->host);
+	if (s == NULL)
+		return false;
+	crypt_token(out->bearer);
+	crypt_sha256(str_of(out->bearer), bearer);
+	s->bearer_hash.data = bearer;
+	s->bearer_hash.len = sizeof(bearer);
+	s->previous_bearer_hash.data = NULL;
+	s->previous_bearer_hash.len = 0;
+	out->has_repo = s->sealed_repo.len > 0;
+	vault_put_host(vault, &out->host, s);
+	return true;
 }
 
 static void
@@ -167,7 +203,7 @@ audit(struct store_tx *state, const struct op *op, const struct enrol_in *in,
 	json_put(&j, "hostname", in->hostname);
 	json_put(&j, "os", in->os);
 	json_put(&j, "arch", in->arch);
-	json_put_bool(&j, "has_repo_creds", true);
+	json_put_bool(&j, "has_repo_creds", out->has_repo);
 	json_put_bool(&j, "repeated", out->repeated);
 	json_obj_end(&j);
 	op_audit(state, op, "host.enrolled", "host", &out->host, name,
@@ -223,16 +259,14 @@ enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	if (t->expires_at_ms <= clock_now_ms() ||
 	    (t->used_at_ms != 0 && !out->repeated))
 		return refuse(state, RC_GONE);
-	if (out->repeated)
-		memcpy(out->host.b, t->used_host.data, sizeof(out->host.b));
-	else
-		ulid_new(&out->host);
-	if (put_secrets(vault, in, t, out) != RC_OK)
-		return store_rc(vault);
 	if (!out->repeated) {
+		ulid_new(&out->host);
+		put_secrets(vault, in, t, out);
 		put_host(state, in, t, out);
 		put_group(state, t, out);
 		mark_used(vault, t, in, out);
+	} else if (!renew_bearer(vault, t, out)) {
+		return refuse(state, RC_GONE);
 	}
 	audit(state, op, in, t->hostname, out);
 	op->out = out;

@@ -301,6 +301,51 @@ a_lost_reply_can_be_asked_for_again(void **state)
 	assert_rc(enrol(b, &in), RC_GONE);
 }
 
+/* Between the two requests an operator has edited them. */
+static void
+asking_again_leaves_the_credentials_alone(void **state)
+{
+	struct bench *b = *state;
+	struct enrol_in in = request(b, "the same");
+	const struct Rec__HostSecrets *found;
+	Rec__HostSecrets edited;
+	struct store_tx *tx;
+
+	assert_rc(enrol(b, &in), RC_OK);
+	tx = store_begin_write(b->f.vault, &b->f.arena);
+	found = vault_find_host(tx, &b->out.host);
+	assert_non_null(found);
+	edited = *found;
+	edited.sealed_repo = bytes_of("edited", 6);
+	vault_put_host(tx, &b->out.host, &edited);
+	fixture_commit(tx);
+	assert_rc(enrol(b, &in), RC_OK);
+	tx = store_begin_read(b->f.vault, &b->f.arena);
+	found = vault_find_host(tx, &b->out.host);
+	assert_non_null(found);
+	assert_int_equal(found->sealed_repo.len, 6);
+	store_abort(tx);
+}
+
+/* M-079 */
+static void
+credentials_that_do_not_open_cost_no_host(void **state)
+{
+	struct bench *b = *state;
+	struct enrol_in in = request(b, "once");
+	const struct Rec__HostSecrets *s;
+	struct store_tx *tx;
+
+	b->c.key[0] ^= 1;
+	assert_rc(enrol(b, &in), RC_OK);
+	assert_false(b->out.has_repo);
+	tx = store_begin_read(b->f.vault, &b->f.arena);
+	s = vault_find_host(tx, &b->out.host);
+	assert_non_null(s);
+	assert_int_equal(s->sealed_repo.len, 0);
+	store_abort(tx);
+}
+
 static void
 nobody_else_uses_a_token_again(void **state)
 {
@@ -394,6 +439,8 @@ main(void)
 		ON_BENCH(the_default_group_has_the_typed_paths),
 		ON_BENCH(enrolment_is_audited_without_secrets),
 		ON_BENCH(a_lost_reply_can_be_asked_for_again),
+		ON_BENCH(asking_again_leaves_the_credentials_alone),
+		ON_BENCH(credentials_that_do_not_open_cost_no_host),
 		ON_BENCH(nobody_else_uses_a_token_again),
 		ON_BENCH(refusals_have_their_codes),
 		ON_BENCH(an_hour_later_it_has_expired),
