@@ -11,7 +11,9 @@
 #include "lib/base/mem.h"
 
 enum {
-	RESTIC_WORDS_MAX = 16384 /* of a line's text, as much as a log shows */
+	/* Of a line's text, twice what a log shows: that is cut only when
+	 * secrets are out of it. */
+	RESTIC_WORDS_MAX = 32768
 };
 
 /* ------------------------------------------------------------- helpers */

@@ -333,6 +333,21 @@ errors_are_cut_behind_secrets(void **state)
 	fixture_close(&f);
 }
 
+/* The same where a line is as long as a log shows. */
+static void
+lines_are_cut_behind_secrets(void **state)
+{
+	static struct fixture f;
+
+	fixture_open(&f, *state,
+	    "backup() { x=$(printf 'x%.0s' $(seq 16376)); "
+	    "printf '%scanary-one\\n' $x >&2; exit 1; }");
+	start(&f);
+	(void)finish(&f);
+	assert_true(str_contains(buf_str(&f.log), STR("xxxx")));
+	fixture_close(&f);
+}
+
 static void
 progress_is_told_and_never_logged(void **state)
 {
@@ -661,6 +676,7 @@ main(void)
 		unit_test_in_folder(a_missing_source_makes_it_incomplete),
 		unit_test_in_folder(errors_without_secrets_and_as_text),
 		unit_test_in_folder(errors_are_cut_behind_secrets),
+		unit_test_in_folder(lines_are_cut_behind_secrets),
 		unit_test_in_folder(progress_is_told_and_never_logged),
 		unit_test_in_folder(without_restic_the_job_says_what_to_do),
 		unit_test_in_folder(without_credentials_it_does_not_start),
