@@ -46,6 +46,13 @@ ingest_new(struct controller *c)
 	return i;
 }
 
+/* An event of a few bytes takes a multiple of them. */
+static size_t
+item_cost(size_t n)
+{
+	return sizeof(struct ingest_item) + n;
+}
+
 void
 ingest_free_items(struct ingest *i, struct inlet *in, struct list *items)
 {
@@ -54,8 +61,8 @@ ingest_free_items(struct ingest *i, struct inlet *in, struct list *items)
 
 	while ((el = list_take(items)) != NULL) {
 		it = LIST_ENTRY(el, struct ingest_item, link);
-		in->bytes -= it->n;
-		i->bytes -= it->n;
+		in->bytes -= item_cost(it->n);
+		i->bytes -= item_cost(it->n);
 		mem_free(it);
 	}
 }
@@ -324,14 +331,14 @@ put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
 		return err_code(e, RC_PROTO, "bad_request",
 		    "an event of %zu bytes, at most %d are taken", n,
 		    (int)INGEST_EVENT_MAX);
-	if ((rc = check_room(i, in, n, e)) != RC_OK)
+	if ((rc = check_room(i, in, item_cost(n), e)) != RC_OK)
 		return rc;
 	it = mem_alloc(sizeof(*it) + n);
 	it->n = wire__event__pack(ev, it->bytes);
 	it->seq = ev->seq;
 	list_append(&in->pending, &it->link);
-	in->bytes += n;
-	i->bytes += n;
+	in->bytes += item_cost(n);
+	i->bytes += item_cost(n);
 	return RC_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "controller/ingest_own.h"
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/snap_store.h"
@@ -678,6 +679,27 @@ too_much_that_waits_is_refused(void **state)
 	assert_rc(desk_event(d, &ev), RC_OK);
 }
 
+/* The smallest events cost what is kept with them. */
+static void
+many_small_events_are_refused_too(void **state)
+{
+	Wire__Event ev = WIRE__EVENT__INIT;
+	Wire__ConfigAck ack = WIRE__CONFIG_ACK__INIT;
+	struct desk *d = *state;
+	enum rc rc = RC_OK;
+
+	hello(d, 1, NULL);
+	ev.body_case = WIRE__EVENT__BODY_CONFIG_ACK;
+	ev.config_ack = &ack;
+	while (rc == RC_OK && ev.seq < 200000) {
+		ev.seq++;
+		rc = desk_event(d, &ev);
+	}
+	assert_rc(rc, RC_BUSY);
+	assert_true(ev.seq * sizeof(struct ingest_item) <= INGEST_HOST_MAX);
+	desk_run_to(d, ev.seq - 1);
+}
+
 static void
 an_event_too_large_is_refused(void **state)
 {
@@ -769,6 +791,7 @@ main(void)
 		ON_DESK(what_neither_side_has_is_not_asked_for),
 		ON_DESK(nothing_is_acknowledged_that_is_not_on_disk),
 		ON_DESK(too_much_that_waits_is_refused),
+		ON_DESK(many_small_events_are_refused_too),
 		ON_DESK(an_event_too_large_is_refused),
 		ON_DESK(progress_goes_with_its_job),
 		ON_DESK(a_closed_log_is_compressed),
