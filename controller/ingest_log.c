@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "controller/ingest_own.h"
 #include "controller/pb.h"
@@ -286,7 +287,7 @@ stage_part(struct stage *s)
 
 /* A damaged log keeps what it has; the job goes on without it. */
 static enum rc
-write_log(struct ingest_batch *b, struct ingest_log *l, bool *any)
+write_log(struct ingest_batch *b, struct ingest_log *l, int *fd)
 {
 	enum rc rc = buf_rc(&l->text);
 
@@ -294,13 +295,11 @@ write_log(struct ingest_batch *b, struct ingest_log *l, bool *any)
 		buf_reset(&l->text);
 		return RC_OK;
 	}
+	if (*fd < 0 && joblog_hold(b->spool, fd, &b->err) != RC_OK)
+		return b->err.rc;
 	if (rc == RC_OK)
 		rc = joblog_append(b->spool, &l->job, l->at, buf_str(&l->text),
 		    &b->err);
-	if (rc == RC_OK) {
-		*any = true;
-		return RC_OK;
-	}
 	if (rc != RC_CORRUPT && rc != RC_LIMIT)
 		return rc;
 	log_error(LOG_SPOOL, "log not written rc=%s error=%s",
@@ -312,12 +311,12 @@ write_log(struct ingest_batch *b, struct ingest_log *l, bool *any)
 	return RC_OK;
 }
 
+/* fd: the spool, once there is something to write. */
 static enum rc
-write_logs(struct ingest_batch *b)
+write_all(struct ingest_batch *b, int *fd)
 {
 	struct list *part, *el, *t1, *t2;
 	struct ingest_part *p;
-	bool any = false;
 	enum rc rc;
 
 	LIST_FOREACH(part, t1, &b->parts)
@@ -326,12 +325,23 @@ write_logs(struct ingest_batch *b)
 		LIST_FOREACH(el, t2, &p->logs)
 		{
 			rc = write_log(b,
-			    LIST_ENTRY(el, struct ingest_log, link), &any);
+			    LIST_ENTRY(el, struct ingest_log, link), fd);
 			if (rc != RC_OK)
 				return rc;
 		}
 	}
-	return any ? joblog_sync(b->spool, &b->err) : RC_OK;
+	return *fd < 0 ? RC_OK : joblog_sync(*fd, b->spool, &b->err);
+}
+
+static enum rc
+write_logs(struct ingest_batch *b)
+{
+	int fd = -1;
+	enum rc rc = write_all(b, &fd);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
 }
 
 void

@@ -146,18 +146,29 @@ joblog_append(const char *root, const struct ulid *id, uint64_t at,
 }
 
 enum rc
-joblog_sync(const char *root, struct err *e)
+joblog_hold(const char *root, int *out_fd, struct err *e)
 {
-	enum rc rc = RC_OK;
+	enum rc rc;
 	int fd;
 
 	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		if ((rc = fsio_mkdirs(root, DIR_MODE, e)) != RC_OK)
+			return rc;
+		fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
 	if (fd < 0)
 		return err_errno(e, errno, "%s: cannot open", root);
+	*out_fd = fd;
+	return RC_OK;
+}
+
+enum rc
+joblog_sync(int fd, const char *root, struct err *e)
+{
 	if (syncfs(fd) != 0)
-		rc = err_errno(e, errno, "%s: cannot sync", root);
-	(void)close(fd);
-	return rc;
+		return err_errno(e, errno, "%s: cannot sync", root);
+	return RC_OK;
 }
 
 enum rc

@@ -61,9 +61,15 @@ void joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,
 MUST_USE enum rc joblog_append(const char *root, const struct ulid *id,
     uint64_t at, struct str data, struct err *e);
 
-/* syncfs of the filesystem the spool lies on: all appends before it, new
- * directories included, are durable afterwards. */
-MUST_USE enum rc joblog_sync(const char *root, struct err *e);
+/* syncfs of the filesystem the spool lies on: all appends since
+ * joblog_hold(), new directories included, are durable afterwards.
+ *
+ * Hold before the first append of a batch, close *out_fd after the sync: the
+ * kernel tells a write-back that failed to everybody who had the filesystem
+ * open by then, and to one who opens it later only if nobody else has asked
+ * meanwhile. */
+MUST_USE enum rc joblog_hold(const char *root, int *out_fd, struct err *e);
+MUST_USE enum rc joblog_sync(int fd, const char *root, struct err *e);
 
 /* At start, for a job whose log is still open: cuts to bytes.  *damaged is
  * set when the file is shorter, or missing with bytes > 0 (nothing is

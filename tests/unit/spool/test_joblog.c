@@ -94,12 +94,15 @@ appends_follow_one_another(void **state)
 {
 	struct fixture *f = *state;
 	struct stat st;
+	int fd = -1;
 
+	assert_int_equal(joblog_hold(f->tmp.path, &fd, NULL), RC_OK);
 	append(f, 0, STR("one\n"));
 	append(f, 4, STR("two\n"));
 	append(f, 8, STR(""));
 	assert_holds(f, "one\ntwo\n");
-	assert_int_equal(joblog_sync(f->tmp.path, NULL), RC_OK);
+	assert_int_equal(joblog_sync(fd, f->tmp.path, NULL), RC_OK);
+	close(fd);
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_mode & 0137, 0);
 }
@@ -196,13 +199,18 @@ an_unwritable_root_is_told(void **state)
 {
 	struct fixture *f = *state;
 	struct err e = { 0 };
+	char file[512];
+	int fd = -1;
 
 	tmpdir_write(&f->tmp, "jobs", "a file");
 	assert_int_not_equal(joblog_append(f->tmp.path, &f->id, 0, STR("x\n"),
 	                         &e),
 	    RC_OK);
 	assert_non_null(strstr(e.msg, f->tmp.path));
-	assert_int_equal(joblog_sync("/nonexistent", &e), RC_NOTFOUND);
+	assert_true(str_fmt(file, sizeof(file), "%s/jobs", f->tmp.path));
+	assert_int_not_equal(joblog_hold(file, &fd, &e), RC_OK);
+	assert_int_equal(fd, -1);
+	assert_int_not_equal(joblog_sync(fd, file, &e), RC_OK);
 }
 
 int
