@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -14,6 +15,7 @@ enum {
 	EVENTS_BATCH_MS = 100,
 	EVENTS_BATCH_BYTES = 65536,
 	EVENTS_RETRY_MS = 1000,
+	EVENTS_LOG_RETRY_MAX_MS = 60000,
 	/* Staged log bytes past which a stuck disk loses lines, not memory. */
 	EVENTS_STAGED_MAX = 8 << 20,
 	EVENTS_PREFIX_MAX = 22 /* two tags and two varints */
@@ -57,7 +59,9 @@ struct events {
 	struct buf peeked;
 	/* the pool's while busy */
 	struct list batch;
-	struct list lost; /* log events that found no room, in order */
+	struct list lost;     /* log events that found no room, in order */
+	int64_t log_wait_ms;  /* 0: the last line found room */
+	int64_t log_again_ms; /* monotonic: no line is tried before */
 	bool unsynced;
 	struct err fault;
 };
@@ -227,6 +231,24 @@ events_refuse(struct staged *s)
 	mem_free(s);
 }
 
+/* Each try costs a gap record in front, and gaps use the room kept for
+ * results: on a full disk they must be few. */
+static bool
+events_log_may_fit(const struct events *ev)
+{
+	return ev->log_wait_ms == 0 || clock_mono_ms() >= ev->log_again_ms;
+}
+
+static void
+events_log_failed(struct events *ev)
+{
+	ev->log_wait_ms =
+	    ev->log_wait_ms == 0 ? EVENTS_RETRY_MS : 2 * ev->log_wait_ms;
+	if (ev->log_wait_ms > EVENTS_LOG_RETRY_MAX_MS)
+		ev->log_wait_ms = EVENTS_LOG_RETRY_MAX_MS;
+	ev->log_again_ms = clock_mono_ms() + ev->log_wait_ms;
+}
+
 /* Appends one; true when it needs its place no longer. */
 static bool
 events_append_one(struct events *ev, struct staged *s)
@@ -235,7 +257,8 @@ events_append_one(struct events *ev, struct staged *s)
 	uint64_t seq;
 	enum rc rc;
 
-	if (s->type == QUEUE_GAP) {
+	if (s->type == QUEUE_GAP ||
+	    (s->type == QUEUE_LOG && !events_log_may_fit(ev))) {
 		events_lose(ev, s);
 		return true;
 	}
@@ -245,6 +268,8 @@ events_append_one(struct events *ev, struct staged *s)
 		    str_from(s->payload, s->n), &seq, &e);
 	if (rc == RC_OK) {
 		ev->unsynced = true;
+		if (s->type == QUEUE_LOG)
+			ev->log_wait_ms = 0;
 		mem_free(s);
 		return true;
 	}
@@ -255,6 +280,7 @@ events_append_one(struct events *ev, struct staged *s)
 	ev->fault = e;
 	if (s->type != QUEUE_LOG)
 		return false;
+	events_log_failed(ev);
 	events_lose(ev, s);
 	return true;
 }
@@ -273,7 +299,7 @@ events_append_batch(struct events *ev)
 			return;
 		}
 	}
-	if (!list_empty(&ev->lost) &&
+	if (!list_empty(&ev->lost) && events_log_may_fit(ev) &&
 	    events_append_lost(ev, &ev->fault) == RC_OK)
 		ev->unsynced = true;
 }
@@ -375,7 +401,7 @@ events_on_batch(void *ctx)
 	events_tell_waiters(ev);
 	if (ev->ready != NULL)
 		ev->ready(ev->ready_ctx);
-	if (ev->fault.rc != RC_OK)
+	if (ev->fault.rc != RC_OK || !list_empty(&ev->lost))
 		events_arm(ev, EVENTS_RETRY_MS);
 	else if (!list_empty(&ev->staged))
 		events_arm(ev,
@@ -582,6 +608,7 @@ events_free(struct events *ev)
 	loop_timer_free(ev->timer);
 	while ((el = list_take(&ev->staged)) != NULL)
 		list_append(&ev->batch, el);
+	ev->log_again_ms = 0;
 	events_batch(ev);
 	events_drop_list(&ev->batch);
 	events_drop_list(&ev->lost);

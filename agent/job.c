@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "agent/agent.h"
 #include "agent/events.h"
@@ -30,6 +31,7 @@ enum {
 	JOB_INPUT_MAX = 64 << 20,
 	JOB_PREPARE_MS = 60000,
 	JOB_STUCK_MAX = 2, /* of the pool's four threads */
+	JOB_CACHE_ROOM = 64 << 20,
 	JOB_TERM_MS = 10000,
 	JOB_KILL_MS = 5000,
 	JOB_NOTE_MS = 30000 /* progress in the log, so that it shows life */
@@ -68,6 +70,7 @@ struct job_look {
 	struct agent *agent;
 	struct job *job; /* NULL: given up */
 	char *restic_path;
+	char *state_dir;
 	char **paths;
 	size_t n;
 	atomic_size_t at; /* the path being looked at */
@@ -141,7 +144,19 @@ job_look_free(struct job_look *k)
 		mem_free(k->paths[i]);
 	mem_free(k->paths);
 	mem_free(k->restic_path);
+	mem_free(k->state_dir);
 	mem_free(k);
+}
+
+/* restic gives up when its cache cannot be written; without one it is slower
+ * and needs no room. */
+static bool
+job_lacks_room(const char *dir)
+{
+	struct statvfs fs;
+
+	return statvfs(dir, &fs) == 0 &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < JOB_CACHE_ROOM;
 }
 
 /* Pool. */
@@ -154,6 +169,7 @@ job_look(void *ctx)
 
 	if (restic_locate(&k->restic, k->restic_path, &k->err) != RC_OK)
 		return;
+	k->restic.no_cache = job_lacks_room(k->state_dir);
 	for (i = 0; i < k->n; i++) {
 		atomic_store(&k->at, i);
 		if (lstat(k->paths[i], &st) != 0)
@@ -222,7 +238,8 @@ job_on_looked(void *ctx)
 		return;
 	}
 	lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
-	    "%s with restic %s", j->kind->name, j->restic.version);
+	    "%s with restic %s%s", j->kind->name, j->restic.version,
+	    j->restic.no_cache ? ", without its cache: the disk is full" : "");
 	job_run_step(j, j->kind->main_step);
 }
 
@@ -273,6 +290,7 @@ job_prepare(struct job *j)
 	k = MEM_NEW(struct job_look);
 	k->agent = a;
 	k->job = j;
+	k->state_dir = mem_strdup(a->settings.state_dir);
 	if (a->settings.restic_path != NULL)
 		k->restic_path = mem_strdup(a->settings.restic_path);
 	if (j->kind->needs_paths) {

@@ -296,6 +296,8 @@ restic_argv(const struct restic *r, enum restic_step step,
 	if (args.v == NULL)
 		return NULL;
 	restic_arg(&args, r->path);
+	if (r->no_cache)
+		restic_arg(&args, "--no-cache");
 	if (up > 0)
 		restic_arg_u32(&args, "--limit-upload", up);
 	if (down > 0)

@@ -22,6 +22,7 @@ struct restic {
 	char path[4096];  /* absolute; "" when none was found */
 	char version[32]; /* "0.18.0"; "" unknown */
 	unsigned number;  /* 0.18.0 is 1800, 0.14.1 is 1401; 0 unknown */
+	bool no_cache;    /* there is no room for its cache */
 };
 
 enum {

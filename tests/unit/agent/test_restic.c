@@ -101,6 +101,9 @@ arguments_follow_the_step(void **state)
 	check_argv(&f, RESTIC_STATS,
 	    "/usr/bin/restic stats --json --no-lock --mode=raw-data");
 	check_argv(&f, RESTIC_UNLOCK, "/usr/bin/restic unlock");
+	f.r.no_cache = true;
+	check_argv(&f, RESTIC_INIT, "/usr/bin/restic --no-cache init");
+	f.r.no_cache = false;
 	f.cmd.includes = includes;
 	f.cmd.n_includes = 2;
 	f.cmd.excludes = excludes;
