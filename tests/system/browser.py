@@ -16,6 +16,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
 class Browser:
     def __init__(self, url, scripts=True, width=1440, height=1000, dark=False):
         self.url = url
+        self.width = width
         self.profile = tempfile.TemporaryDirectory(prefix="rm-chromium-")
         options = webdriver.ChromeOptions()
         for flag in FLAGS:
@@ -32,6 +33,10 @@ class Browser:
         self.driver = webdriver.Chrome(
             service=Service("/usr/bin/chromedriver"), options=options)
         self.driver.set_page_load_timeout(30)
+        # A window has a least width; a page has not.
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1,
+            "mobile": False})
 
     def close(self):
         self.driver.quit()

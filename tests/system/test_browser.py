@@ -8,6 +8,8 @@ from browser import Browser
 from lab import PASSWORD, ROOT
 
 FAKE = ROOT / "tests/fake/restic"
+LONG_NAME = "web-" + "long" * 14
+LONG_URL = "rest:https://" + "backup.example.net/" * 9
 
 
 @pytest.fixture(name="open_browser")
@@ -118,27 +120,46 @@ def test_the_road_without_scripts(lab, controller, open_browser):
     b.wait("the dashboard", lambda: b.path() == "/")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def look(b, name, path, theme):
+    """Opens a page, keeps a picture of it; it must fit."""
+    b.open(path)
+    assert b.driver.execute_script("return innerWidth") == b.width
+    shots = pathlib.Path(ROOT / "build/screenshots")
+    shots.mkdir(parents=True, exist_ok=True)
+    b.driver.save_screenshot(str(shots / f"{name}-{b.width}-{theme}.png"))
+    assert b.sideways() <= 0, path
+    dark = b.driver.execute_script(
+        "return matchMedia('(prefers-color-scheme: dark)').matches")
+    assert dark == (theme == "dark")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440, 2560])
-def test_no_page_scrolls_sideways(lab, console, open_browser, width, dark):
-    source = lab.sources()
-    agent = lab.host(console, restic=FAKE, paths=[source])
-    job = console.run_group(agent.host_id)
-    console.wait_job(job)
-    b = open_browser(console.url, width=width, height=900, dark=dark)
-    b.open("/login")
+def test_no_page_scrolls_sideways(lab, controller, open_browser, width, theme):
+    """Every page of the road, with honest and with hostile contents."""
+    b = open_browser(controller.url, width=width, height=900,
+                     dark=theme == "dark")
+    look(b, "bootstrap", "/bootstrap", theme)
+    controller.bootstrap()
+    look(b, "login", "/login", theme)
     b.fill("#login-username", "admin")
     b.fill("#login-password", PASSWORD)
     submit(b, "/login")
     b.wait("the dashboard", lambda: b.path() == "/")
-    shots = pathlib.Path(ROOT / "build/screenshots")
-    shots.mkdir(parents=True, exist_ok=True)
+    look(b, "dashboard-empty", "/", theme)
+    source = lab.sources()
+    agent = lab.host(controller, name=LONG_NAME, restic=FAKE, paths=[source])
+    job = controller.run_group(agent.host_id)
+    controller.wait_job(job)
+    (source / ".pretend").write_text("odd=64 lines=3 exit=1")
+    odd = controller.run_group(agent.host_id)
+    controller.wait_job(odd)
+    token = controller.mint(LONG_NAME, LONG_URL, allow_duplicate=True)
     for name, path in (("dashboard", "/"), ("add-host", "/hosts/new"),
+                       ("pending", f"/hosts/pending/{token}"),
                        ("host", f"/hosts/{agent.host_id}"),
                        ("host-jobs", f"/hosts/{agent.host_id}/jobs"),
-                       ("job", f"/jobs/{job}"), ("404", "/hosts/nowhere")):
-        b.open(path)
-        assert b.sideways() <= 0, path
-        theme = "dark" if dark else "light"
-        b.driver.save_screenshot(str(shots / f"{name}-{width}-{theme}.png"))
+                       ("job", f"/jobs/{job}"), ("job-odd", f"/jobs/{odd}"),
+                       ("404", "/hosts/nowhere")):
+        look(b, name, path, theme)
     assert [e for e in b.errors() if "404" not in e] == []
