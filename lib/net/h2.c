@@ -33,6 +33,7 @@ h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	struct h2_stream *s;
 
 	h->head_since_ms = clock_mono_ms();
+	h->head_id = f->hd.stream_id;
 	if (f->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	s = h2_stream_new(h, f->hd.stream_id);
@@ -142,8 +143,12 @@ static int
 h2_on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user)
 {
 	struct h2_stream *s = stream_of(user, id);
+	struct h2 *h = user;
 
 	(void)ng;
+	/* A malformed section is not told as a frame when it is complete. */
+	if (h->head_id == id)
+		h->head_since_ms = 0;
 	if (s != NULL)
 		h2_stream_gone(s, error);
 	return 0;

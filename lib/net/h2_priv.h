@@ -20,6 +20,7 @@ struct h2 {
 	size_t header_bytes;
 	unsigned header_fields;
 	int64_t head_since_ms;
+	int32_t head_id; /* the stream of that section */
 	size_t budget; /* bytes of DATA the flush in progress may still make */
 	bool server;
 	bool settled; /* the peer's SETTINGS came */

@@ -348,6 +348,19 @@ def test_malformed_requests_reset_only_their_stream(server):
     conn.close()
 
 
+def test_a_malformed_request_is_no_unfinished_one(start):
+    """Its section was complete: the time limit for that is over."""
+    server = start("header_ms=1000")
+    conn = h2raw.Conn(server.plain)
+    conn.send(frame(HEADERS, END_HEADERS | END_STREAM, 1,
+                    request() + h2raw.field("Upper", "x")))
+    assert conn.until(RST) is not None
+    time.sleep(2.5)
+    conn.send(frame(HEADERS, END_HEADERS | END_STREAM, 3, request()))
+    assert conn.until(DATA)[3].startswith(b"method=GET")
+    conn.close()
+
+
 def literal(text):
     """As HPACK writes what Huffman does not make shorter."""
     return bytes([len(text)]) + text
