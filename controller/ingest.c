@@ -298,8 +298,10 @@ ingest_committed(const struct ingest *i, const struct ulid *host)
 bool
 ingest_unhealthy(const struct ingest *i, const char **why)
 {
+	if (i == NULL || i->fault.rc == RC_OK)
+		return false;
 	*why = i->fault.msg;
-	return i->fault.rc != RC_OK;
+	return true;
 }
 
 /* -------------------------------------------------------------- events */

@@ -45,6 +45,7 @@ void ingest_accepted(struct ingest *i, const struct ulid *host,
     const struct ulid *job);
 /* Everything up to the result is on disk. */
 uint64_t ingest_committed(const struct ingest *i, const struct ulid *host);
-/* The last batch could not be written; why tells, lent. */
+/* The last batch could not be written; *why tells, lent, when it is so.  i
+ * may be NULL. */
 bool ingest_unhealthy(const struct ingest *i, const char **why);
 #endif

@@ -8,6 +8,7 @@
 
 #include "controller/agents.h"
 #include "controller/controller.h"
+#include "controller/ingest.h"
 #include "controller/op.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
@@ -219,17 +220,24 @@ void
 server_health(struct req *r)
 {
 	struct op_stats stats;
+	const char *why;
 	struct err e;
 
 	op_queue_stats(r->ctl->ops, &stats);
-	if (!stats.unhealthy) {
+	if (stats.unhealthy)
+		(void)err_code(&e, RC_BUSY, "store_unhealthy",
+		    "the last commit failed; see the log, and the space left "
+		    "on the disk");
+	else if (ingest_unhealthy(r->ctl->ingest, &why))
+		(void)err_code(&e, RC_BUSY, "spool_unhealthy",
+		    "job logs cannot be written; see the log, and the space "
+		    "left on the disk");
+	else
+		e.rc = RC_OK;
+	if (e.rc == RC_OK)
 		req_empty(r, 204);
-		return;
-	}
-	(void)err_code(&e, RC_BUSY, "store_unhealthy",
-	    "the last commit failed; see the log, and the space left on the "
-	    "disk");
-	req_fail(r, &e);
+	else
+		req_fail(r, &e);
 }
 
 void
