@@ -44,7 +44,7 @@ def refused(answer, status_code, code):
 
 
 def test_they_are_read_without_the_password(console, foreigner):
-    """M-202"""
+    """M-202, M-416"""
     assert console.client.ok("GET", path_of(foreigner)) == {
         "repo_url": "/somewhere", "repo_username": "ann",
         "has_password": True}
@@ -52,7 +52,7 @@ def test_they_are_read_without_the_password(console, foreigner):
 
 def test_an_edit_reaches_a_session_before_the_init_that_tries_it(
         console, foreigner):
-    """M-206, M-210: a job of the agent runs with what it holds by then."""
+    """M-114, M-206, M-210, M-453: a job of the agent runs with what it holds by then."""
     held, answers = [], []
     run = foreigner.run
 

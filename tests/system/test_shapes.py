@@ -186,7 +186,7 @@ def end_backup(console, agent, job):
 
 
 def test_hosts_and_jobs(console, agent):
-    """M-404 to M-408, M-129, M-128"""
+    """M-404 to M-408, M-411, M-423, M-128, M-129"""
     ask = console.client.ok
     host = f"/api/hosts/{agent.host_id}"
     is_shaped(ask("GET", "/api/hosts"), {"items": [HOST]})
@@ -226,6 +226,7 @@ def test_hosts_and_jobs(console, agent):
 
 
 def test_the_summary(console, agent):
+    """M-405"""
     assert agent.host_id
     is_shaped(console.client.ok("GET", "/api/fleet/summary"), {
         "hosts": dict.fromkeys(("total", "online", "offline", "running",
@@ -247,7 +248,7 @@ def test_credentials(console, agent):
 
 
 def test_log_lines(console, agent):
-    """M-140, M-144"""
+    """M-140, M-144, M-410"""
     job = begin_backup(console, agent)
     end_backup(console, agent, job)
     lines = console.log_lines(job)
@@ -274,7 +275,7 @@ def read_events(port, cookie, path, events):
 
 
 def test_stream_events(console, agent):
-    """M-445 to M-448: every kind comes, each with its members."""
+    """M-409, M-445 to M-448: every kind comes, each with its members."""
     job, events = begin_backup(console, agent), []
     reader = threading.Thread(target=read_events, daemon=True, args=(
         console.port, console.client.cookie, f"/api/jobs/{job}/stream",
@@ -298,7 +299,7 @@ def test_stream_events(console, agent):
 
 
 def test_sessions_and_versions(controller):
-    """M-018, M-387, M-390"""
+    """M-018, M-386 to M-390, M-395"""
     client = controller.client
     signed_in = {"user_id": ulid, "role": str}
     is_shaped(client.ok("POST", "/api/bootstrap", {

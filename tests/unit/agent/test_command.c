@@ -235,6 +235,7 @@ ends(struct fixture *f, Wire__Event **out)
 
 /* --------------------------------------------------------------- tests */
 
+/* M-444 */
 static void
 a_command_is_answered_when_it_is_on_disk(void **state)
 {

@@ -74,6 +74,7 @@ acks(uint64_t *last)
 	return n;
 }
 
+/* M-114, M-452, M-453 */
 static void
 a_configuration_is_stored_then_acknowledged(void **state)
 {
@@ -119,6 +120,7 @@ what_cannot_be_stored_is_not_acknowledged(void **state)
 	buf_fini(&b);
 }
 
+/* M-115 */
 static void
 facts_tell_this_host(void **state)
 {

@@ -348,6 +348,7 @@ lines_are_cut_behind_secrets(void **state)
 	fixture_close(&f);
 }
 
+/* M-137 */
 static void
 progress_is_told_and_never_logged(void **state)
 {

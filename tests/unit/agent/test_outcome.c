@@ -147,6 +147,7 @@ check_row(const struct row *r,
 	    out.cause[0] == '\0' || strcmp(out.status, "cancelled") == 0);
 }
 
+/* M-146 */
 static void
 backups_end_by_the_contract(void **state)
 {

@@ -225,6 +225,7 @@ env_get(char **env, const char *name)
 	return str_from(NULL, 0);
 }
 
+/* M-147, X-05 */
 static void
 the_parents_credentials_do_not_pass(void **state)
 {

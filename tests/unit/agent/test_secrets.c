@@ -124,6 +124,7 @@ check_kept(const char *path, const uint8_t *with)
 	buf_fini(&after);
 }
 
+/* M-112 */
 static void
 a_wrong_key_fails_and_changes_nothing(void **state)
 {

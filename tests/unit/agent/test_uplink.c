@@ -310,6 +310,7 @@ last_poll(const struct grpc_ccall *c)
 
 /* -------------------------------------------------------------- session */
 
+/* M-440 */
 static void
 a_session_says_hello_then_events(void **state)
 {
@@ -410,6 +411,7 @@ malformed_messages_end_the_session(void **state)
 	dialled(2);
 }
 
+/* M-121, W-20 */
 static void
 messages_of_a_newer_controller_are_ignored(void **state)
 {
@@ -447,6 +449,7 @@ a_resume_never_given_starts_over_with_a_new_epoch(void **state)
 
 /* ---------------------------------------------------------- coming back */
 
+/* M-107 */
 static void
 a_lost_connection_is_dialled_again(void **state)
 {

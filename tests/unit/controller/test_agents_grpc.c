@@ -550,6 +550,7 @@ hello_comes_first_and_within_ten_seconds(void **state)
 	assert_int_equal(b->one.status, GRPC_DEADLINE_EXCEEDED);
 }
 
+/* M-121, M-456 */
 static void
 versions_and_malformed_hellos_are_told(void **state)
 {
@@ -596,6 +597,7 @@ bytes_that_are_no_message_end_the_call(void **state)
 
 /* ---------------------------------------------------------- live identity */
 
+/* M-106 */
 static void
 the_same_agent_coming_back_replaces_its_older_stream(void **state)
 {
@@ -667,6 +669,7 @@ silence_of_ninety_seconds_is_offline(void **state)
 	assert_int_equal(agents_count(b->c.agents), 0);
 }
 
+/* M-104, M-446 */
 static void
 presence_and_progress_are_live(void **state)
 {

@@ -89,7 +89,7 @@ a_malformed_hello_is_refused(void **state)
 	    RC_PROTO);
 }
 
-/* B-01: every projected field moves. */
+/* M-130, M-156, B-01: every projected field moves. */
 static void
 a_backup_moves_its_job_host_group_and_day(void **state)
 {
@@ -407,6 +407,7 @@ listed(struct desk *d)
 	return n;
 }
 
+/* M-449 */
 static void
 a_report_replaces_the_list_as_a_whole(void **state)
 {
@@ -431,6 +432,7 @@ a_report_replaces_the_list_as_a_whole(void **state)
 	assert_int_equal(listed(d), 1);
 }
 
+/* M-450 */
 static void
 statistics_are_partial(void **state)
 {
@@ -459,6 +461,7 @@ statistics_are_partial(void **state)
 	assert_int_equal(desk_host(d)->snapshot_count, 4);
 }
 
+/* M-452 */
 static void
 an_applied_configuration_is_noted(void **state)
 {

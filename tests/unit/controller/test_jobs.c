@@ -150,6 +150,7 @@ audits(struct bench *b)
 
 /* -------------------------------------------------------------- run now */
 
+/* M-158, M-442 */
 static void
 a_run_takes_its_groups_paths(void **state)
 {

@@ -28,6 +28,7 @@ load_with(const char *env, const char *value, struct settings *out,
 	return rc;
 }
 
+/* M-371 to M-375, M-377 */
 static void
 defaults_follow_the_contract(void **state)
 {

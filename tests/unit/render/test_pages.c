@@ -258,6 +258,7 @@ a_viewer_sees_no_buttons_that_act(void **state)
 	must_not(s, "/source-groups/");
 }
 
+/* M-307 */
 static void
 filters_narrow_the_rows_and_keep_the_counts(void **state)
 {
@@ -285,6 +286,7 @@ filters_narrow_the_rows_and_keep_the_counts(void **state)
 	must(s, "No host fits this filter");
 }
 
+/* M-312 */
 static void
 an_empty_fleet_says_what_to_do(void **state)
 {
@@ -297,6 +299,7 @@ an_empty_fleet_says_what_to_do(void **state)
 	must(s, "data-live=\"pending.list\"");
 }
 
+/* M-231, W-26 */
 static void
 the_host_page_lists_snapshots_by_pages(void **state)
 {
@@ -326,6 +329,7 @@ the_host_page_lists_snapshots_by_pages(void **state)
 	        "120 of 120");
 }
 
+/* M-232, M-243 */
 static void
 the_host_page_names_the_problem_and_its_log(void **state)
 {
@@ -354,6 +358,7 @@ the_host_page_names_the_problem_and_its_log(void **state)
 	must(s, "&lt;b&gt;");
 }
 
+/* M-157 */
 static void
 the_jobs_tab_filters_by_result_and_day(void **state)
 {

@@ -40,6 +40,7 @@ at(const char *z)
 	return ms;
 }
 
+/* M-497 */
 static void
 sizes_have_three_significant_digits(void **state)
 {
