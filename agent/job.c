@@ -3,14 +3,12 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "agent/agent.h"
 #include "agent/events.h"
 #include "agent/lines.h"
+#include "agent/look.h"
 #include "agent/outcome.h"
 #include "agent/proc.h"
 #include "agent/redact.h"
@@ -29,9 +27,6 @@ enum {
 	JOB_DOCUMENT_MAX = 128 << 20,
 	JOB_LINE_MAX = 1 << 20,
 	JOB_INPUT_MAX = 64 << 20,
-	JOB_PREPARE_MS = 60000,
-	JOB_STUCK_MAX = 2, /* of the pool's four threads */
-	JOB_CACHE_ROOM = 64 << 20,
 	JOB_TERM_MS = 10000,
 	JOB_KILL_MS = 5000,
 	JOB_NOTE_MS = 30000 /* progress in the log, so that it shows life */
@@ -62,26 +57,8 @@ static const struct {
 };
 
 /*
- * What is looked at before anything runs.  A dead network mount may hold the
- * pool's thread for ever; the job then goes on without it, and the last one
- * to leave frees this.
- */
-struct job_look {
-	struct agent *agent;
-	struct job *job; /* NULL: given up */
-	char *restic_path;
-	char *state_dir;
-	char **paths;
-	size_t n;
-	atomic_size_t at; /* the path being looked at */
-	struct restic restic;
-	struct err err;
-	uint64_t missing;
-};
-
-/*
- * Life, in the order of this file: job_start -> prepare (pool: find restic,
- * look at the source paths) -> main step -> snapshot list -> statistics ->
+ * Life, in the order of this file: job_start -> look (find restic, look
+ * at the source paths) -> main step -> snapshot list -> statistics ->
  * finish -> done.  A step that fails for good goes to finish at once.
  */
 struct job {
@@ -97,7 +74,7 @@ struct job {
 	int64_t started_ms;
 	int64_t started_mono_ms;
 	/* prepare */
-	struct job_look *look; /* while it is under way */
+	struct look *look; /* while it is under way */
 	struct restic restic;
 	uint64_t missing;
 	/* the step that runs */
@@ -134,48 +111,6 @@ static void job_after_list(struct job *j, const struct err *e);
 static void job_finish(struct job *j);
 
 /* -------------------------------------------------------------- prepare */
-
-static void
-job_look_free(struct job_look *k)
-{
-	size_t i;
-
-	for (i = 0; i < k->n; i++)
-		mem_free(k->paths[i]);
-	mem_free(k->paths);
-	mem_free(k->restic_path);
-	mem_free(k->state_dir);
-	mem_free(k);
-}
-
-/* restic gives up when its cache cannot be written; without one it is slower
- * and needs no room. */
-static bool
-job_lacks_room(const char *dir)
-{
-	struct statvfs fs;
-
-	return statvfs(dir, &fs) == 0 &&
-	       (uint64_t)fs.f_bavail * fs.f_frsize < JOB_CACHE_ROOM;
-}
-
-/* Pool. */
-static void
-job_look(void *ctx)
-{
-	struct job_look *k = ctx;
-	struct stat st;
-	size_t i;
-
-	if (restic_locate(&k->restic, k->restic_path, &k->err) != RC_OK)
-		return;
-	k->restic.no_cache = job_lacks_room(k->state_dir);
-	for (i = 0; i < k->n; i++) {
-		atomic_store(&k->at, i);
-		if (lstat(k->paths[i], &st) != 0)
-			k->missing++;
-	}
-}
 
 static enum rc
 job_load_secrets(struct job *j, struct err *e)
@@ -215,25 +150,17 @@ job_end_unrun(struct job *j, const struct err *e)
 }
 
 static void
-job_on_looked(void *ctx)
+job_on_looked(void *ctx, const struct look_seen *seen, const struct err *look)
 {
-	struct job_look *k = ctx;
-	struct job *j = k->job;
-	struct err e = k->err;
+	struct job *j = ctx;
+	struct err e = *look;
 
-	if (j == NULL) {
-		k->agent->stuck--;
-		job_look_free(k);
-		return;
-	}
 	j->look = NULL;
-	j->restic = k->restic;
-	j->missing = k->missing;
-	loop_timer_stop(j->limit);
-	job_look_free(k);
-	if (e.rc == RC_OK)
-		j->agent->restic = j->restic;
-	if (e.rc != RC_OK || job_load_secrets(j, &e) != RC_OK || j->cancelled) {
+	if (e.rc == RC_OK) {
+		j->restic = j->agent->restic = seen->restic;
+		j->missing = seen->missing;
+	}
+	if (e.rc != RC_OK || job_load_secrets(j, &e) != RC_OK) {
 		job_end_unrun(j, &e);
 		return;
 	}
@@ -243,67 +170,6 @@ job_on_looked(void *ctx)
 	job_run_step(j, j->kind->main_step);
 }
 
-/* Goes on without what hangs. */
-static void
-job_leave_look(struct job *j)
-{
-	struct job_look *k = j->look;
-	struct err e = { 0 };
-
-	j->look = NULL;
-	k->job = NULL;
-	j->agent->stuck++;
-	loop_timer_stop(j->limit);
-	if (k->n > 0)
-		err_code(&e, RC_TIMEOUT, "path_blocked",
-		    "source path %.120s does not answer; is it on a network "
-		    "mount that is gone?",
-		    k->paths[atomic_load(&k->at)]);
-	else
-		err_code(&e, RC_TIMEOUT, "no_restic",
-		    "restic could not be looked for in time");
-	job_end_unrun(j, &e);
-}
-
-static void
-job_on_too_many_stuck(void *ctx)
-{
-	struct err e = { 0 };
-
-	err_code(&e, RC_BUSY, "path_blocked",
-	    "source paths of earlier runs still do not answer; mend or "
-	    "unmount the network mounts they are on");
-	job_end_unrun(ctx, &e);
-}
-
-static void
-job_prepare(struct job *j)
-{
-	struct agent *a = j->agent;
-	struct job_look *k;
-	size_t i;
-
-	if (a->stuck >= JOB_STUCK_MAX) {
-		loop_defer(a->loop, job_on_too_many_stuck, j);
-		return;
-	}
-	k = MEM_NEW(struct job_look);
-	k->agent = a;
-	k->job = j;
-	k->state_dir = mem_strdup(a->settings.state_dir);
-	if (a->settings.restic_path != NULL)
-		k->restic_path = mem_strdup(a->settings.restic_path);
-	if (j->kind->needs_paths) {
-		k->n = j->cmd->n_includes;
-		k->paths = mem_array(k->n, sizeof(*k->paths));
-		for (i = 0; i < k->n; i++)
-			k->paths[i] = mem_strdup(j->cmd->includes[i]);
-	}
-	j->look = k;
-	loop_timer_start(j->limit, JOB_PREPARE_MS, 0);
-	loop_work(a->loop, job_look, job_on_looked, k);
-}
-
 /* ---------------------------------------------------------------- steps */
 
 static void
@@ -311,10 +177,6 @@ job_on_limit(void *ctx)
 {
 	struct job *j = ctx;
 
-	if (j->look != NULL) {
-		job_leave_look(j);
-		return;
-	}
 	j->timed_out = true;
 	lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
 	    "restic %s takes too long, ending it", job_steps[j->step].name);
@@ -677,9 +539,11 @@ job_cancel(struct job *j)
 	j->cancelled = true;
 	lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
 	    "cancel requested");
-	if (j->look != NULL)
-		job_leave_look(j);
-	else if (j->proc != NULL) {
+	if (j->look != NULL) {
+		look_leave(j->look);
+		j->look = NULL;
+		job_end_unrun(j, NULL);
+	} else if (j->proc != NULL) {
 		j->escalation = 0;
 		proc_signal(j->proc, SIGINT);
 		loop_timer_start(j->escalate, JOB_TERM_MS, 0);
@@ -786,7 +650,9 @@ job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 	log_info(LOG_JOB, "job started job=%s kind=%s paths=%zu", j->id_text,
 	    log_safe(str_of(cmd->kind)), cmd->n_includes);
 	if (j->kind != NULL)
-		job_prepare(j);
+		j->look = look_start(a, j->cmd->includes,
+		    j->kind->needs_paths ? j->cmd->n_includes : 0,
+		    job_on_looked, j);
 	else
 		loop_defer(a->loop, job_on_unknown_kind, j);
 	return j;
