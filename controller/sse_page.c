@@ -92,6 +92,7 @@ struct sse_page {
 	size_t param_count;
 	struct slot slots[REGIONS_MAX];
 	struct map *rows; /* host id -> struct slot */
+	int64_t next_ms;  /* the earliest of their due times, 0: none */
 	struct buf out;
 	struct loop_timer *timer;
 	/* what is being drawn */
@@ -148,24 +149,36 @@ earliest(const struct sse_page *p)
 static void
 arm(struct sse_page *p)
 {
-	int64_t at, now = clock_mono_ms();
+	int64_t now = clock_mono_ms();
 
-	if (p->drawing || p->st.closed || p->st.ended || p->out.len > 0)
+	if (p->drawing || p->st.closed || p->st.ended || p->out.len > 0 ||
+	    p->next_ms == 0)
 		return;
-	at = earliest(p);
-	if (at == INT64_MAX)
-		return;
-	loop_timer_start(p->timer, at > now ? (uint64_t)(at - now) : 0, 0);
+	loop_timer_start(p->timer,
+	    p->next_ms > now ? (uint64_t)(p->next_ms - now) : 0, 0);
+}
+
+/* Looks at all rows, which may be thousands: once a drawing, not whenever
+ * something changes. */
+static void
+plan(struct sse_page *p)
+{
+	int64_t at = earliest(p);
+
+	p->next_ms = at == INT64_MAX ? 0 : at;
+	arm(p);
 }
 
 static void
-mark(struct slot *s, unsigned every_ms)
+mark(struct sse_page *p, struct slot *s, unsigned every_ms)
 {
 	int64_t now = clock_mono_ms();
 	int64_t at = s->sent_ms + (int64_t)every_ms;
 
 	if (s->due_ms == 0)
 		s->due_ms = at > now ? at : now;
+	if (p->next_ms == 0 || s->due_ms < p->next_ms)
+		p->next_ms = s->due_ms;
 }
 
 static void
@@ -178,7 +191,7 @@ mark_row(struct sse_page *p, const struct ulid *host)
 		row = MEM_NEW(struct slot);
 		map_put(p->rows, key, row);
 	}
-	mark(row, ROW_EVERY_MS);
+	mark(p, row, ROW_EVERY_MS);
 }
 
 static void
@@ -188,7 +201,7 @@ mark_causes(struct sse_page *p, const struct ulid *host, unsigned causes)
 
 	for (i = 0; i < REGIONS_MAX && p->what->regions[i].name != NULL; i++) {
 		if ((p->what->regions[i].causes & causes) != 0)
-			mark(&p->slots[i], p->what->regions[i].every_ms);
+			mark(p, &p->slots[i], p->what->regions[i].every_ms);
 	}
 	if (p->what->scope == OF_FLEET && host != NULL)
 		mark_row(p, host);
@@ -248,7 +261,7 @@ sse_on_fragment(void *ctx, enum rc rc, struct str html)
 		return;
 	}
 	if (rc == RC_BUSY) {
-		mark(p->drawn, AGAIN_MS);
+		mark(p, p->drawn, AGAIN_MS);
 	} else if (rc == RC_OK && html.n > 0) {
 		hash = hash_of(html);
 		if (hash != p->drawn->hash)
@@ -256,7 +269,7 @@ sse_on_fragment(void *ctx, enum rc rc, struct str html)
 		p->drawn->hash = hash;
 	}
 	if (sse_flush(&p->st, &p->out))
-		arm(p);
+		plan(p);
 }
 
 static void
@@ -302,7 +315,7 @@ draw_due(struct sse_page *p)
 		draw(p, s, "host.row", p->row);
 		return;
 	}
-	arm(p);
+	plan(p);
 }
 
 static void
@@ -325,7 +338,7 @@ sse_on_page_writable(struct req *r, void *ctx)
 
 	(void)r;
 	if (sse_flush(&p->st, &p->out))
-		arm(p);
+		plan(p);
 }
 
 static void
@@ -443,7 +456,7 @@ catch_up(struct sse_page *p, struct req *r)
 	if (exch_field(r->x, "last-event-id").p != NULL) {
 		for (i = 0; i < REGIONS_MAX; i++) {
 			if (p->what->regions[i].name != NULL)
-				mark(&p->slots[i], 0);
+				mark(p, &p->slots[i], 0);
 		}
 		return;
 	}
