@@ -36,6 +36,7 @@ struct end {
 	char code[64];
 	/* of the messages */
 	uint64_t resume, acked, config_version;
+	uint64_t config_at_run; /* held when the last command came */
 	char password[64], run[ULID_TEXT_CAP], kind[32];
 	unsigned commands, errors;
 };
@@ -279,6 +280,7 @@ static void
 take_command(struct end *e, const Wire__Command *c)
 {
 	e->commands++;
+	e->config_at_run = e->config_version;
 	if (c->body_case != WIRE__COMMAND__BODY_RUN)
 		return;
 	assert_true(str_copy(e->run, sizeof(e->run), str_of(c->run->job_id)));
@@ -302,6 +304,8 @@ on_session_message(void *ctx, struct grpc_ccall *c, struct str msg)
 		e->acked = m->ack->seq;
 	} else if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_COMMAND) {
 		take_command(e, m->command);
+	} else if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_CONFIG) {
+		take_config(e, m->config);
 	} else if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_ERROR) {
 		e->errors++;
 	}
@@ -766,6 +770,88 @@ poll_alone_is_enough(void **state)
 	assert_true(host(b)->online);
 }
 
+/* As an edit leaves it; nobody is told. */
+static void
+edit_host(struct bench *b, bool with_repo)
+{
+	struct store_tx *tx = fixture_write(&b->f);
+	struct Rec__Host *rec = host_store_get(tx, &b->host);
+
+	assert_non_null(rec);
+	rec->config_version++;
+	if (!with_repo)
+		rec->repo_url = text(""); /* no init */
+	host_store_put(tx, rec);
+	fixture_commit(tx);
+}
+
+/* M-206, M-210: also one that goes out before the edit is told. */
+static void
+no_command_overtakes_the_configuration(void **state)
+{
+	struct bench *b = *state;
+	Wire__Hello h;
+
+	open_session(b);
+	assert_int_equal(b->one.commands, 1);
+	assert_int_equal(b->one.config_at_run, 3);
+	edit_host(b, true);
+	pass(b, 10500); /* not answered: sent again */
+	assert_int_equal(b->one.commands, 2);
+	assert_int_equal(b->one.config_at_run, 4);
+	edit_host(b, true);
+	h = hello_of(b, b->instance);
+	h.config_version = 4;
+	send_poll(b, &b->two, &h, NULL, 25000);
+	run_until(b, two_has_ended);
+	assert_int_equal(b->two.config_version, 5);
+	settle(b);
+	h.config_version = 5;
+	send_poll(b, &b->two, &h, NULL, 25000);
+	settle(b);
+	assert_false(b->two.ended);
+	edit_host(b, true);
+	pass(b, 10500);
+	assert_true(b->two.ended);
+	assert_int_equal(b->two.commands, 1);
+	assert_int_equal(b->two.config_at_run, 6);
+}
+
+static void
+an_edit_is_brought_at_once(void **state)
+{
+	struct bench *b = *state;
+	Wire__Hello h = hello_of(b, b->instance);
+	unsigned messages;
+
+	agents_configure(b->c.agents, &b->host); /* nobody is there */
+	edit_host(b, false);
+	open_session(b);
+	assert_int_equal(b->one.config_version, 4);
+	messages = b->one.messages;
+	agents_configure(b->c.agents, &b->host); /* it has it */
+	settle(b);
+	assert_int_equal(b->one.messages, messages);
+	edit_host(b, false);
+	agents_configure(b->c.agents, &b->host);
+	settle(b);
+	assert_int_equal(b->one.config_version, 5);
+	assert_string_equal(b->one.password, PASSWORD);
+	messages = b->one.messages;
+	agents_configure(b->c.agents, &b->host); /* it was sent */
+	settle(b);
+	assert_int_equal(b->one.messages, messages);
+	h.config_version = 5;
+	send_poll(b, &b->two, &h, NULL, 25000);
+	settle(b);
+	assert_false(b->two.ended);
+	edit_host(b, false);
+	agents_configure(b->c.agents, &b->host);
+	run_until(b, two_has_ended);
+	assert_int_equal(b->two.status, GRPC_OK);
+	assert_int_equal(b->two.config_version, 6);
+}
+
 static void
 a_poll_waits_no_longer_than_it_may(void **state)
 {
@@ -857,6 +943,8 @@ main(void)
 		ON_BENCH(presence_and_progress_are_live),
 		ON_BENCH(events_are_acknowledged_and_disorder_ends_the_stream),
 		ON_BENCH(poll_alone_is_enough),
+		ON_BENCH(no_command_overtakes_the_configuration),
+		ON_BENCH(an_edit_is_brought_at_once),
 		ON_BENCH(a_poll_waits_no_longer_than_it_may),
 		ON_BENCH(a_poll_needs_a_hello),
 		ON_BENCH(an_unknown_token_is_refused_by_grpc),
