@@ -142,7 +142,8 @@ jobs_on_read(void *ctx)
 		d->err = (struct err){ 0 };
 	d->at_end = next == d->offset || next >= d->limit;
 	d->offset = next;
-	format_piece(d);
+	if (d->err.rc == RC_OK || d->raw.len > 0)
+		format_piece(d);
 }
 
 /* --------------------------------------------------------------- the loop */
