@@ -416,7 +416,10 @@ agents_config(struct agents *a, const struct ulid *host)
 		c = make_config(a, h);
 	if (c != NULL && secrets != NULL && secrets->sealed_repo.len > 0)
 		c->repo = open_slot(a, host, &secrets->sealed_repo);
-	if (store_rc(state) != RC_OK || store_rc(vault) != RC_OK)
+	/* A host with a repository but without credentials that we can read
+	 * keeps those it has: it backs up without us. */
+	if (store_rc(state) != RC_OK || store_rc(vault) != RC_OK ||
+	    (c != NULL && c->repo == NULL && h->repo_url[0] != '\0'))
 		c = NULL;
 	store_abort(vault);
 	store_abort(state);

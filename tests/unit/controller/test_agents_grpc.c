@@ -534,6 +534,23 @@ a_configuration_it_has_is_not_sent_again(void **state)
 	assert_string_equal(b->one.password, "");
 }
 
+/* The agent backs up with what it holds: a secret key that is lost here must
+ * not take that from it. */
+static void
+credentials_that_do_not_open_are_not_taken_away(void **state)
+{
+	struct bench *b = *state;
+	Wire__Hello h = hello_of(b, b->instance);
+
+	b->c.key[0] ^= 1;
+	h.config_version = 2;
+	call(b, &b->one, SERVICE "Session", BEARER);
+	send_hello(b, &b->one, &h);
+	run_until(b, one_is_answered);
+	assert_int_equal(b->one.config_version, 0);
+	assert_int_equal(b->one.status, GRPC_OK);
+}
+
 static void
 hello_comes_first_and_within_ten_seconds(void **state)
 {
@@ -933,6 +950,7 @@ main(void)
 		ON_BENCH(a_bearer_opens_the_door),
 		ON_BENCH(a_hello_is_answered_with_everything_it_needs),
 		ON_BENCH(a_configuration_it_has_is_not_sent_again),
+		ON_BENCH(credentials_that_do_not_open_are_not_taken_away),
 		ON_BENCH(hello_comes_first_and_within_ten_seconds),
 		ON_BENCH(versions_and_malformed_hellos_are_told),
 		ON_BENCH(bytes_that_are_no_message_end_the_call),
