@@ -107,9 +107,14 @@ check_seg(struct queue *q, struct queue_seg *seg, struct str file, bool last)
 		return RC_OK;
 	if (!last || seg->last < q->synced)
 		return RC_CORRUPT;
-	if (seg->size == 0) /* made, but its header was never written */
-		return q->n == 0 ? RC_CORRUPT : RC_GONE;
-	return RC_OK;
+	if (seg->size > 0)
+		return RC_OK;
+	/* Made, but its header was never written. */
+	if (q->n > 0)
+		return RC_GONE;
+	/* All before it was acknowledged and is gone: nothing is missing, and
+	 * open_active() gives it its header. */
+	return q->acked > 0 && seg->first == q->acked + 1 ? RC_OK : RC_CORRUPT;
 }
 
 static enum rc
@@ -211,11 +216,31 @@ load_all(struct queue *q, const struct names *l, struct err *e)
 	return rc != RC_OK ? rc : check_marks(q, e);
 }
 
+/* A segment that was killed before it had a header gets it now. */
+static enum rc
+put_head(struct queue *q, struct queue_seg *seg, struct err *e)
+{
+	struct buf head;
+	enum rc rc;
+
+	if (seg->size > 0)
+		return RC_OK;
+	buf_init(&head, QUEUE_SEG_HEAD);
+	queue_seg_put_head(&head, q->epoch, seg->first);
+	rc = fsio_write_all(q->fd, buf_str(&head), e);
+	buf_fini(&head);
+	if (rc != RC_OK)
+		return rc;
+	seg->size = QUEUE_SEG_HEAD;
+	q->bytes += QUEUE_SEG_HEAD;
+	return RC_OK;
+}
+
 /* Cuts the torn tail and makes sure that all that was found is on disk. */
 static enum rc
 open_active(struct queue *q, struct err *e)
 {
-	const struct queue_seg *seg = queue_active(q);
+	struct queue_seg *seg = queue_active(q);
 	char path[QUEUE_PATH_CAP];
 	enum rc rc;
 
@@ -227,6 +252,8 @@ open_active(struct queue *q, struct err *e)
 	if (ftruncate(q->fd, (off_t)seg->size) != 0)
 		return err_errno(e, errno, "%s: cannot cut", path);
 	queue_seg_reserve(q->fd);
+	if ((rc = put_head(q, seg, e)) != RC_OK)
+		return rc;
 	if (fdatasync(q->fd) != 0)
 		return err_errno(e, errno, "%s: cannot sync", path);
 	if ((rc = fsio_sync_dir(q->dir, e)) != RC_OK)

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 
+#include "lib/base/crypt.h"
+
 enum {
 	LARGE = 60000
 };
@@ -46,6 +48,22 @@ fill(struct fixture *f, uint64_t n)
 	for (i = 1; i <= n; i++)
 		put(f, QUEUE_LOG, str_from(text, sizeof(text)));
 	sync_now(f);
+}
+
+/* Marks as they stand when everything up to seq was synced and
+ * acknowledged. */
+static void
+marks_of(struct fixture *f, uint64_t seq)
+{
+	struct buf b;
+
+	buf_init(&b, 64);
+	buf_puts(&b, "RMQmarks");
+	buf_put_u64(&b, seq);
+	buf_put_u64(&b, seq);
+	buf_put_u32(&b, crypt_crc32c(0, buf_str(&b)));
+	store(fixture_path(f, "marks"), buf_str(&b));
+	buf_fini(&b);
 }
 
 /* "one" to "three" synced, "four" not; closed.  Gives the segment and where
@@ -442,6 +460,45 @@ what_a_merge_left_behind_is_removed(void **state)
 	buf_fini(&second);
 }
 
+/* Killed between making a segment and writing its header, with all before it
+ * acknowledged: nothing was lost, so the epoch goes on. */
+static void
+a_begun_segment_alone_goes_on_with_its_number(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	uint64_t first = 2;
+	size_t n;
+
+	for (n = 0; n < QUEUE_SEG_HEAD; n += QUEUE_SEG_HEAD - 1) {
+		char half[QUEUE_SEG_HEAD] = "RMQ-segm";
+
+		tmpdir_remove(f->dir);
+		fixture_open(f);
+		fill(f, 18);
+		first = queue_next(f->q);
+		close_queue(f);
+		fixture_open(f);
+		while (!exists(fixture_seg(f, first)))
+			first--;
+		assert_true(first > 1);
+		assert_int_equal(queue_ack(f->q, first - 1, &e), RC_OK);
+		close_queue(f);
+		assert_false(exists(fixture_seg(f, 1)));
+		store(fixture_seg(f, first), str_from(half, n));
+		marks_of(f, first - 1);
+		fixture_open(f);
+		assert_false(f->fresh);
+		assert_int_equal(queue_next(f->q), first);
+		assert_int_equal(put(f, QUEUE_LOG, STR("on")), first);
+		sync_now(f);
+		fixture_reopen(f);
+		assert_false(f->fresh);
+		assert_int_equal(peek(f, first).seq, first);
+		close_queue(f);
+	}
+}
+
 static void
 half_written_files_are_removed(void **state)
 {
@@ -514,6 +571,7 @@ main(void)
 		T(meta_missing_or_damaged_makes_a_new_epoch),
 		T(a_newer_version_is_refused_and_nothing_is_changed),
 		T(a_segment_that_was_only_begun_is_dropped),
+		T(a_begun_segment_alone_goes_on_with_its_number),
 		T(what_a_merge_left_behind_is_removed),
 		T(half_written_files_are_removed),
 		T(segments_of_another_epoch_make_a_new_one),

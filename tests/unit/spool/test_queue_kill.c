@@ -152,7 +152,9 @@ lose_power(struct fixture *f, const struct told *t)
 	if (random_below(2) == 0)
 		assert_int_equal(ftruncate(fd, (off_t)end), 0);
 	(void)close(fd);
-	if (random_below(8) == 0)
+	/* Where the segment's own header may be gone the marks were synced:
+	 * before what stood in front of it was removed. */
+	if (size > 0 && random_below(8) == 0)
 		assert_int_equal(truncate(fixture_path(f, "marks"), 0), 0);
 }
 
