@@ -3,6 +3,7 @@
 #include "lib/net/grpc_client.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,9 @@ enum {
 	BLOCK = 65536,
 	LIMIT_MS = 20000
 };
+
+#define LONG_LABEL \
+	"a-label-of-more-than-sixty-three-bytes-cannot-be-a-part-of-any-name"
 
 struct side {
 	struct loop *loop;
@@ -543,8 +547,9 @@ names_the_hop_that_failed(void **state)
 	dial(s, "https://127.0.0.1:1", s->client_tls, 0);
 	assert_non_null(strstr(s->why.msg, "connecting to 127.0.0.1 port 1"));
 	grpc_conn_free(s->conn);
-	dial(s, "https://name.invalid:1", s->client_tls, 0);
-	assert_non_null(strstr(s->why.msg, "looking up name.invalid"));
+	/* A label over 63 bytes is refused before any server is asked. */
+	dial(s, "https://" LONG_LABEL ":1", s->client_tls, 0);
+	assert_non_null(strstr(s->why.msg, "looking up " LONG_LABEL));
 	grpc_conn_free(s->conn);
 	dial(s, "ftp://x", s->client_tls, 0);
 	assert_int_equal(s->why.rc, RC_INVALID);
@@ -557,6 +562,18 @@ names_the_hop_that_failed(void **state)
 	assert_int_equal(s->down, 5);
 }
 
+/* A bare chroot has no /etc/hosts. */
+static bool
+knows_localhost(void)
+{
+	struct addrinfo *list;
+
+	if (getaddrinfo("localhost", NULL, NULL, &list) != 0)
+		return false;
+	freeaddrinfo(list);
+	return true;
+}
+
 /* Where localhost has two addresses, nobody listens at the first. */
 static void
 connects_by_name(void **state)
@@ -564,6 +581,10 @@ connects_by_name(void **state)
 	struct side *s = *state;
 	char url[64];
 
+	if (!knows_localhost()) {
+		print_message("localhost has no address here, skipped\n");
+		skip();
+	}
 	assert_true(str_fmt(url, sizeof(url), "https://localhost:%u",
 	    listen_port(s->listener)));
 	dial(s, url, s->client_tls, 0);
