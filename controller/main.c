@@ -368,8 +368,9 @@ main(int argc, char **argv)
 		(void)fputs(usage, stdout);
 		return 0;
 	case SHOW_VERSION:
-		(void)printf("restic-manager-controller %s (%s)\n", RM_VERSION,
-		    RM_COMMIT);
+		(void)printf("restic-manager-controller %s (commit %s, built "
+		             "%s)\n",
+		    RM_VERSION, RM_COMMIT, RM_BUILD_DATE);
 		return 0;
 	case SHOW_SAMPLE:
 		print_sample();

@@ -150,13 +150,14 @@ main(int argc, char **argv)
 	struct settings s;
 	enum rc rc;
 
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		(void)printf("restic-manager-render %s (%s)\n", RM_VERSION,
-		    RM_COMMIT);
+	if (argc == 2 && (strcmp(argv[1], "-version") == 0 ||
+	                     strcmp(argv[1], "--version") == 0)) {
+		(void)printf("restic-manager-render %s (commit %s, built %s)\n",
+		    RM_VERSION, RM_COMMIT, RM_BUILD_DATE);
 		return 0;
 	}
 	if (argc != 1) {
-		(void)fputs("usage: restic-manager-render [--version]\n",
+		(void)fputs("usage: restic-manager-render [-version]\n",
 		    stderr);
 		return rc_info(RC_PROTO)->exit_code;
 	}
