@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 /* Replaces agent/job.c by jobs that end when told, and the uplink by a list
  * of answers.  Files, queue, secrets and `restic unlock` are real. */
 #include "tests/unit/agent/agent_help.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 /* On a real queue.  What a full disk does: test_events_full.c. */
 #include "tests/unit/agent/agent_help.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 /* Replaces spool/queue.c by a disk that is full when told so. */
 #include "tests/unit/unit.h"
 

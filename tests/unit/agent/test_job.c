@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 /* Whole jobs, from the command to the durable end.  restic is a script of
  * the shell that says what restic 0.18 says; the uplink is replaced. */
 #include "tests/unit/agent/agent_help.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
 /* lstat is replaced: below /dead it hangs until the test lets go, as on a
  * network mount whose server is gone. */
 #include "tests/unit/agent/agent_help.h"
