@@ -15,6 +15,8 @@ struct agent {
 	struct facts facts;   /* host name, OS, arch, boot time */
 	struct restic restic; /* located at start and before each job */
 	unsigned stuck;       /* pool threads that a dead mount holds */
+	int64_t stats_at_ms;  /* monotonic: the latest repository statistics */
+	int64_t stats_took_ms;
 	struct loop *loop;
 	struct secrets *secrets; /* secrets.enc */
 	struct queue *queue;     /* spool/queue.h */

@@ -62,6 +62,7 @@ config_apply(struct agent *a, const struct Wire__Config *c)
 		log_error(LOG_CONF, "configuration not stored error=%s", e.msg);
 		return;
 	}
+	a->stats_took_ms = 0; /* of the former repository, it may be */
 	log_info(LOG_CONF, "configuration stored version=%llu",
 	    (unsigned long long)now.version);
 	config_tell(a, now.version);

@@ -29,7 +29,10 @@ enum {
 	JOB_INPUT_MAX = 64 << 20,
 	JOB_TERM_MS = 10000,
 	JOB_KILL_MS = 5000,
-	JOB_NOTE_MS = 30000 /* progress in the log, so that it shows life */
+	JOB_NOTE_MS = 30000, /* progress in the log, so that it shows life */
+	/* Statistics cost as much as the repository is large. */
+	JOB_STATS_CHEAP_MS = 10000,
+	JOB_STATS_EVERY_MS = 86400000
 };
 
 struct job_kind {
@@ -79,6 +82,7 @@ struct job {
 	uint64_t missing;
 	/* the step that runs */
 	enum restic_step step;
+	int64_t step_began_ms;
 	struct proc *proc;
 	struct loop_timer *limit;
 	struct loop_timer *escalate;
@@ -300,6 +304,22 @@ job_step_rc(struct job *j, const struct proc_end *end, struct err *e)
 	    job_steps[j->step].name, end->exit_code);
 }
 
+static bool
+job_stats_due(const struct agent *a)
+{
+	return a->stats_took_ms <= JOB_STATS_CHEAP_MS ||
+	       clock_mono_ms() - a->stats_at_ms >= JOB_STATS_EVERY_MS;
+}
+
+static void
+job_stats_had(struct job *j)
+{
+	struct agent *a = j->agent;
+
+	a->stats_at_ms = clock_mono_ms();
+	a->stats_took_ms = a->stats_at_ms - j->step_began_ms;
+}
+
 static void
 job_on_step_end(void *ctx, const struct proc_end *end)
 {
@@ -325,6 +345,7 @@ job_on_step_end(void *ctx, const struct proc_end *end)
 		job_after_list(j, &e);
 		return;
 	case RESTIC_STATS:
+		job_stats_had(j);
 		if (rc == RC_OK)
 			rc = report_stats(j->agent->events,
 			    buf_str(&j->document), &e);
@@ -348,6 +369,7 @@ job_run_step(struct job *j, enum restic_step step)
 	struct buf input;
 
 	j->step = step;
+	j->step_began_ms = clock_mono_ms();
 	j->timed_out = false;
 	j->escalation = 0;
 	restic_seen_init(&j->seen);
@@ -431,7 +453,7 @@ job_after_list(struct job *j, const struct err *step_err)
 			    sizeof(list.full_id));
 	}
 	job_judge(j);
-	if (j->list_err.rc == RC_OK && !j->cancelled)
+	if (j->list_err.rc == RC_OK && !j->cancelled && job_stats_due(j->agent))
 		job_run_step(j, RESTIC_STATS);
 	else
 		job_finish(j);

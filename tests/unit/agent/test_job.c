@@ -273,6 +273,28 @@ failed_statistics_do_not_fail_a_backup(void **state)
 	run_and_check(*state, "stats() { echo '{}'; }", "succeeded", "");
 }
 
+/* They walk the whole repository: not after every backup when that is slow. */
+static void
+slow_statistics_are_had_once_a_day(void **state)
+{
+	static struct fixture f;
+	int64_t now = clock_mono_ms();
+	bool due;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		fixture_open(&f, *state, "");
+		events_ack(f.a.events, queue_synced(f.a.queue));
+		f.a.stats_took_ms = i == 0 ? 10000 : 10001;
+		f.a.stats_at_ms = now - (i == 2 ? 86400001 : 1000);
+		due = i != 1;
+		start(&f);
+		help_run_until(f.a.loop, help_set, &f.done);
+		assert_int_equal(f.a.stats_at_ms >= now, due);
+		fixture_close(&f);
+	}
+}
+
 static void
 a_line_that_had_to_be_cut_is_no_proof(void **state)
 {
@@ -674,6 +696,7 @@ main(void)
 		unit_test_in_folder(exit_0_without_a_snapshot_is_a_failure),
 		unit_test_in_folder(unknown_exit_codes_are_failures),
 		unit_test_in_folder(failed_statistics_do_not_fail_a_backup),
+		unit_test_in_folder(slow_statistics_are_had_once_a_day),
 		unit_test_in_folder(a_line_that_had_to_be_cut_is_no_proof),
 		unit_test_in_folder(a_missing_source_makes_it_incomplete),
 		unit_test_in_folder(errors_without_secrets_and_as_text),
