@@ -202,6 +202,7 @@ def test_logout_ends_the_session(console):
 
 
 def test_form_login_and_logout(console):
+    """M-392"""
     browser = Browser(console.port)
     answer = browser.send("/login", "/login", username="admin",
                           password="wrong password")
@@ -388,6 +389,7 @@ def test_unchanged_pages_cost_a_304(console):
 
 
 def test_static_files_have_strong_tags(controller):
+    """M-400"""
     client = Client(controller.port)
     for name, kind in (("style.css", "text/css; charset=utf-8"),
                        ("app.js", "text/javascript; charset=utf-8"),

@@ -66,7 +66,7 @@ def cancel(console, job):
 
 
 def test_one_job_runs_per_host_and_others_wait(console, host):
-    """contract.md, Jobs: visibly, in order, at most one of a kind."""
+    """M-131, X-04; visibly, in order, at most one of a kind."""
     first = host.started(host.run(lines=30, delay_ms=300))
     path = f"/api/hosts/{host.id}/jobs"
     waiting = []
@@ -221,7 +221,7 @@ def test_an_agent_that_is_stopped_in_order_says_so(console, host):
 
 
 def test_a_job_outlives_the_controller(console, host):
-    """Its log and result come complete when the controller is back."""
+    """X-01, X-02: its log and result come complete afterwards."""
     job = host.started(host.run(lines=60, delay_ms=250))
     console.kill()
     wait_for("the end at the agent", lambda: re.search(
@@ -236,7 +236,7 @@ def test_a_job_outlives_the_controller(console, host):
 
 
 def test_a_job_the_agent_has_lost_ends(console, host, lab):
-    """contract.md, Wire: neither run nor queued there: lost."""
+    """X-03; contract.md, Wire: neither run nor queued there: lost."""
     job = host.started(host.run(lines=1000, delay_ms=200))
     host.agent.kill()
     state = host.agent.dir

@@ -15,7 +15,7 @@ UNITS = sorted((ROOT / "systemd").glob("*.service"))
                     reason="systemd is not installed")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda p: p.stem)
 def test_units_are_hardened(unit):
-    """Agents run restic as root: only theirs may be as open as that."""
+    """M-124: agents run restic as root: only theirs may be as open as that."""
     limit = 95 if "agent" in unit.name else 20
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes",

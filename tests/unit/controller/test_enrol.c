@@ -141,6 +141,7 @@ owner(struct bench *b, const char *bearer)
 	return id;
 }
 
+/* M-077 */
 static void
 a_token_makes_a_host(void **state)
 {
@@ -228,6 +229,7 @@ groups(struct bench *b)
 	return s;
 }
 
+/* M-082 */
 static void
 the_default_group_has_the_typed_paths(void **state)
 {
@@ -255,6 +257,7 @@ on_audit(void *ctx, const struct Rec__AuditEntry *a)
 	return true;
 }
 
+/* M-081 */
 static void
 enrolment_is_audited_without_secrets(void **state)
 {

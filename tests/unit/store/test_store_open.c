@@ -398,6 +398,7 @@ an_older_schema_is_migrated_after_a_copy(void **state)
 	assert_host_name(f, "web");
 }
 
+/* M-383 */
 static void
 a_migration_that_fails_changes_nothing(void **state)
 {
