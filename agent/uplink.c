@@ -8,6 +8,7 @@
 #include "agent/config.h"
 #include "agent/events.h"
 #include "agent/outbound.h"
+#include "agent/secrets.h"
 #include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/log.h"
@@ -416,6 +417,15 @@ uplink_open_session(struct uplink *u)
 
 /* ----------------------------------------------------------------- poll */
 
+/* A configuration came and is held; one that cannot be stored is offered
+ * again with each answer. */
+static bool
+uplink_has_config(const struct uplink *u, const Wire__HelloReply *h)
+{
+	return h->config != NULL &&
+	       secrets_config(u->agent->secrets).version == h->config->version;
+}
+
 static void
 uplink_on_poll_reply(void *ctx, struct grpc_ccall *call, struct str msg)
 {
@@ -430,7 +440,7 @@ uplink_on_poll_reply(void *ctx, struct grpc_ccall *call, struct str msg)
 		log_warn(LOG_NET, "malformed poll reply");
 		uplink_down(u, uplink_backoff(u));
 	} else if (uplink_on_resume(u, r->hello)) {
-		if (r->n_commands > 0 || r->hello->config != NULL)
+		if (r->n_commands > 0 || uplink_has_config(u, r->hello))
 			u->poll_idle = false;
 		outbound_ack(&u->out, r->acked_seq);
 		for (i = 0; i < r->n_commands; i++)

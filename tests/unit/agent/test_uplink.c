@@ -673,6 +673,36 @@ a_poll_answered_at_once_leaves_a_gap(void **state)
 	assert_int_equal(fake.n_calls, before + 1);
 }
 
+/* A controller offers a configuration with every answer until it is held:
+ * one that cannot be stored here must not make us ask without pause. */
+static void
+a_poll_with_a_configuration_that_is_not_stored_leaves_a_gap(void **state)
+{
+	Wire__PollReply r = WIRE__POLL_REPLY__INIT;
+	Wire__HelloReply h = WIRE__HELLO_REPLY__INIT;
+	Wire__Config config = WIRE__CONFIG__INIT;
+	struct grpc_ccall *c;
+	size_t i, before;
+
+	(void)state;
+	assert_rc(fsio_replace(secrets_path, STR("damaged"), 0600, NULL),
+	    RC_OK);
+	c = fall_back();
+	before = fake.n_calls;
+	config.version = 7;
+	h.resume_seq = 1;
+	h.config = &config;
+	r.hello = &h;
+	for (i = 0; i < 1000 && fake.n_calls == before; i++) {
+		if (!c->ended) {
+			give(c, &r.base);
+			give_end(c, GRPC_OK, "");
+		}
+		help_run_ms(a.loop, 10);
+	}
+	assert_true(i >= 50);
+}
+
 static void
 a_malformed_poll_reply_is_a_failure(void **state)
 {
@@ -743,6 +773,8 @@ main(void)
 		uplink_test(an_event_interrupts_a_poll_that_waits),
 		uplink_test(an_answer_from_inside_a_poll_goes_with_the_next),
 		uplink_test(a_poll_answered_at_once_leaves_a_gap),
+		uplink_test(
+		    a_poll_with_a_configuration_that_is_not_stored_leaves_a_gap),
 		uplink_test(a_malformed_poll_reply_is_a_failure),
 		uplink_test(a_drain_waits_for_the_last_acknowledgement),
 		uplink_test(a_drain_without_a_controller_ends_after_5_s),
