@@ -355,7 +355,8 @@ page_send(struct page_client *p, struct page_job *j)
 {
 	int64_t now = clock_mono_ms();
 
-	if (p->waiting >= PAGE_WAITING_MAX)
+	if (p->waiting >= PAGE_WAITING_MAX ||
+	    (p->waiting >= PAGE_STRANGERS_MAX && ulid_is_zero(&j->r->user_id)))
 		return RC_BUSY;
 	if (p->away_since_ms != 0 && now - p->away_since_ms > AWAY_MS)
 		return RC_BUSY;

@@ -15,7 +15,8 @@
 enum {
 	PAGE_MARKER_CAP = 36,
 	PAGE_ETAG_CAP = 160,
-	PAGE_WAITING_MAX = 64
+	PAGE_WAITING_MAX = 64,
+	PAGE_STRANGERS_MAX = 32 /* past it only who is signed in may wait */
 };
 
 struct page_job;

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "controller/enrol.h"
+#include "controller/page_own.h"
 #include "lib/base/frame.h"
 #include "lib/base/log.h"
 #include "proto/render.pb-c.h"
@@ -387,6 +388,34 @@ silence_costs_one_page_and_the_connection(void **state)
 
 /* The pins are given back whatever happens: else the next page could not
  * take them. */
+/* Whoever is not signed in can ask for the sign-in page as often as he
+ * likes; the others' pages still find a place to wait. */
+static void
+strangers_do_not_take_all_places(void **state)
+{
+	static const char request[] = "GET /login HTTP/1.1\r\n"
+	                              "Host: localhost\r\n"
+	                              "Accept: text/html\r\n\r\n";
+	struct stage *s = *state;
+	int fds[PAGE_WAITING_MAX + 8];
+	size_t i;
+
+	atomic_store(&s->actor.mode, SILENT);
+	s->e->until = connected;
+	for (i = 0; i < ARRAY_LEN(fds); i++) {
+		edge_connect(s->e, request);
+		fds[i] = s->e->fd;
+		s->e->fd = -1;
+		edge_run(s->e);
+		edge_run(s->e);
+	}
+	s->e->until = NULL;
+	atomic_store(&s->actor.mode, GOOD);
+	assert_int_equal(get(s, "/"), 200);
+	for (i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
 static void
 unchanged_pages_are_not_asked_for(void **state)
 {
@@ -463,6 +492,7 @@ main(void)
 		TEST(what_breaks_the_protocol_is_disconnected),
 		TEST(an_answer_too_many_ends_the_connection),
 		TEST(silence_costs_one_page_and_the_connection),
+		TEST(strangers_do_not_take_all_places),
 		TEST(unchanged_pages_are_not_asked_for),
 		TEST(secrets_replace_their_markers),
 	};
