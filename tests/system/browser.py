@@ -1,37 +1,74 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Chromium, driven by selenium."""
+import subprocess
 import tempfile
+import time
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common import utils
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync",
+         "--disable-dev-shm-usage", "--remote-debugging-address=127.0.0.1",
          "--ignore-certificate-errors", "--hide-scrollbars")
+
+
+class Driver(Service):
+    """chromedriver by its address: a bare chroot has no /etc/hosts, so that
+    "localhost" may be unknown."""
+
+    @property
+    def service_url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_connectable(self):
+        return utils.is_connectable(self.port, "127.0.0.1")
+
+
+def start_chromium(flags):
+    """The process, and the address it listens at for chromedriver, which
+    would call it by name."""
+    process = subprocess.Popen(
+        ["/usr/bin/chromium", *flags, "--remote-debugging-port=0",
+         "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL)
+    profile = next(f for f in flags if f.startswith("--user-data-dir="))
+    path = profile.split("=", 1)[1] + "/DevToolsActivePort"
+    end = time.monotonic() + 30
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with open(path, encoding="ascii") as file:
+                port = file.readline()
+        except FileNotFoundError:
+            port = ""
+        if port.endswith("\n"):  # else it is being written
+            return process, "127.0.0.1:" + port.strip()
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    raise AssertionError("Chromium did not start")
 
 
 class Browser:
     def __init__(self, url, scripts=True, width=1440, height=1000, dark=False):
         self.url = url
         self.width = width
-        self.profile = tempfile.TemporaryDirectory(prefix="rm-chromium-")
+        self.profile = tempfile.TemporaryDirectory(
+            prefix="rm-chromium-", ignore_cleanup_errors=True)
+        flags = list(FLAGS) + [f"--window-size={width},{height}",
+                               f"--user-data-dir={self.profile.name}"]
+        flags += ["--force-dark-mode"] if dark else []
+        flags += [] if scripts else ["--blink-settings=scriptEnabled=false"]
+        self.process, address = start_chromium(flags)
         options = webdriver.ChromeOptions()
-        for flag in FLAGS:
-            options.add_argument(flag)
-        options.add_argument(f"--window-size={width},{height}")
-        options.add_argument(f"--user-data-dir={self.profile.name}")
-        if dark:
-            options.add_argument("--force-dark-mode")
-        if not scripts:
-            options.add_experimental_option(
-                "prefs",
-                {"profile.managed_default_content_settings.javascript": 2})
+        options.debugger_address = address
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(
-            service=Service("/usr/bin/chromedriver"), options=options)
+            service=Driver("/usr/bin/chromedriver"), options=options)
         self.driver.set_page_load_timeout(30)
         # A window has a least width; a page has not.
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
@@ -40,6 +77,12 @@ class Browser:
 
     def close(self):
         self.driver.quit()
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.profile.cleanup()
 
     def open(self, path):
