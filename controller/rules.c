@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/rules.h"
 
+#include <string.h>
+
 #include "lib/store/job_store.h"
 
 enum {
@@ -150,12 +152,24 @@ rules_host_backup(struct Rec__Host *h, const struct Rec__Job *j, int64_t now_ms)
 		h->last_backup_at_ms = at;
 }
 
+/* Ids ascend with time: what is older than the init that tries changed
+ * credentials may have run with the former ones. */
+static bool
+says_nothing_of_repo(const struct Rec__Host *h, const struct Rec__Job *j)
+{
+	return h->repo_status == REC__REPO_STATUS__REPO_UNKNOWN &&
+	       h->init_job.len > 0 && h->init_job.len == j->id.len &&
+	       memcmp(j->id.data, h->init_job.data, j->id.len) < 0;
+}
+
 void
 rules_host_repo(struct Rec__Host *h, const struct Rec__Job *j)
 {
 	static char none[] = "";
 	bool good = j->state == REC__JOB_STATE__JOB_SUCCEEDED;
 
+	if (says_nothing_of_repo(h, j))
+		return;
 	if (good && (j->kind == REC__JOB_KIND__KIND_INIT ||
 	                j->kind == REC__JOB_KIND__KIND_BACKUP)) {
 		h->repo_status = REC__REPO_STATUS__REPO_READY;
