@@ -15,6 +15,8 @@ enum {
 	RESET_BURST = 1000,
 	RESET_RATE = 33, /* a second */
 	CONTINUATIONS = 8,
+	/* of all open streams: browsers and agents need a kilobyte each */
+	HEADS_MAX = 524288,
 	UNWANTED_MS = 2000 /* how long an unwanted body may go on */
 };
 
@@ -41,6 +43,19 @@ h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	return 0;
 }
 
+/* Sections are kept as long as their stream: many long ones together are
+ * refused like one that is too long. */
+static void
+keep_field(struct h2 *h, struct h2_stream *s, struct str name, struct str value)
+{
+	size_t before = s->head.text.len;
+
+	if (h->server && h->heads + name.n + value.n > HEADS_MAX)
+		s->head.rc = RC_LIMIT;
+	head_add(&s->head, name, value);
+	h->heads += s->head.text.len - before;
+}
+
 /* A client keeps the trailers behind the head: status and message of gRPC
  * may come in either.  A server has no use for trailers. */
 static int
@@ -56,7 +71,7 @@ h2_on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
 	(void)flags;
 	if (s == NULL || (h->server && f->headers.cat != NGHTTP2_HCAT_REQUEST))
 		return 0;
-	head_add(&s->head, str_from(name, name_n), str_from(value, value_n));
+	keep_field(h, s, str_from(name, name_n), str_from(value, value_n));
 	return 0;
 }
 

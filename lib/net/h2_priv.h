@@ -21,6 +21,7 @@ struct h2 {
 	unsigned header_fields;
 	int64_t head_since_ms;
 	int32_t head_id; /* the stream of that section */
+	size_t heads;    /* bytes of the streams' header sections */
 	size_t budget; /* bytes of DATA the flush in progress may still make */
 	bool server;
 	bool settled; /* the peer's SETTINGS came */

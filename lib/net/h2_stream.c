@@ -34,6 +34,7 @@ h2_stream_gone(struct h2_stream *s, uint32_t error)
 {
 	list_del(&s->link);
 	s->h->count--;
+	s->h->heads -= s->head.text.len;
 	if (s->ops != NULL)
 		s->ops->on_close(s, error);
 	head_fini(&s->head);

@@ -270,6 +270,32 @@ def test_too_many_fields(server):
     conn.close()
 
 
+def test_long_sections_on_many_streams(server):
+    """Each is allowed; together they are not kept."""
+    conn = h2raw.Conn(server.plain)
+    for stream in range(1, 161, 2):
+        conn.send(frame(HEADERS, END_HEADERS, stream,
+                        request("/echo", "POST",
+                                [("x-long", "v" * 15000)])))
+    answers = []
+    while len(answers) < 80 - 40:
+        kind, _, stream, payload = conn.read()
+        if kind == HEADERS:
+            # After the first, 431 is in the table.
+            assert b"431" in payload or payload == b"\xbe"
+            answers.append(stream)
+    assert min(answers) > 60
+    # What ended gives its room back.
+    for stream in range(1, 61, 2):
+        conn.send(frame(RST, 0, stream, struct.pack(">I", 8)))
+    conn.send(frame(HEADERS, END_HEADERS | END_STREAM, 161,
+                    request("/about", extra=[("x-long", "v" * 15000)])))
+    while (got := conn.until(HEADERS))[2] != 161:
+        assert got is not None
+    assert got[3].startswith(b"\x88")  # :status 200
+    conn.close()
+
+
 def test_continuation_flood(server):
     conn = h2raw.Conn(server.plain)
     conn.send(frame(HEADERS, END_STREAM, 1, request()))
