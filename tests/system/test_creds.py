@@ -172,8 +172,11 @@ def test_a_host_moves_to_another_repository(lab, console):
     server.start()
     agent = lab.host(console, restic=shutil.which("restic"),
                      repo_password=PASSWORD)
+    console.wait_job(console.run_group(agent.host_id), 90)
+    assert console.host(agent.host_id)["snapshot_count"] == 1
     put(console, agent, repo_url=url, repo_username="web-1")
-    console.wait_ready(agent.host_id)
+    # The list is that of the repository in use.
+    assert console.wait_ready(agent.host_id)["snapshot_count"] == 0
     end = console.wait_job(console.run_group(agent.host_id), 90)
     assert end["status"] == "succeeded", end["error"]
     assert len(list((server.path / "web-1/snapshots").iterdir())) == 1
