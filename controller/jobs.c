@@ -18,7 +18,7 @@
 enum {
 	/* Open jobs of a host are among its newest: at most one is queued a
 	 * group and kind. */
-	LOOK_BACK = 500
+	LOOK_BACK = 100
 };
 
 /* ------------------------------------------------------------- making one */
