@@ -168,6 +168,8 @@ class World:
     def start_job(self, agent):
         """Its agent may still be on its way back from the last round."""
         lines = self.rng.randint(1, 400)
+        if self.rng.random() < 0.05:
+            lines = self.rng.randint(5000, 30000)
         code = self.rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 1, 3))
         seconds = self.rng.uniform(0.1, 2.0)
         delay = min(200, int(10000 * seconds / lines))

@@ -131,7 +131,15 @@ scrape_configs:
              "--web.console.templates=/nonexistent",
              "--web.console.libraries=/nonexistent"],
             clean_env(), lab.path / "prometheus.log")
-        wait_for("Prometheus", lambda: listens(self.port), 30)
+        wait_for("Prometheus", self._ready, 30)
+
+    def _ready(self):
+        try:
+            with urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}/-/ready", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def targets(self):
         """What Prometheus thinks of each scrape, by job name."""

@@ -18,4 +18,4 @@ def test_a_hundred_rounds(lab):
 
 def test_rounds_with_poll_alone(lab):
     """Behind a proxy on which Session does not work."""
-    assert rounds.run(lab, 20, SEED, hosts=2, poll=True) == 0
+    assert rounds.run(lab, 15, SEED, hosts=2, poll=True) == 0
