@@ -40,6 +40,7 @@ struct facts {
 	bool forget_duplicate;
 	/* out */
 	bool queued;
+	struct ulid job; /* that was */
 };
 
 static enum rc
@@ -64,6 +65,7 @@ hello_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		h->duplicate_notice = pb_text("");
 	if (jobs_auto_init(state, op, h, &f->queued) != RC_OK)
 		return store_rc(state);
+	f->queued = f->queued && pb_id_get(&h->init_job, &f->job);
 	host_store_put(state, h);
 	return store_rc(state);
 }
@@ -85,6 +87,8 @@ agents_on_hello_stored(struct op *op, void *ctx)
 		return;
 	}
 	sse_host_changed(a->ctl->sse, &f->host);
+	if (f->queued)
+		courier_queued(a->ctl->courier, &f->host, &f->job);
 	courier_hello(a->ctl->courier, &f->host);
 }
 

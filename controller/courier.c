@@ -384,6 +384,16 @@ courier_wake(struct courier *k, const struct ulid *host)
 }
 
 void
+courier_queued(struct courier *k, const struct ulid *host,
+    const struct ulid *job)
+{
+	struct errand *er = errand_get(k, host);
+
+	open_add(er, job);
+	wake(k, er);
+}
+
+void
 courier_hello(struct courier *k, const struct ulid *host)
 {
 	struct errand *er = errand_get(k, host);

@@ -18,6 +18,10 @@ void courier_free(struct courier *k);
 /* Something for this host may have changed: a job queued or ended, a cancel
  * asked for.  Cheap; merged. */
 void courier_wake(struct courier *k, const struct ulid *host);
+/* A new job waits for it.  Its id may be older than those of jobs that have
+ * ended, when a clock was set back, so it is named. */
+void courier_queued(struct courier *k, const struct ulid *host,
+    const struct ulid *job);
 /* The agent can be reached again, or by another way: nothing that was sent
  * before counts as sent. */
 void courier_hello(struct courier *k, const struct ulid *host);

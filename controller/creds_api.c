@@ -271,7 +271,7 @@ creds_on_put(struct req *r, struct op *op)
 	agents_configure(c->agents, &ed->host);
 	sse_job_changed(c->sse, &ed->host, &ed->job);
 	sse_host_changed(c->sse, &ed->host);
-	courier_wake(c->courier, &ed->host);
+	courier_queued(c->courier, &ed->host, &ed->job);
 	s = (struct shown){ ed->new_url, ed->new_username, true, &ed->job };
 	answer(r, &s);
 }

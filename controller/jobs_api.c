@@ -90,7 +90,7 @@ jobs_on_queued(struct req *r, struct op *op)
 		sse_job_changed(r->ctl->sse, &w->host, &w->job);
 		sse_host_changed(r->ctl->sse, &w->host);
 	}
-	courier_wake(r->ctl->courier, &w->host);
+	courier_queued(r->ctl->courier, &w->host, &w->job);
 	answer_job(r, w->old ? 200 : 202, &w->job);
 }
 

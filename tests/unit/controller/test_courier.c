@@ -439,6 +439,31 @@ a_restart_finds_what_was_open(void **state)
 	assert_string_equal(line.run, JOB_A);
 }
 
+/* A clock that was set back gives ids that sort before those of many jobs
+ * which ended: what is asked for now is sent all the same. */
+static void
+a_job_of_a_clock_set_back_is_found(void **state)
+{
+	struct bench *b = *state;
+	char id[ULID_TEXT_CAP];
+	struct ulid u;
+	unsigned i;
+
+	for (i = 0; i < 25; i++) {
+		assert_true(
+		    str_fmt(id, sizeof(id), "7ZZZZZZZZZZZZZZZZZZZZZZZ%02u", i));
+		put_job(b, id, 1);
+		set_state(b, id, REC__JOB_STATE__JOB_SUCCEEDED, false);
+	}
+	line.runs = 0;
+	put_job(b, JOB_A, 1);
+	assert_true(ulid_parse(STR(JOB_A), &u));
+	courier_queued(b->c.courier, &b->host, &u);
+	settle(b);
+	assert_int_equal(line.runs, 1);
+	assert_string_equal(line.run, JOB_A);
+}
+
 static void
 nonsense_is_ignored(void **state)
 {
@@ -467,6 +492,7 @@ main(void)
 		ON_BENCH(a_cancel_is_repeated_until_the_end),
 		ON_BENCH(a_cancel_before_the_answer_waits_for_it),
 		ON_BENCH(a_restart_finds_what_was_open),
+		ON_BENCH(a_job_of_a_clock_set_back_is_found),
 		ON_BENCH(nonsense_is_ignored),
 	};
 
