@@ -492,7 +492,8 @@ page_fragment(struct req *r, const char *page, const char *fragment,
 
 /* ------------------------------------------------------------------ routes */
 
-/* Query parameters go on to the renderer under their own names. */
+/* Query parameters go on to the renderer under their own names: what to show,
+ * never a sentence to be shown, for anybody can make a link. */
 static void
 plain_page(struct req *r, const char *page, const char *const *names)
 {
@@ -515,7 +516,7 @@ void
 page_dashboard(struct req *r)
 {
 	static const char *const names[] = { "q", "status", "tag", "sort",
-		"page", "notice", NULL };
+		"page", NULL };
 
 	plain_page(r, "dashboard", names);
 }
@@ -523,7 +524,7 @@ page_dashboard(struct req *r)
 void
 page_host(struct req *r)
 {
-	static const char *const names[] = { "page", "notice", NULL };
+	static const char *const names[] = { "page", NULL };
 
 	plain_page(r, "host", names);
 }
@@ -531,8 +532,7 @@ page_host(struct req *r)
 void
 page_host_jobs(struct req *r)
 {
-	static const char *const names[] = { "state", "day", "page", "notice",
-		NULL };
+	static const char *const names[] = { "state", "day", "page", NULL };
 
 	plain_page(r, "host_jobs", names);
 }
@@ -540,7 +540,7 @@ page_host_jobs(struct req *r)
 void
 page_job(struct req *r)
 {
-	static const char *const names[] = { "from", "notice", NULL };
+	static const char *const names[] = { "from", NULL };
 
 	plain_page(r, "job", names);
 }

@@ -318,6 +318,26 @@ pages_are_passed_on(void **state)
 	assert_true(edge_said(s->e, "<p>none</p>"));
 }
 
+/* A link must not make our pages say what its author likes. */
+static void
+no_sentence_comes_from_an_address(void **state)
+{
+	static const char *const paths[] = { "/?notice=All-is-well&q=web",
+		"/hosts/x?notice=All-is-well&error=All-is-well",
+		"/jobs/x?notice=All-is-well&message=All-is-well" };
+	struct stage *s = *state;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(paths); i++) {
+		assert_int_equal(get(s, paths[i]), 200);
+		pthread_mutex_lock(&s->actor.lock);
+		assert_true(s->actor.last.len > 0);
+		assert_false(
+		    str_contains(buf_str(&s->actor.last), STR("All-is-well")));
+		pthread_mutex_unlock(&s->actor.lock);
+	}
+}
+
 static void
 a_big_page_is_whole(void **state)
 {
@@ -487,6 +507,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pages_are_passed_on),
+		TEST(no_sentence_comes_from_an_address),
 		TEST(a_big_page_is_whole),
 		TEST(a_page_that_failed_is_a_notice),
 		TEST(what_breaks_the_protocol_is_disconnected),
