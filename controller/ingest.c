@@ -472,6 +472,25 @@ ingest_on_compared(void *ctx, const struct Rec__Job *j)
 	return true;
 }
 
+/* What the host runs by its own record, should its id be old: then it is not
+ * among the latest. */
+static void
+compare_current(struct compare *c, struct store_tx *tx)
+{
+	const struct Rec__Host *h = host_store_find(tx, &c->in->host);
+	const struct Rec__Job *j = NULL;
+	struct ulid id;
+	size_t k;
+
+	if (h == NULL || !pb_id_get(&h->current_job, &id))
+		return;
+	for (k = 0; k < c->count; k++)
+		if (ulid_eq(&c->lost[k], &id))
+			return;
+	if ((j = job_store_find(tx, &id)) != NULL)
+		(void)ingest_on_compared(c, j);
+}
+
 void
 ingest_compare(struct ingest *i, struct inlet *in)
 {
@@ -486,6 +505,7 @@ ingest_compare(struct ingest *i, struct inlet *in)
 	tx = store_begin_read(i->ctl->state, &arena);
 	job_store_of_host(tx, &in->host, NULL, COMPARE_JOBS, ingest_on_compared,
 	    &c);
+	compare_current(&c, tx);
 	if (store_rc(tx) == RC_OK)
 		in->compare = false; /* else the next batch tries again */
 	store_abort(tx);

@@ -524,6 +524,36 @@ a_job_the_agent_does_not_have_is_lost(void **state)
 	buf_fini(&b);
 }
 
+/* Its id sorts before those of many that ended: a clock was set back. */
+static void
+a_lost_job_is_found_behind_many_others(void **state)
+{
+	struct desk *d = *state;
+	struct store_tx *tx;
+	struct Rec__Job j = REC__JOB__INIT;
+	struct ulid u = { { 0xff } };
+	unsigned i;
+
+	put_job(d, JOB_A, &d->host, REC__JOB_KIND__KIND_BACKUP, true);
+	hello(d, 1, JOB_A);
+	assert_rc(desk_started(d, 1, JOB_A), RC_OK);
+	desk_run_to(d, 1);
+	tx = fixture_write(&d->f);
+	for (i = 0; i < 300; i++) {
+		u.b[14] = (uint8_t)(i >> 8);
+		u.b[15] = (uint8_t)i;
+		j.id = id_bytes(&u);
+		j.host_id = id_bytes(&d->host);
+		j.state = REC__JOB_STATE__JOB_SUCCEEDED;
+		job_store_put(tx, &j);
+	}
+	fixture_commit(tx);
+	hello(d, 2, NULL);
+	desk_run(d, 300, 0);
+	assert_int_equal(desk_job(d, JOB_A)->state, REC__JOB_STATE__JOB_FAILED);
+	assert_string_equal(desk_job(d, JOB_A)->cause, "lost");
+}
+
 static void
 a_job_the_agent_runs_is_not_lost(void **state)
 {
@@ -786,6 +816,7 @@ main(void)
 		ON_DESK(an_applied_configuration_is_noted),
 		ON_DESK(an_event_of_an_unknown_kind_is_counted_and_ignored),
 		ON_DESK(a_job_the_agent_does_not_have_is_lost),
+		ON_DESK(a_lost_job_is_found_behind_many_others),
 		ON_DESK(a_job_the_agent_runs_is_not_lost),
 		ON_DESK(a_job_whose_end_is_still_queued_is_not_lost),
 		ON_DESK(a_job_accepted_after_the_hello_is_not_lost),
