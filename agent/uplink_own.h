@@ -93,7 +93,7 @@ struct uplink_refusal;
 /* What the controller's refusal means; NULL: it is none. */
 const struct uplink_refusal *uplink_refused(enum grpc_status st,
     struct str code);
-/* Connected and the queue is free: Session, or Poll for now. */
+/* Connected and the queue is free: Session, or Poll meanwhile. */
 void uplink_begin(struct uplink *u);
 
 /* uplink_session.c */

@@ -440,7 +440,7 @@ a_restart_finds_what_was_open(void **state)
 }
 
 /* A clock that was set back gives ids that sort before those of many jobs
- * which ended: what is asked for now is sent all the same. */
+ * which ended: the new one is sent all the same. */
 static void
 a_job_of_a_clock_set_back_is_found(void **state)
 {
