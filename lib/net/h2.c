@@ -322,7 +322,10 @@ h2_new(const struct h2_opts *o)
 	h->header_bytes = o->header_bytes;
 	h->header_fields = o->header_fields;
 	list_init(&h->streams);
-	h2_mem_init(&h->mem, loop_frame_buffer(o->loop), LOOP_FRAME_SIZE, &mem);
+	/* A client's preface is written into the buffer when the session is
+	 * made, and sent some turns later: it needs one of its own. */
+	h2_mem_init(&h->mem, o->server ? loop_frame_buffer(o->loop) : NULL,
+	    LOOP_FRAME_SIZE, &mem);
 	ASSERT(
 	    (o->server ? nghttp2_session_server_new3(&h->ng, cb, h, opt, &mem)
 	               : nghttp2_session_client_new3(&h->ng, cb, h, opt,

@@ -592,6 +592,53 @@ connects_by_name(void **state)
 	assert_int_equal(s->down, 0);
 }
 
+struct several {
+	struct side *side;
+	unsigned ready;
+};
+
+static void
+on_one_of_several(void *ctx, struct grpc_conn *c)
+{
+	struct several *v = ctx;
+
+	(void)c;
+	if (++v->ready == 4)
+		loop_stop(v->side->loop);
+}
+
+static void
+on_several_down(void *ctx, struct grpc_conn *c, const struct err *e)
+{
+	(void)ctx;
+	(void)c;
+	fail_msg("%s", e->msg);
+}
+
+/* Their prefaces are made before any of them is sent. */
+static void
+dials_several_at_once(void **state)
+{
+	struct side *s = *state;
+	struct several v = { .side = s };
+	struct grpc_conn *conns[4];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(conns); i++)
+		conns[i] = grpc_dial(&(struct grpc_dial_opts){
+		    .loop = s->loop,
+		    .url = s->url,
+		    .tls = s->client_tls,
+		    .on_ready = on_one_of_several,
+		    .on_down = on_several_down,
+		    .ctx = &v,
+		});
+	loop_run(s->loop);
+	assert_int_equal(v.ready, ARRAY_LEN(conns));
+	for (i = 0; i < ARRAY_LEN(conns); i++)
+		grpc_conn_free(conns[i]);
+}
+
 static void
 refuses_a_call_when_it_opens(void **state)
 {
@@ -645,6 +692,7 @@ main(void)
 		T(ends_open_calls_when_the_server_closes),
 		T(names_the_hop_that_failed),
 		T(connects_by_name),
+		T(dials_several_at_once),
 		T(refuses_a_call_when_it_opens),
 		T(times_out_on_a_silent_server),
 	};
