@@ -349,6 +349,38 @@ def test_a_killed_renderer_costs_pages_not_backups(console, host):
     assert console.wait_job(job)["status"] == "succeeded"
 
 
+def held_by(pid):
+    """Descriptors and memory (kB) of a process."""
+    with open(f"/proc/{pid}/statm") as f:
+        pages = int(f.read().split()[1])
+    return len(os.listdir(f"/proc/{pid}/fd")), pages * 4
+
+
+def test_fifty_jobs_leave_nothing_behind(console, host):
+    """Descriptors are given back, memory does not grow with the jobs."""
+    pids = {"controller": console.program.pid,
+            "renderer": console.renderer_pid(),
+            "agent": host.agent.program.pid}
+
+    def play(n):
+        for _ in range(n):
+            job = host.run(lines=50)
+            Stream(console.client, f"/api/jobs/{job}/stream").job()
+            console.wait_job(job)
+            for path in (f"/jobs/{job}", f"/hosts/{host.id}", "/",
+                         f"/api/jobs/{job}/log.txt"):
+                assert console.client.get(path).status == 200
+
+    play(10)
+    before = {name: held_by(pid) for name, pid in pids.items()}
+    play(50)
+    time.sleep(1)
+    for name, pid in pids.items():
+        fds, memory = held_by(pid)
+        assert fds <= before[name][0] + 2, (name, fds, before)
+        assert memory < before[name][1] + 4096, (name, memory, before)
+
+
 @pytest.mark.skipif(not NEWER.exists(),
                     reason="tools/get-test-tools was not run")
 def test_real_restic_leaves_no_lock_when_cancelled(lab, console):

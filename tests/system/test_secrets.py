@@ -304,6 +304,9 @@ def test_no_process_may_write_a_core(lab, console):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.skipif(b"__asan_init" in (
+    BIN / "restic-manager-controller").read_bytes(),
+    reason="the leak sanitizer traces its process")
 def test_processes_are_not_dumpable(lab):
     """PR_SET_DUMPABLE 0 shows in /proc: its files belong to root."""
     nobody = 65534
