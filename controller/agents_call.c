@@ -86,8 +86,11 @@ call_fail(struct call *c, const struct err *e)
 	grpc_finish_err(c->grpc, &with_code);
 }
 
+/* Agents stay away for minutes after RC_AUTH: what could not be looked up is
+ * something else. */
 static enum rc
-bearer_host(struct agents *a, struct grpc_call *g, struct ulid *host)
+bearer_host(struct agents *a, struct grpc_call *g, struct ulid *host,
+    struct err *e)
 {
 	struct str field = grpc_metadata(g, "authorization");
 	uint8_t hash[CRYPT_HASH_SIZE];
@@ -95,15 +98,23 @@ bearer_host(struct agents *a, struct grpc_call *g, struct ulid *host)
 	struct arena arena;
 	bool found;
 
+	(void)err_code(e, RC_AUTH, "unauthorised",
+	    "the bearer is unknown or was revoked: enrol this host again");
 	if (field.n < 8 || !str_case_eq(str_sub(field, 0, 7), STR("bearer ")))
 		return RC_AUTH;
 	crypt_sha256(str_trim(str_sub(field, 7, field.n)), hash);
 	arena_init(&arena, MIB(1));
 	tx = store_begin_read(a->ctl->vault, &arena);
 	found = vault_host_of_bearer(tx, hash, host);
+	if (store_rc(tx) != RC_OK) {
+		log_error(LOG_STORE, "bearers cannot be read error=%s",
+		    log_safe(str_of(store_err(tx)->msg)));
+		(void)err_set(e, RC_BUSY,
+		    "bearers cannot be looked up now, try again");
+	}
 	store_abort(tx);
 	arena_fini(&arena);
-	return found ? RC_OK : RC_AUTH;
+	return found ? RC_OK : e->rc;
 }
 
 static void
@@ -118,11 +129,8 @@ call_open(struct agents *a, struct grpc_call *g, bool poll)
 	c->until_ms = clock_mono_ms() + AGENTS_HELLO_MS;
 	list_append(&a->calls, &c->link);
 	grpc_set_user(g, c);
-	if (bearer_host(a, g, &c->host) == RC_OK)
-		return;
-	(void)err_code(&e, RC_AUTH, "unauthorised",
-	    "the bearer is unknown or was revoked: enrol this host again");
-	call_fail(c, &e);
+	if (bearer_host(a, g, &c->host, &e) != RC_OK)
+		call_fail(c, &e);
 }
 
 static void

@@ -495,6 +495,25 @@ a_bearer_opens_the_door(void **state)
 	assert_int_equal(b->one.status, GRPC_UNAUTHENTICATED);
 }
 
+/* To an agent whose bearer cannot be looked up now, "enrol again" would be a
+ * lie that it believes for minutes. */
+static void
+a_vault_that_cannot_be_read_is_no_wrong_bearer(void **state)
+{
+	struct store_tx *readers[200];
+	struct bench *b = *state;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(readers); i++)
+		readers[i] = store_begin_read(b->f.vault, NULL);
+	assert_int_not_equal(store_rc(readers[i - 1]), RC_OK);
+	call(b, &b->one, SERVICE "Session", BEARER);
+	run_until(b, one_has_ended);
+	for (i = 0; i < ARRAY_LEN(readers); i++)
+		store_abort(readers[i]);
+	assert_int_equal(b->one.status, GRPC_UNAVAILABLE);
+}
+
 static void
 a_hello_is_answered_with_everything_it_needs(void **state)
 {
@@ -948,6 +967,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(a_bearer_opens_the_door),
+		ON_BENCH(a_vault_that_cannot_be_read_is_no_wrong_bearer),
 		ON_BENCH(a_hello_is_answered_with_everything_it_needs),
 		ON_BENCH(a_configuration_it_has_is_not_sent_again),
 		ON_BENCH(credentials_that_do_not_open_are_not_taken_away),
