@@ -263,11 +263,12 @@ static enum rc
 login_failed_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	const struct users_session_in *in = op->in;
+	bool known = !ulid_is_zero(&in->user);
 
 	(void)vault;
 	/* An unknown name may be a password typed into the wrong field. */
 	op_audit(state, op, "auth.login_failed", "user",
-	    ulid_is_zero(&in->user) ? NULL : &in->user, in->name, NULL);
+	    known ? &in->user : NULL, known ? in->name : "", NULL);
 	return RC_OK;
 }
 
@@ -311,11 +312,11 @@ users_on_login(struct req *r, struct op *op)
 static void
 users_on_login_failed(struct req *r, struct op *op)
 {
+	const struct users_session_in *in = op->in;
 	struct err e;
 
-	(void)op;
 	(void)err_set(&e, RC_AUTH, "user name or password is wrong");
-	login_refused(r, "", &e);
+	login_refused(r, in->name, &e);
 }
 
 static void
@@ -329,10 +330,9 @@ users_on_verified(struct users_attempt *a)
 	op->in = in;
 	op->vault = good;
 	memcpy(in->address, a->r->address, sizeof(in->address));
-	if (a->known) {
+	memcpy(in->name, a->name, sizeof(in->name));
+	if (a->known)
 		in->user = a->user;
-		memcpy(in->name, a->name, sizeof(in->name));
-	}
 	if (good)
 		auth_session_new(&in->session);
 	req_submit(a->r, op, good ? users_on_login : users_on_login_failed);
