@@ -310,6 +310,39 @@ last_poll(const struct grpc_ccall *c)
 
 /* -------------------------------------------------------------- session */
 
+static bool
+something_was_sent(void *ctx)
+{
+	const struct grpc_ccall *c = ctx;
+
+	return c->sent > 1;
+}
+
+/* M-441: as often as the controller asked for, at least every 30 s. */
+static void
+heartbeats_tell_when_they_were_sent(void **state)
+{
+	Wire__ControllerMessage reply = WIRE__CONTROLLER_MESSAGE__INIT;
+	Wire__HelloReply h = WIRE__HELLO_REPLY__INIT;
+	int64_t before = clock_now_ms();
+	struct grpc_ccall *c = live();
+	Wire__AgentMessage *m;
+
+	(void)state;
+	h.resume_seq = 1;
+	h.heartbeat_interval_ms = 1000;
+	reply.body_case = WIRE__CONTROLLER_MESSAGE__BODY_HELLO;
+	reply.hello = &h;
+	give(c, &reply.base);
+	assert_int_equal(c->sent, 1);
+	help_run_until(a.loop, something_was_sent, c);
+	m = last_message(c);
+	assert_int_equal(m->body_case, WIRE__AGENT_MESSAGE__BODY_HEARTBEAT);
+	assert_in_range(m->heartbeat->sent_at_ms, before + 900,
+	    clock_now_ms());
+	wire__agent_message__free_unpacked(m, NULL);
+}
+
 /* M-440 */
 static void
 a_session_says_hello_then_events(void **state)
@@ -756,6 +789,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		uplink_test(a_session_says_hello_then_events),
+		uplink_test(heartbeats_tell_when_they_were_sent),
 		uplink_test(a_full_call_is_continued_when_it_can_be),
 		uplink_test(answers_given_offline_are_sent_when_live),
 		uplink_test(progress_goes_at_most_once_a_second),

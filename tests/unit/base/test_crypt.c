@@ -264,6 +264,7 @@ key_file_of_a_wrong_size_is_refused(void **state)
 	tmpdir_remove(t.path);
 }
 
+/* M-015, X-19: one cost, whatever calls; nothing can choose a cheaper one. */
 static void
 password_verifies_only_itself(void **state)
 {
@@ -282,8 +283,8 @@ password_verifies_only_itself(void **state)
 	assert_false(crypt_password_verify(stored, with_nul));
 }
 
-/* Made by the reference implementation's program from "password" and
- * "somesalt". */
+/* M-015: cheap ones, too.  Made by the reference implementation's program
+ * from "password" and "somesalt"; the last by libsodium. */
 static void
 password_forms_of_other_programs_verify(void **state)
 {
@@ -296,6 +297,8 @@ password_forms_of_other_programs_verify(void **state)
 		"$poE/0h2cjbv+UlPDgRVOHqwlmCAYo5LF5leMrvQqVrI",
 		"$argon2id$v=19$m=16384,t=1,p=8$c29tZXNhbHQ"
 		"$lB8DjhEdjilaNHvTFZRjbH8YvkBv6RDMJOWoNe2yumM",
+		"$argon2id$v=19$m=8,t=1,p=1$dAMW0w5zhHsVdSjl7aE6bQ"
+		"$qeAnOyZOFoGlSC+ftP7FVahRlEb4OVRDcAuz6qxQu4w",
 	};
 	size_t i;
 

@@ -475,6 +475,24 @@ nonsense_is_ignored(void **state)
 	assert_int_equal(line.runs, 0);
 }
 
+/* M-439: what comes back is told apart by the job's id. */
+static void
+an_answer_is_of_the_job_it_names(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	assert_int_equal(line.runs, 1);
+	answer(b, JOB_B, true, "");
+	answer(b, JOB_B, false, "unknown");
+	assert_int_equal(job(b, JOB_A)->accepted_at_ms, 0);
+	pass(b, 11000);
+	assert_int_equal(line.runs, 2); /* still asked for */
+	answer(b, JOB_A, true, "");
+	assert_true(job(b, JOB_A)->accepted_at_ms > 0);
+}
+
 #define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -494,6 +512,7 @@ main(void)
 		ON_BENCH(a_restart_finds_what_was_open),
 		ON_BENCH(a_job_of_a_clock_set_back_is_found),
 		ON_BENCH(nonsense_is_ignored),
+		ON_BENCH(an_answer_is_of_the_job_it_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

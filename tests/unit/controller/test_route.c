@@ -72,6 +72,7 @@ expected_role(const struct route *r)
 	return ROUTE_UNSET;
 }
 
+/* M-402, M-403, M-460: what each role may open; nobody without one. */
 static void
 every_row_has_the_role_of_the_matrix(void **state)
 {
