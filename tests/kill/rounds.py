@@ -5,8 +5,8 @@
     tests/kill/rounds.py [--rounds N] [--seed S] [--hosts H] [--poll]
 
 Agents run jobs that print numbered lines while agents, controller and
-renderer are killed with SIGKILL and connections are cut at random instants.
-Afterwards everything is brought back; then
+renderer are killed with SIGKILL, stopped or frozen, and connections are cut
+or stalled, at random instants.  Afterwards everything is brought back; then
 
 - every job has its true end, none is stuck and none ran twice;
 - its log is the lines 1..n once and in order: all of them where the job's own
@@ -125,8 +125,14 @@ class World:
     # ------------------------------------------------------- misfortunes
 
     def kill_agent(self, jobs):
+        self.end_agent(jobs, lab.Agent.kill)
+
+    def stop_agent(self, jobs):
+        self.end_agent(jobs, lab.Agent.stop)
+
+    def end_agent(self, jobs, how):
         agent = self.rng.choice(self.agents)
-        agent.kill()
+        how(agent)
         held = agent_queue.last_lines(agent.dir / "queue", self.pb)
         for job in jobs:
             if job.host is agent:
@@ -139,6 +145,22 @@ class World:
         self.controller.kill()
         time.sleep(self.rng.random() * 0.3)
         self.controller.start(wait=False)
+
+    def stop_controller(self, jobs):
+        self.controller.stop()
+        self.controller.start(wait=False)
+
+    def kill_both(self, jobs):
+        self.controller.kill()
+        self.kill_agent(jobs)
+        self.controller.start(wait=False)
+
+    def freeze(self, jobs):
+        program = self.rng.choice(
+            [self.controller, *self.agents]).program
+        program.kill(signal.SIGSTOP)
+        time.sleep(self.rng.random() * 0.8)
+        program.kill(signal.SIGCONT)
 
     def kill_renderer(self, jobs):
         pid = self.controller.renderer_pid()
@@ -153,6 +175,9 @@ class World:
         self.proxy.block()
         time.sleep(self.rng.random() * 0.5)
         self.proxy.block(False)
+
+    def stall(self, jobs):
+        self.proxy.stall(self.rng.random() * 0.8)
 
     def cancel(self, jobs):
         job = self.rng.choice(jobs)
@@ -182,7 +207,9 @@ class World:
 
     def wreck(self, jobs):
         moves = [self.kill_agent, self.kill_controller, self.kill_renderer,
-                 self.cut, self.cut, self.block, self.cancel]
+                 self.kill_both, self.stop_agent, self.stop_controller,
+                 self.freeze, self.stall, self.cut, self.cut, self.block,
+                 self.cancel]
         told = []
         for _ in range(self.rng.randint(1, 3)):
             time.sleep(self.rng.random() * 0.5)

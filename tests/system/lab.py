@@ -353,6 +353,8 @@ class Proxy:
         self.lock = threading.Lock()
         self.blocked = False
         self.closed = False
+        self.flowing = threading.Event()
+        self.flowing.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -382,6 +384,7 @@ class Proxy:
                 data = source.recv(65536)
                 if not data:
                     break
+                self.flowing.wait()
                 sink.sendall(data)
         for s in (source, sink):
             with contextlib.suppress(OSError):
@@ -400,6 +403,12 @@ class Proxy:
                              b"\x01\0\0\0\0\0\0\0")
                 s.shutdown(socket.SHUT_RDWR)
 
+    def stall(self, seconds):
+        """Nothing passes for a while, and nobody is told."""
+        self.flowing.clear()
+        time.sleep(seconds)
+        self.flowing.set()
+
     def block(self, blocked=True):
         self.blocked = blocked
         if blocked:
@@ -407,6 +416,7 @@ class Proxy:
 
     def close(self):
         self.closed = True
+        self.flowing.set()
         self.listener.close()
         self.cut()
 
