@@ -338,8 +338,7 @@ heartbeats_tell_when_they_were_sent(void **state)
 	help_run_until(a.loop, something_was_sent, c);
 	m = last_message(c);
 	assert_int_equal(m->body_case, WIRE__AGENT_MESSAGE__BODY_HEARTBEAT);
-	assert_in_range(m->heartbeat->sent_at_ms, before + 900,
-	    clock_now_ms());
+	assert_in_range(m->heartbeat->sent_at_ms, before + 900, clock_now_ms());
 	wire__agent_message__free_unpacked(m, NULL);
 }
 
