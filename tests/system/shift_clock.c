@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * LD_PRELOAD for a program under test: the wall clock runs ahead by as many
- * seconds as the file named by RM_CLOCK_AHEAD says.  Monotonic time is left
- * alone.
+ * seconds as the file named by RM_CLOCK_AHEAD says, and the clock of timers
+ * by those of RM_TIMERS_AHEAD.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 static long
-ahead(void)
+ahead(const char *name)
 {
-	const char *path = getenv("RM_CLOCK_AHEAD");
+	const char *path = getenv(name);
 	char text[32] = "";
 	int fd;
 
@@ -30,7 +30,11 @@ clock_gettime(clockid_t id, struct timespec *ts)
 {
 	long rc = syscall(SYS_clock_gettime, id, ts);
 
-	if (rc == 0 && id == CLOCK_REALTIME)
-		ts->tv_sec += ahead();
+	if (rc != 0)
+		return (int)rc;
+	if (id == CLOCK_REALTIME)
+		ts->tv_sec += ahead("RM_CLOCK_AHEAD");
+	else if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE)
+		ts->tv_sec += ahead("RM_TIMERS_AHEAD");
 	return (int)rc;
 }

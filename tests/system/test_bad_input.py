@@ -8,6 +8,7 @@ import base64
 import contextlib
 import os
 import random
+import re
 import resource
 import shutil
 import socket
@@ -98,6 +99,34 @@ def test_tokens_and_sessions_expire(lab, ahead):
     assert console.client.get("/api/hosts").status == 200
     set_ahead(86500)
     assert console.client.get("/api/hosts").status == 401
+
+
+def test_what_expired_is_swept_every_quarter_of_an_hour(lab, ahead):
+    """M-023: while nobody asks for them.  A token is told from an unknown
+    one for another day."""
+    env, set_ahead = ahead
+    timers = lab.path / "timers"
+    timers.write_text("0")
+    console = lab.controller(**env, RM_TIMERS_AHEAD=timers).start()
+    console.bootstrap()  # two sessions
+
+    def swept():
+        return re.findall(r"expired sessions and tokens swept n=(\d+)",
+                          console.log.read_text())
+    console.mint("web-1", "/somewhere")
+    time.sleep(1.2)  # the first sweep is over
+    set_ahead(86500)
+    timers.write_text("850")
+    time.sleep(1.2)
+    assert swept() == []  # it is not time yet
+    timers.write_text("905")
+    wait_for("the sessions to go", lambda: swept() == ["2"], 5)
+    set_ahead(90100)
+    timers.write_text("1750")
+    time.sleep(1.2)
+    assert swept() == ["2"]
+    timers.write_text("1810")
+    wait_for("the token to go", lambda: swept() == ["2", "1"], 5)
 
 
 def test_an_agent_tells_what_is_wrong_with_its_token(lab, console):
