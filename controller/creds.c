@@ -24,13 +24,15 @@ printable(const char *z)
 static bool
 has_password(const char *url)
 {
-	const char *slashes = strstr(url, "://"), *at, *end;
+	const char *slashes = strstr(url, "://"), *colon, *at, *end;
 
 	if (slashes == NULL)
 		return false;
 	end = strchr(slashes + 3, '/');
 	at = strchr(slashes + 3, '@');
-	return at != NULL && (end == NULL || at < end);
+	colon = strchr(slashes + 3, ':');
+	return at != NULL && (end == NULL || at < end) && colon != NULL &&
+	       colon < at; /* sftp://user@host has none */
 }
 
 enum rc

@@ -57,7 +57,8 @@ url_again(struct req *r)
 	while (n < url.n && !str_starts(str_sub(url, n, url.n), STR("://")))
 		n++;
 	rest = str_sub(url, n, url.n);
-	if (!str_cut(rest, '@', &rest, &host))
+	if (!str_cut(rest, '@', &rest, &host) ||
+	    !str_contains(str_sub(rest, 3, rest.n), STR(":")))
 		return url;
 	return str_of(arena_printf(&r->arena, "%.*s://%.*s",
 	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
@@ -21,6 +22,7 @@
 #include "version.h"
 
 enum {
+	MAKING_MS = 2000,
 	RETRY_MS = 200,
 	DATA_BYTES_MIB = 384,
 	PATH_CAP = 1100
@@ -56,12 +58,18 @@ open_store(enum store_env env, const char *dir, struct store **out,
     struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+	const int64_t began = clock_mono_ms();
 	bool told = false;
 	enum rc rc;
 
 	for (;;) {
 		rc = store_open(env, STORE_READER, dir, out, e);
-		if (rc != RC_BUSY && rc != RC_NOTFOUND)
+		if (rc == RC_OK)
+			return rc;
+		/* A database in the making may show any face for a moment,
+		 * such as a mode that is not widened yet. */
+		if (rc != RC_BUSY && rc != RC_NOTFOUND &&
+		    clock_mono_ms() - began > MAKING_MS)
 			return rc;
 		if (!told)
 			log_info(LOG_STORE,

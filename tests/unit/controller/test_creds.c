@@ -31,11 +31,11 @@ urls_hold_no_credentials(void **state)
 {
 	static const char *const good[] = { "/srv/repo", "sftp:ann@nas:/repo",
 		"rest:https://backup.example:8000/web-1/",
-		"rest:https://backup.example/a@b", "s3:https://s3/bucket",
+		"rest:https://backup.example/a@b", "rest:https://u@backup",
+		"sftp://u@backup:2222//srv/x", "s3:https://s3/bucket",
 		"b2:bucket:path" };
 	static const char *const bad[] = { "", "rest:https://u:p@backup/x",
-		"rest:https://u@backup", "https://u:p@backup", "rest:a\nb",
-		"/srv/\x7f" };
+		"https://u:p@backup", "rest:a\nb", "/srv/\x7f" };
 	struct err e;
 	size_t i;
 

@@ -103,14 +103,19 @@ read_for_ever(const char *dir, int in, int out)
 {
 	struct store *s = NULL;
 	uint64_t at_least;
+	int64_t end;
 	uint8_t a;
 	enum rc rc;
 
 	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 ||
 	                          setuid(NOBODY) != 0))
 		_exit(2);
-	while ((rc = store_open(STORE_STATE, STORE_READER, dir, &s, NULL)) ==
-	       RC_BUSY)
+	/* As the renderer does: for a moment a database in the making may
+	 * show any face, such as a mode that is not widened yet. */
+	end = clock_mono_ms() + 2000;
+	while ((rc = store_open(STORE_STATE, STORE_READER, dir, &s, NULL)) !=
+	           RC_OK &&
+	       (rc == RC_BUSY || clock_mono_ms() < end))
 		usleep(1000);
 	while (read(in, &at_least, sizeof(at_least)) ==
 	       (ssize_t)sizeof(at_least)) {
