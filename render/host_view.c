@@ -99,11 +99,16 @@ stale_reason(struct view *v, const struct host_view *hv)
 	return arena_printf(v->arena, "Offline %s, allowed %s", span, allowed);
 }
 
+static const char repository_not_ready[] = "Repository not ready";
+
 static const char *
 ok_reason(struct view *v, const struct host_view *hv)
 {
 	const struct Rec__Job *j = hv->last;
 
+	/* New credentials, or another repository, that do not work. */
+	if (hv->host->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
+		return repository_not_ready;
 	if (j == NULL || j->finished_at_ms == 0)
 		return "";
 	return arena_printf(v->arena, "%s \xc2\xb7 %s added",
@@ -115,7 +120,7 @@ static const char *
 new_reason(struct view *v, const struct Rec__Host *h)
 {
 	if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
-		return "Repository not ready";
+		return repository_not_ready;
 	return arena_printf(v->arena, "Enrolled %s",
 	    text_when(v->arena, &v->clock, h->enrolled_at_ms));
 }
