@@ -15,7 +15,7 @@ from test_edge import Browser
 from test_streams import Stream as Follower, regions
 
 FAKE = ROOT / "tests/fake/restic"
-NASTY = """/srv/<job-id>&"'{{x}}</script><img src=x>"""
+NASTY = """<job-id>&"'{{x}}</script><img src=x>"""
 
 
 class Page(html.parser.HTMLParser):
@@ -75,8 +75,9 @@ class Site:
         self.browser.send("/login", "/login", username="admin",
                           password=PASSWORD)
         quiet, busy = lab.sources("quiet"), lab.sources("busy")
-        self.agent = lab.host(console, restic=FAKE, paths=[quiet, NASTY],
-                              tags=["prod"])
+        (quiet / NASTY).mkdir(parents=True)
+        self.agent = lab.host(console, restic=FAKE, tags=["prod"],
+                              paths=[quiet, quiet / NASTY])
         self.job = console.run_group(self.agent.host_id)
         assert console.wait_job(self.job)["status"] == "succeeded"
         (busy / ".pretend").write_text("lines=40000 delay_ms=50")
@@ -319,6 +320,53 @@ def test_a_log_is_downloaded_from_one_menu(site):
         answer = site.browser.get(path)
         assert answer.status == 200 and answer.body
         assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def row_of(site, agent):
+    """A row of the dashboard, as text."""
+    text = site.browser.get("/").text
+    row = re.search(rf'<tr role="row" id="host-{agent.host_id}".*?</tr>',
+                    text, re.S).group()
+    return row, " ".join(html.unescape(re.sub(r"<[^>]+>", " ", row)).split())
+
+
+def test_a_row_tells_how_its_host_is(site):
+    """M-305: with the columns that this stage has; the number of snapshots
+    stands on the host's own page."""
+    console, lab = site.console, site.lab
+    row, words = row_of(site, site.agent)
+    for part in ('aria-label="Online"', 'aria-label="Last 30 days: ',
+                 f'href="{site.paths["host"]}"',
+                 'aria-label="Back up web-1 now"'):
+        assert part in row, part
+    host = console.host(site.agent.host_id)
+    for word in ("web-1", f"{host['os']}/{host['arch']}", "prod", "OK",
+                 "just now", "added"):
+        assert word in words, (word, words)
+    row, words = row_of(site, site.busy)
+    assert "Running" in words and f'href="/jobs/{site.running}"' in row
+    # The repository: being made, then it cannot be.
+    (lab.path / "file").write_text("in the way")
+    slow = lab.path / "slow-restic"
+    slow.write_text(f'#!/bin/sh\ncase " $* " in *" init "*)\n'
+                    f'while [ ! -e {lab.path}/go ]; do sleep 0.1; done\n'
+                    f'esac\nexec {FAKE} "$@"\n')
+    slow.chmod(0o755)
+    agent = lab.agent(console, name="web-5", restic=slow)
+    agent.enrol(console.mint("web-5", str(lab.path / "file/repo")))
+    agent.start()
+    wait_for("init to run", lambda: "Repository set-up" in row_of(
+        site, agent)[1])
+    (lab.path / "go").write_text("")
+    wait_for("init to fail", lambda: "No backup yet Repository not ready"
+             in row_of(site, agent)[1])
+    agent.stop()
+    # The same of a host that was well, after its repository was changed.
+    console.client.ok(
+        "PUT", f"/api/hosts/{site.agent.host_id}/repo-credentials",
+        {"repo_url": str(lab.path / "file/repo")})
+    wait_for("init to fail", lambda: "OK Repository not ready"
+             in row_of(site, site.agent)[1])
 
 
 def test_the_host_page_has_its_header_and_strip(site):
