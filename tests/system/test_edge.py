@@ -522,6 +522,7 @@ def peer_certificate(port):
 
 
 def test_sighup_reads_the_certificate_again(lab):
+    """M-380: RM_TLS_CERT and RM_TLS_KEY, without dropping a stream."""
     donors = [lab.controller(name=f"donor{i}", render=False).start()
               for i in (1, 2)]
     for donor in donors:

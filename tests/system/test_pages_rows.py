@@ -26,6 +26,7 @@ class Page(html.parser.HTMLParser):
         self.text = text
         self.forms, self.open_forms, self.nested = [], 0, False
         self.buttons, self.times, self.scripts, self.links = [], [], [], []
+        self.dead = False
         self.word = None
         self.feed(text)
 
@@ -46,6 +47,7 @@ class Page(html.parser.HTMLParser):
             self.links.append(at.get("href", ""))
         if tag == "button":
             self.word = at.get("aria-label", "")
+            self.dead = self.dead or "disabled" in at
         assert not [a for a in at if a.startswith("on")], at
         assert "style" not in at, at
 
@@ -257,7 +259,8 @@ def test_a_ticked_box_counts_and_an_empty_one_does_not(site):
 
 
 def test_verbs_are_the_same_everywhere(site):
-    """M-500: one word for one deed."""
+    """M-321, M-500: one word for one deed, and no button that is dead."""
+    assert not [name for name in site.paths if site.page(name).dead]
     words = {w for name in site.paths for w in site.page(name).buttons}
     assert not [w for w in words if re.search(
         r"run first|run now|backup now|start|please", w, re.I)], words

@@ -200,6 +200,7 @@ check_tamper(struct fixture *f, tamper_fn *fn, unsigned at)
 	store_abort(tx);
 }
 
+/* W-02 */
 static void
 a_change_to_any_entry_is_found(void **state)
 {
