@@ -120,13 +120,13 @@ def test_what_expired_is_swept_every_quarter_of_an_hour(lab, ahead):
     time.sleep(1.2)
     assert swept() == []  # it is not time yet
     timers.write_text("905")
-    wait_for("the sessions to go", lambda: swept() == ["2"], 5)
+    wait_for("the sessions to go", lambda: swept() == ["2"])
     set_ahead(90100)
     timers.write_text("1750")
     time.sleep(1.2)
     assert swept() == ["2"]
     timers.write_text("1810")
-    wait_for("the token to go", lambda: swept() == ["2", "1"], 5)
+    wait_for("the token to go", lambda: swept() == ["2", "1"])
 
 
 def test_an_agent_tells_what_is_wrong_with_its_token(lab, console):

@@ -344,8 +344,9 @@ def test_a_row_tells_how_its_host_is(site):
         assert part in row, part
     host = console.host(site.agent.host_id)
     for word in ("web-1", f"{host['os']}/{host['arch']}", "prod", "OK",
-                 "just now", "added"):
+                 "added"):
         assert word in words, (word, words)
+    assert re.search(r"just now|\d+ min ago", words)
     row, words = row_of(site, site.busy)
     assert "Running" in words and f'href="/jobs/{site.running}"' in row
     # The repository: being made, then it cannot be.
@@ -490,7 +491,7 @@ def test_relative_times_go_on(site, chromium):
                                          + 'th time[data-rel-ts]');
         t.id = 'probe';
         t.dataset.relTs = Date.now() - 3 * 3600e3 - 1000;""")
-    b.wait("the new words", lambda: b.text("#probe") == "3 h ago", 5)
+    b.wait("the new words", lambda: b.text("#probe") == "3 h ago")
     b.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument",
                              hook)
 
