@@ -13,7 +13,7 @@ SEED = int(os.environ.get("RM_KILL_SEED", "20261121"))
 
 
 def test_a_hundred_rounds(lab):
-    assert rounds.run(lab, 100, SEED) == 0
+    assert rounds.run(lab, 100, SEED, hosts=2) == 0
 
 
 def test_rounds_with_poll_alone(lab):
