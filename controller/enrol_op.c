@@ -38,7 +38,8 @@ check_shape(struct store_tx *tx, const struct enrol_in *in, struct str *secret)
 	size_t i;
 
 	str_cut(str_of(in->token), '.', secret, &pin);
-	if (secret->n != ENROL_SECRET_CHARS)
+	if (secret->n != ENROL_SECRET_CHARS ||
+	    (pin.n != 0 && pin.n != ENROL_SECRET_CHARS))
 		return store_fail(tx, RC_PROTO,
 		    "the token is malformed; copy "
 		    "it whole");

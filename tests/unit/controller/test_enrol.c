@@ -394,6 +394,11 @@ refusals_have_their_codes(void **state)
 	assert_rc(enrol(b, &in), RC_PROTO);
 	in = request(b, large);
 	assert_rc(enrol(b, &in), RC_PROTO);
+	in = request(b, "x");
+	assert_true(str_fmt(whole, sizeof(whole), "%s.junk", b->token));
+	in.token = whole;
+	assert_rc(enrol(b, &in), RC_PROTO);
+	in = request(b, "x");
 	/* With or without the pin behind the secret. */
 	assert_true(str_fmt(whole, sizeof(whole), "%s.%s", b->token, other));
 	in = request(b, "x");
