@@ -4,6 +4,7 @@
 /*
  * Everything the agent is, made and wired in main.c.  Loop thread.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/facts.h"
@@ -14,6 +15,7 @@ struct agent {
 	struct settings settings;
 	struct facts facts;   /* host name, OS, arch, boot time */
 	struct restic restic; /* located at start and before each job */
+	bool no_ownership;    /* restore knows --no-ownership */
 	unsigned stuck;       /* pool threads that a dead mount holds */
 	int64_t stats_at_ms;  /* monotonic: the latest repository statistics */
 	int64_t stats_took_ms;

@@ -203,15 +203,18 @@ main_open(struct agent *a, struct err *e)
 		return rc;
 	if (restic_locate(&a->restic, s->restic_path, &restic) != RC_OK)
 		log_warn(LOG_MAIN, "no usable restic error=%s", restic.msg);
+	else
+		a->no_ownership = restic_restores_without_owner(&a->restic);
 	a->events = events_new(a->loop, a->queue);
 	if ((rc = uplink_new(a, &a->uplink, e)) != RC_OK ||
 	    (rc = command_new(a, &a->command, e)) != RC_OK)
 		return rc;
 	log_info(LOG_MAIN,
 	    "agent started version=%s host=%s server=%s "
-	    "restic=%s",
+	    "restic=%s no_ownership=%s",
 	    RM_VERSION, s->host_id, s->server,
-	    a->restic.version[0] != '\0' ? a->restic.version : "none");
+	    a->restic.version[0] != '\0' ? a->restic.version : "none",
+	    a->no_ownership ? "yes" : "no");
 	return RC_OK;
 }
 

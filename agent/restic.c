@@ -20,6 +20,7 @@
 
 enum {
 	RESTIC_VERSION_MS = 10000,
+	RESTIC_HELP_CAP = 65536,
 	RESTIC_PATHS_BYTES = 262144, /* more than that goes by input */
 	RESTIC_PATH_BYTES = 4096
 };
@@ -118,20 +119,22 @@ restic_collect(int fd, char *text, size_t cap)
 	text[n] = '\0';
 }
 
+/* Standard output of `restic <words>`, as far as it fits. */
 static enum rc
-restic_ask_version(struct restic *r, struct err *e)
+restic_ask(const struct restic *r, char *const *argv, char *text, size_t cap,
+    struct err *e)
 {
-	char *argv[] = { r->path, (char[]){ "version" }, NULL };
 	char *envp[] = { (char[]){ "HOME=/" }, NULL };
 	posix_spawn_file_actions_t acts;
-	char text[512];
 	int fds[2], rc;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return err_errno(e, errno, "cannot make a pipe");
 	posix_spawn_file_actions_init(&acts);
+	posix_spawn_file_actions_addopen(&acts, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&acts, fds[1], 1);
+	posix_spawn_file_actions_addopen(&acts, 2, "/dev/null", O_WRONLY, 0);
 	rc = posix_spawn(&pid, r->path, &acts, NULL, argv, envp);
 	posix_spawn_file_actions_destroy(&acts);
 	close(fds[1]);
@@ -139,11 +142,23 @@ restic_ask_version(struct restic *r, struct err *e)
 		close(fds[0]);
 		return err_errno(e, rc, "cannot run %s", r->path);
 	}
-	restic_collect(fds[0], text, sizeof(text));
+	restic_collect(fds[0], text, cap);
 	close(fds[0]);
 	kill(pid, SIGKILL); /* it has said all, or it is too slow */
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
+	return RC_OK;
+}
+
+static enum rc
+restic_ask_version(struct restic *r, struct err *e)
+{
+	char *argv[] = { r->path, (char[]){ "version" }, NULL };
+	char text[512];
+	enum rc rc;
+
+	if ((rc = restic_ask(r, argv, text, sizeof(text), e)) != RC_OK)
+		return rc;
 	if (!restic_parse_version(str_of(text), r))
 		return err_code(e, RC_VERSION, "no_restic",
 		    "%s did not tell its version", r->path);
@@ -152,6 +167,21 @@ restic_ask_version(struct restic *r, struct err *e)
 		    "restic %s is too old; 0.14 or newer is needed",
 		    r->version);
 	return RC_OK;
+}
+
+bool
+restic_restores_without_owner(const struct restic *r)
+{
+	struct restic copy = *r; /* argv is not const */
+	char *argv[] = { copy.path, (char[]){ "restore" }, (char[]){ "--help" },
+		NULL };
+	char *text = mem_alloc(RESTIC_HELP_CAP);
+	bool known;
+
+	known = restic_ask(r, argv, text, RESTIC_HELP_CAP, NULL) == RC_OK &&
+	        str_contains(str_of(text), STR("--no-ownership"));
+	mem_free(text);
+	return known;
 }
 
 enum rc

@@ -33,6 +33,9 @@ enum {
  * do; RC_VERSION: older than 0.14.  Blocking, at most 10 s. */
 MUST_USE enum rc restic_locate(struct restic *out, const char *override,
     struct err *e);
+/* Whether `restic restore --help` knows --no-ownership (M-117): builds of one
+ * version differ, so the version does not tell.  Blocking, at most 10 s. */
+bool restic_restores_without_owner(const struct restic *r);
 /* "restic 0.18.0 compiled with ..." */
 MUST_USE bool restic_parse_version(struct str line, struct restic *out);
 

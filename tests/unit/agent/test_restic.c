@@ -353,6 +353,23 @@ an_override_wins_and_is_asked_for_its_version(void **state)
 	assert_string_equal(e.code, "no_restic");
 }
 
+/* M-117: asked, not guessed from the version. */
+static void
+restores_help_tells_of_no_ownership(void **state)
+{
+	struct restic r = { .version = "0.18.1", .number = 1801 };
+
+	help_path(r.path, *state, "my-restic");
+	help_script(r.path,
+	    "#!/bin/sh\n[ \"$*\" = 'restore --help' ] || exit 1\n"
+	    "echo '      --no-ownership   leave owners alone'\n");
+	assert_true(restic_restores_without_owner(&r));
+	help_script(r.path, "#!/bin/sh\necho '      --target dir'\n");
+	assert_false(restic_restores_without_owner(&r));
+	assert_int_equal(unlink(r.path), 0);
+	assert_false(restic_restores_without_owner(&r));
+}
+
 static void
 the_path_is_searched(void **state)
 {
@@ -384,6 +401,7 @@ main(void)
 		cmocka_unit_test(the_login_goes_where_the_version_reads_it),
 		unit_test_in_folder(
 		    an_override_wins_and_is_asked_for_its_version),
+		unit_test_in_folder(restores_help_tells_of_no_ownership),
 		unit_test_in_folder(the_path_is_searched),
 	};
 
