@@ -2,6 +2,8 @@
 /* Labels: threads */
 /* Replaces agent/job.c by jobs that end when told, and the uplink by a list
  * of answers.  Files, queue, secrets and `restic unlock` are real. */
+#include <sys/stat.h>
+
 #include "tests/unit/agent/agent_help.h"
 
 #include "agent/agent.h"
@@ -418,6 +420,15 @@ cancel_of_an_unknown_job_ends_it_for_good(void **state)
 	fixture_stop(&f);
 }
 
+/* The first line of the called script is there. */
+static bool
+has_bytes(void *ctx)
+{
+	struct stat st;
+
+	return stat(ctx, &st) == 0 && st.st_size > 0;
+}
+
 static void
 a_job_left_behind_ends_failed_and_unlocks(void **state)
 {
@@ -451,8 +462,9 @@ a_job_left_behind_ends_failed_and_unlocks(void **state)
 	    "agent stopped during the run");
 	assert_int_equal(all[0]->job_finished->exit_code, -1);
 	help_events_free(all, n);
-	fixture_stop(&f); /* waits for unlock */
 	help_path(path, *state, "calls");
+	help_run_until(f.a.loop, has_bytes, path); /* a stop would end it */
+	fixture_stop(&f);
 	buf_init(&b, KIB(4));
 	assert_rc(fsio_read(path, &b, NULL), RC_OK);
 	assert_str(buf_str(&b), "unlock /repo\n");
