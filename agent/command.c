@@ -9,6 +9,7 @@
 #include "agent/job.h"
 #include "agent/jobfile.h"
 #include "agent/proc.h"
+#include "agent/run.h"
 #include "agent/secrets.h"
 #include "agent/uplink.h"
 #include "lib/base/arena.h"
@@ -252,20 +253,6 @@ command_on_accepted(void *ctx)
 		job_stop(c->job);
 }
 
-static Wire__CommandRun *
-command_copy(const Wire__CommandRun *run)
-{
-	size_t n = wire__command_run__get_packed_size(run);
-	uint8_t *bytes = mem_alloc(n);
-	Wire__CommandRun *copy;
-
-	wire__command_run__pack(run, bytes);
-	copy = wire__command_run__unpack(NULL, n, bytes);
-	mem_free(bytes);
-	ASSERT(copy != NULL);
-	return copy;
-}
-
 static void
 command_run(struct command *c, const Wire__CommandRun *run)
 {
@@ -290,7 +277,7 @@ command_run(struct command *c, const Wire__CommandRun *run)
 		return;
 	}
 	en = command_add(c, &id, COMMAND_ACCEPTING);
-	en->run = command_copy(run);
+	en->run = run_copy(run);
 	en->accepted_ms = clock_now_ms();
 	c->current = en;
 	loop_work(c->agent->loop, command_write_accepted, command_on_accepted,

@@ -13,6 +13,7 @@
 #include "agent/proc.h"
 #include "agent/redact.h"
 #include "agent/report.h"
+#include "agent/run.h"
 #include "agent/secrets.h"
 #include "agent/uplink.h"
 #include "lib/base/arena.h"
@@ -588,20 +589,6 @@ job_id(const struct job *j)
 
 /* ---------------------------------------------------------------- start */
 
-static Wire__CommandRun *
-job_copy_command(const Wire__CommandRun *cmd)
-{
-	size_t n = wire__command_run__get_packed_size(cmd);
-	uint8_t *bytes = mem_alloc(n);
-	Wire__CommandRun *copy;
-
-	wire__command_run__pack(cmd, bytes);
-	copy = wire__command_run__unpack(NULL, n, bytes);
-	mem_free(bytes);
-	ASSERT(copy != NULL);
-	return copy;
-}
-
 static const struct job_kind *
 job_find_kind(const char *name)
 {
@@ -648,7 +635,7 @@ job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 	struct lines_opts lo = { .loop = a->loop, .events = a->events };
 
 	j->agent = a;
-	j->cmd = job_copy_command(cmd);
+	j->cmd = run_copy(cmd);
 	j->done = done;
 	j->ctx = ctx;
 	if (!ulid_parse(str_of(cmd->job_id), &j->id))

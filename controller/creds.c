@@ -11,8 +11,8 @@
 
 /* -------------------------------------------------------------- checking */
 
-static bool
-printable(const char *z)
+bool
+creds_printable(const char *z)
 {
 	for (; *z != '\0'; z++)
 		if ((unsigned char)*z < 0x20 || *z == 0x7f)
@@ -38,7 +38,7 @@ has_password(const char *url)
 enum rc
 creds_check_url(const char *url, struct err *e)
 {
-	if (url == NULL || url[0] == '\0' || !printable(url))
+	if (url == NULL || url[0] == '\0' || !creds_printable(url))
 		return err_set(e, RC_INVALID,
 		    "the repository is needed, "
 		    "for example rest:https://backup.example.net:8000/web-1");
@@ -53,7 +53,7 @@ creds_check_url(const char *url, struct err *e)
 enum rc
 creds_check_username(const char *username, struct err *e)
 {
-	if (username != NULL && !printable(username))
+	if (username != NULL && !creds_printable(username))
 		return err_set(e, RC_INVALID,
 		    "the user name holds control characters");
 	return RC_OK;
@@ -62,7 +62,7 @@ creds_check_username(const char *username, struct err *e)
 enum rc
 creds_check_password(const char *password, struct err *e)
 {
-	if (password != NULL && !printable(password))
+	if (password != NULL && !creds_printable(password))
 		return err_set(e, RC_INVALID,
 		    "the password holds control characters");
 	return RC_OK;

@@ -6,6 +6,8 @@
  * owns them, and how an operator reads and edits a host's.  A password is
  * opened only to go to the agent or to be sealed anew; no answer holds it.
  */
+#include <stdbool.h>
+
 #include "controller/op.h"
 #include "lib/base/crypt.h"
 #include "lib/base/rc.h"
@@ -27,6 +29,8 @@ enum {
 	CREDS_PASSWORD_MAX = 1024
 };
 
+/* No control characters. */
+bool creds_printable(const char *z);
 /* As typed; username and password may be NULL. */
 MUST_USE enum rc creds_check_url(const char *url, struct err *e);
 MUST_USE enum rc creds_check_username(const char *username, struct err *e);

@@ -165,15 +165,6 @@ name_char(char c)
 }
 
 static bool
-printable(const char *z)
-{
-	for (; *z != '\0'; z++)
-		if ((unsigned char)*z < 0x20 || *z == 0x7f)
-			return false;
-	return true;
-}
-
-static bool
 name_ok(const char *z)
 {
 	const char *p;
@@ -187,7 +178,7 @@ name_ok(const char *z)
 static bool
 absolute(const char *z)
 {
-	return printable(z) &&
+	return creds_printable(z) &&
 	       (z[0] == '/' || (z[0] != '\0' && z[1] == ':' && z[2] == '\\'));
 }
 
