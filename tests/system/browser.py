@@ -5,6 +5,7 @@ import tempfile
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common import utils
 from selenium.webdriver.common.by import By
@@ -97,8 +98,17 @@ class Browser:
     def all(self, css):
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
+    def steady(self, css, act):
+        """act(element); again where a live region was renewed meanwhile."""
+        for _ in range(50):
+            try:
+                return act(self.find(css))
+            except StaleElementReferenceException:
+                time.sleep(0.02)
+        return act(self.find(css))
+
     def text(self, css="main"):
-        return self.find(css).text
+        return self.steady(css, lambda element: element.text)
 
     def texts(self, css):
         """Of every element, also of those that are scrolled away."""
@@ -107,12 +117,30 @@ class Browser:
             " e => e.textContent)", css)
 
     def fill(self, css, value):
-        element = self.find(css)
-        element.clear()
-        element.send_keys(value)
+        def type_it(element):
+            element.clear()
+            element.send_keys(value)
+        self.steady(css, type_it)
 
     def click(self, css):
-        self.find(css).click()
+        self.steady(css, lambda element: element.click())
+
+    def go(self, css):
+        """Clicks what leads to a page; back when that page is there, so
+        that nothing is looked for in the page that goes."""
+        old = self.find("html")
+        self.click(css)
+        self.wait("the next page", lambda: self.gone(old))
+        self.wait("all of the page", lambda: self.driver.execute_script(
+            "return document.readyState") == "complete")
+
+    @staticmethod
+    def gone(element):
+        try:
+            element.is_enabled()
+            return False
+        except StaleElementReferenceException:
+            return True
 
     def wait(self, what, condition, seconds=30):
         """condition() until it is true; elements may go stale meanwhile."""

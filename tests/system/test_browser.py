@@ -25,7 +25,7 @@ def fixture_open_browser():
 
 
 def submit(b, action):
-    b.click(f'form[action="{action}"] button[type="submit"]')
+    b.go(f'form[action="{action}"] button[type="submit"]')
 
 
 def bootstrap(b):
@@ -70,7 +70,7 @@ def test_the_road_with_scripts(lab, controller, open_browser):
     controller.login()
     controller.wait_ready(agent.host_id)
     b.open(f"/hosts/{agent.host_id}")
-    b.click('form[action$="/run"] button[type="submit"]')
+    b.go('form[action$="/run"] button[type="submit"]')
     b.wait("the job page", lambda: b.path().startswith("/jobs/"))
     job = b.path().split("/")[2].split("?")[0]
     b.wait("live lines", lambda: len(shown(b, ".log li")) > 5)
@@ -99,16 +99,16 @@ def test_the_road_without_scripts(lab, controller, open_browser):
     controller.login()
     controller.wait_ready(agent.host_id)
     b.open("/")
-    b.click('main a[href^="/hosts/0"]')
+    b.go('main a[href^="/hosts/0"]')
     assert b.path() == f"/hosts/{agent.host_id}"
-    b.click('form[action$="/run"] button[type="submit"]')
+    b.go('form[action$="/run"] button[type="submit"]')
     b.wait("the job page", lambda: b.path().startswith("/jobs/"))
     job = b.path().split("/")[2].split("?")[0]
     controller.wait_job(job)
     b.open(f"/jobs/{job}")
     assert shown(b, ".log li") == [str(n) for n in range(1, 31)]
     b.click(".top details.menu summary")
-    b.click('form[action="/logout"] button[type="submit"]')
+    b.go('form[action="/logout"] button[type="submit"]')
     b.wait("the sign-in page", lambda: b.path() == "/login")
     b.fill("#login-username", "admin")
     b.fill("#login-password", "wrong password")

@@ -50,7 +50,7 @@ def shoot(controller, agents, folder):
         b.open("/login")
         b.fill("#login-username", "admin")
         b.fill("#login-password", lab.PASSWORD)
-        b.click('form[action="/login"] button[type="submit"]')
+        b.go('form[action="/login"] button[type="submit"]')
         b.wait("the dashboard", lambda: b.path() == "/")
         for name, path in (
                 ("dashboard", "/"),
