@@ -4,13 +4,12 @@
 #include "controller/controller.h"
 #include "controller/creds.h"
 #include "controller/enrol_own.h"
+#include "controller/host_make.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/store/host_store.h"
-#include "lib/store/plan_store.h"
 #include "lib/store/vault_store.h"
 
 enum {
@@ -95,100 +94,40 @@ reseal(const struct enrol_in *in, const struct Rec__EnrolToken *t,
 }
 
 static void
-put_secrets(struct store_tx *vault, const struct enrol_in *in,
+make(struct store_tx *state, struct store_tx *vault, const struct enrol_in *in,
     const struct Rec__EnrolToken *t, struct enrol_out *out)
 {
-	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
-	uint8_t bearer[CRYPT_HASH_SIZE];
+	struct host_make m = { .id = &out->host };
 	struct buf sealed;
 
-	crypt_token(out->bearer);
-	crypt_sha256(str_of(out->bearer), bearer);
-	s.bearer_hash.data = bearer;
-	s.bearer_hash.len = sizeof(bearer);
 	buf_init(&sealed, CREDS_SEALED_MAX);
 	reseal(in, t, out, store_arena(vault), &sealed);
-	s.sealed_repo.data = (uint8_t *)sealed.data;
-	s.sealed_repo.len = sealed.len;
-	vault_put_host(vault, &out->host, &s);
+	m.name = t->hostname;
+	m.reported_name = in->hostname;
+	m.os = in->os;
+	m.arch = in->arch;
+	m.agent_version = in->agent_version;
+	m.restic_version = in->restic_version;
+	m.tags = t->tags;
+	m.n_tags = t->n_tags;
+	m.paths = t->initial_paths;
+	m.n_paths = t->n_initial_paths;
+	m.repo_url = t->repo_url;
+	m.repo_username = t->repo_username;
+	m.sealed_repo = buf_str(&sealed);
+	host_make(state, vault, &m);
 	buf_fini(&sealed);
 }
 
-/* The reply was lost: another bearer in its place.  The credentials may have
- * been edited meanwhile and stay as they are. */
+/* For a new host, and in place of a bearer whose reply was lost: the
+ * credentials may have been edited meanwhile and stay as they are. */
 static bool
-renew_bearer(struct store_tx *vault, const struct Rec__EnrolToken *t,
+give_bearer(struct store_tx *vault, const struct Rec__EnrolToken *t,
     struct enrol_out *out)
 {
-	struct Rec__HostSecrets *s;
-	uint8_t bearer[CRYPT_HASH_SIZE];
-
-	memcpy(out->host.b, t->used_host.data, sizeof(out->host.b));
-	s = vault_find_host(vault, &out->host);
-	if (s == NULL)
-		return false;
-	crypt_token(out->bearer);
-	crypt_sha256(str_of(out->bearer), bearer);
-	s->bearer_hash.data = bearer;
-	s->bearer_hash.len = sizeof(bearer);
-	s->previous_bearer_hash.data = NULL;
-	s->previous_bearer_hash.len = 0;
-	out->has_repo = s->sealed_repo.len > 0;
-	vault_put_host(vault, &out->host, s);
-	return true;
-}
-
-static void
-put_host(struct store_tx *state, const struct enrol_in *in,
-    const struct Rec__EnrolToken *t, struct enrol_out *out)
-{
-	struct Rec__Host h = REC__HOST__INIT;
-
-	h.id.data = out->host.b;
-	h.id.len = sizeof(out->host.b);
-	h.name = t->hostname;
-	h.reported_name = (char *)(uintptr_t)in->hostname;
-	h.os = (char *)(uintptr_t)in->os;
-	h.arch = (char *)(uintptr_t)in->arch;
-	h.agent_version = (char *)(uintptr_t)in->agent_version;
-	h.restic_version = (char *)(uintptr_t)in->restic_version;
-	h.tags = t->tags;
-	h.n_tags = t->n_tags;
-	h.enrolled_at_ms = clock_now_ms();
-	h.always_on = true;
-	h.repo_url = t->repo_url;
-	h.repo_username = t->repo_username;
-	h.config_version = 1;
-	host_store_put(state, &h);
-}
-
-/* The default source group (M-082). */
-static void
-put_group(struct store_tx *state, const struct Rec__EnrolToken *t,
-    struct enrol_out *out)
-{
-	static const char *const usual[] = { "/etc", "/home" };
-	struct Rec__SourceGroup g = REC__SOURCE_GROUP__INIT;
-	char *paths[ARRAY_LEN(usual)];
-	struct ulid id;
-	size_t i;
-
-	ulid_new(&id);
-	g.id.data = id.b;
-	g.id.len = sizeof(id.b);
-	g.host_id.data = out->host.b;
-	g.host_id.len = sizeof(out->host.b);
-	g.name = (char *)(uintptr_t) "default";
-	g.created_at_ms = clock_now_ms();
-	g.includes = t->initial_paths;
-	g.n_includes = t->n_initial_paths;
-	if (g.n_includes == 0) {
-		for (i = 0; i < ARRAY_LEN(usual); i++)
-			paths[i] = (char *)(uintptr_t)usual[i];
-		g.includes = paths;
-		g.n_includes = ARRAY_LEN(usual);
-	}
-	plan_store_put(state, &g);
+	if (out->repeated)
+		memcpy(out->host.b, t->used_host.data, sizeof(out->host.b));
+	return host_make_bearer(vault, &out->host, out->bearer, &out->has_repo);
 }
 
 static void
@@ -262,13 +201,11 @@ enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		return refuse(state, RC_GONE);
 	if (!out->repeated) {
 		ulid_new(&out->host);
-		put_secrets(vault, in, t, out);
-		put_host(state, in, t, out);
-		put_group(state, t, out);
+		make(state, vault, in, t, out);
 		mark_used(vault, t, in, out);
-	} else if (!renew_bearer(vault, t, out)) {
-		return refuse(state, RC_GONE);
 	}
+	if (!give_bearer(vault, t, out))
+		return refuse(state, RC_GONE);
 	audit(state, op, in, t->hostname, out);
 	op->out = out;
 	return store_rc(state);
