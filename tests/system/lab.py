@@ -175,6 +175,19 @@ class Controller:
         self.program = None
         self.client = Client(self.port)
 
+    def seed(self, *options, **numbers):
+        """Fills the data of a controller that does not run with a made-up
+        fleet (bin/seed --help).  The counts, and each host's id, state,
+        connection and name."""
+        argv = [BIN / "seed", "--list", *options]
+        for name, value in numbers.items():
+            argv += [f"--{name}", str(value)]
+        done = subprocess.run([*argv, self.data], capture_output=True,
+                              text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        *hosts, counts = done.stdout.splitlines()
+        return json.loads(counts), [line.split(" ", 3) for line in hosts]
+
     def start(self, wait=True):
         self.program = self.lab.start([BIN / "restic-manager-controller"],
                                       clean_env(**self.env), self.log)
