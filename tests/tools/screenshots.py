@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes the pictures of docs/screenshots from the real programs.
+"""Takes pictures of the real programs.
 
-    tests/tools/screenshots.py [folder]
+    tests/tools/screenshots.py [folder]         those of docs/screenshots
+    tests/tools/screenshots.py --walk folder    every page, light and dark, 1440
+                                                and 390 px, scripts on and off
 
 Controller, renderer and six agents run in a lab with a pretend restic, so
 that every state is there; the browser is a real Chromium.
@@ -13,67 +15,52 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import lab  # noqa: E402
+import walk  # noqa: E402
 from browser import Browser  # noqa: E402
 
-FAKE = lab.ROOT / "tests/fake/restic"
-
-# name, tags, what its pretend restic does, runs before the picture
-HOSTS = (
-    ("app-01", ["prod"], "lines=12", 2),
-    ("db-01", ["prod", "db"], "lines=9000 delay_ms=20", 0),
-    ("db-02", ["prod", "db"], "lines=8 exit=1", 1),
-    ("fs-01", ["office"], "lines=25 exit=3", 1),
-    ("mail-01", ["prod"], "lines=14", 1),
-    ("web-01", ["prod", "web"], "lines=10", 1),
-)
+DOCS = ("dashboard", "host", "job-running", "job-failed", "add-host")
 
 
-def populate(box, controller):
-    agents = {}
-    for name, tags, wish, runs in HOSTS:
-        source = box.sources(f"src-{name}")
-        (source / ".pretend").write_text(wish)
-        agent = box.host(controller, name=name, paths=[source], restic=FAKE,
-                         tags=tags)
-        agents[name] = agent
-        for _ in range(runs):
-            agent.job = controller.run_group(agent.host_id)
-            controller.wait_job(agent.job)
-    agents["db-01"].job = controller.run_group(agents["db-01"].host_id)
-    time.sleep(3)
-    return agents
+def shoot_docs(b, paths, folder):
+    for name in DOCS:
+        b.open(paths[name])
+        time.sleep(1)
+        b.driver.save_screenshot(str(folder / f"{name}.png"))
+        print(folder / f"{name}.png")
 
 
-def shoot(controller, agents, folder):
-    b = Browser(controller.url, width=1440, height=860)
-    try:
-        b.open("/login")
-        b.fill("#login-username", "admin")
-        b.fill("#login-password", lab.PASSWORD)
-        b.go('form[action="/login"] button[type="submit"]')
-        b.wait("the dashboard", lambda: b.path() == "/")
-        for name, path in (
-                ("dashboard", "/"),
-                ("host", f"/hosts/{agents['app-01'].host_id}"),
-                ("job-running", f"/jobs/{agents['db-01'].job}"),
-                ("job-failed", f"/jobs/{agents['db-02'].job}"),
-                ("add-host", "/hosts/new")):
-            b.open(path)
-            time.sleep(1)
-            b.driver.save_screenshot(str(folder / f"{name}.png"))
-            print(folder / f"{name}.png")
-    finally:
-        b.close()
+def shoot_all(b, paths, folder):
+    for name, path in paths.items():
+        for scheme, width in walk.LOOKS:
+            for scripts in (True, False):
+                walk.look(b, scheme, width, scripts)
+                b.open(path)
+                picture = folder / (f"{name}-{scheme}-{width}"
+                                    f"{'' if scripts else '-plain'}.png")
+                time.sleep(0.3)
+                walk.shoot(b, picture)
+                print(picture)
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
+    args = sys.argv[1:]
+    every = args[:1] == ["--walk"]
+    if "-h" in args or "--help" in args or len(args) > 1 + every:
+        sys.exit(__doc__)
+    folder = pathlib.Path(args[every] if len(args) > every else
                           lab.ROOT / "docs/screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     with lab.Lab() as box:
         controller = box.controller().start()
         controller.bootstrap()
-        shoot(controller, populate(box, controller), folder)
+        agents = walk.populate(box, controller)
+        b = Browser(controller.url, width=1440, height=860)
+        try:
+            walk.sign_in(b)
+            paths = walk.addresses(agents, walk.pending(b))
+            (shoot_all if every else shoot_docs)(b, paths, folder)
+        finally:
+            b.close()
 
 
 main()
