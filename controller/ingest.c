@@ -33,6 +33,17 @@ ingest_on_retry(void *ctx)
 	ingest_kick(i);
 }
 
+static void
+ingest_on_retry_held(void *ctx)
+{
+	struct ingest *i = ctx;
+	struct list *el;
+
+	while ((el = list_take(&i->held)) != NULL)
+		list_append(&i->ready, el);
+	ingest_kick(i);
+}
+
 struct ingest *
 ingest_new(struct controller *c)
 {
@@ -41,8 +52,10 @@ ingest_new(struct controller *c)
 	i->ctl = c;
 	i->inlets = map_new();
 	list_init(&i->ready);
+	list_init(&i->held);
 	list_init(&i->packs);
 	i->retry = loop_timer_new(c->loop, ingest_on_retry, i);
+	i->retry_held = loop_timer_new(c->loop, ingest_on_retry_held, i);
 	return i;
 }
 
@@ -94,6 +107,7 @@ ingest_free(struct ingest *i)
 	if (i == NULL)
 		return;
 	loop_timer_free(i->retry);
+	loop_timer_free(i->retry_held);
 	i->gone = true;
 	if (i->pool == 0)
 		end(i);

@@ -131,12 +131,14 @@ ingest_on_written(void *ctx)
 	LIST_FOREACH(el, tmp, &b->parts)
 	{
 		p = LIST_ENTRY(el, struct ingest_part, link);
-		p->err = b->err;
-		if (b->err.rc != RC_OK || p->used == 0)
+		if (b->err.rc != RC_OK)
+			p->err = b->err;
+		if (p->err.rc != RC_OK || p->used == 0)
 			continue;
 		op = op_new(ingest_op, ingest_on_op, p);
 		op->in = p;
 		op->arena.max = INGEST_ARENA_MAX;
+		p->submitted = true;
 		b->ops++;
 		op_submit(b->ingest->ctl->ops, &op);
 	}
@@ -228,6 +230,10 @@ part_done(struct ingest *i, struct ingest_part *p)
 	struct inlet *in = p->inlet;
 
 	give_back(i, p, p->used);
+	if (in->faulty && p->used > 0) {
+		in->faulty = false;
+		log_info(LOG_SPOOL, "the host's logs are written again");
+	}
 	if (is_current(p) && p->last_seq > in->committed) {
 		in->committed = p->last_seq;
 		agents_ack(i->ctl->agents, &p->host, in->committed);
@@ -265,16 +271,41 @@ note_fault(struct ingest *i, const struct err *fault)
 	i->fault = *fault;
 }
 
+/* A log of this host alone cannot be written: it waits, others do not. */
+static void
+part_hold(struct ingest *i, struct ingest_part *p)
+{
+	struct inlet *in = p->inlet;
+	char id[ULID_TEXT_CAP];
+
+	give_back(i, p, 0);
+	ulid_text(&p->host, id);
+	if (!in->faulty)
+		log_error(LOG_SPOOL,
+		    "log cannot be written, this host waits host=%s rc=%s "
+		    "error=%s",
+		    id, rc_info(p->err.rc)->name, log_safe(str_of(p->err.msg)));
+	in->faulty = true;
+	if (list_empty(&in->pending))
+		return;
+	if (list_empty(&i->held))
+		loop_timer_start(i->retry_held, RETRY_MS, 0);
+	list_append(&i->held, &in->ready);
+}
+
 /* True when the disk is at fault and the same is to be tried again. */
 static bool
 part_end(struct ingest *i, struct ingest_part *p)
 {
 	struct inlet *in = p->inlet;
+	bool own = p->batch->err.rc == RC_OK && !p->submitted;
 	bool again = false;
 
 	in->busy = false;
 	if (p->err.rc == RC_OK) {
 		part_done(i, p);
+	} else if (rc_info(p->err.rc)->retryable && own) {
+		part_hold(i, p);
 	} else if (rc_info(p->err.rc)->retryable || p->err.rc == RC_CANCELLED) {
 		give_back(i, p, 0);
 		again = true;

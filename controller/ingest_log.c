@@ -287,27 +287,46 @@ stage_part(struct stage *s)
 
 /* A damaged log keeps what it has; the job goes on without it. */
 static enum rc
-write_log(struct ingest_batch *b, struct ingest_log *l, int *fd)
+write_log(const char *spool, struct ingest_log *l, struct err *e)
 {
 	enum rc rc = buf_rc(&l->text);
 
-	if (l->text.len == 0 || l->damaged) {
-		buf_reset(&l->text);
-		return RC_OK;
-	}
-	if (*fd < 0 && joblog_hold(b->spool, fd, &b->err) != RC_OK)
-		return b->err.rc;
 	if (rc == RC_OK)
-		rc = joblog_append(b->spool, &l->job, l->at, buf_str(&l->text),
-		    &b->err);
+		rc = joblog_append(spool, &l->job, l->at, buf_str(&l->text), e);
 	if (rc != RC_CORRUPT && rc != RC_LIMIT)
 		return rc;
 	log_error(LOG_SPOOL, "log not written rc=%s error=%s",
-	    rc_info(rc)->name, log_safe(str_of(b->err.msg)));
+	    rc_info(rc)->name, log_safe(str_of(e->msg)));
 	l->damaged = rc == RC_CORRUPT;
 	l->truncated = true;
 	buf_reset(&l->text);
-	b->err = (struct err){ 0 };
+	*e = (struct err){ 0 };
+	return RC_OK;
+}
+
+/* The logs of one host: a file of its own that fails is its own matter, what
+ * the filesystem as a whole refuses is the batch's. */
+static enum rc
+write_part(struct ingest_batch *b, struct ingest_part *p, int *fd)
+{
+	struct ingest_log *l;
+	struct list *el, *tmp;
+
+	LIST_FOREACH(el, tmp, &p->logs)
+	{
+		l = LIST_ENTRY(el, struct ingest_log, link);
+		if (l->damaged)
+			buf_reset(&l->text);
+		if (l->text.len == 0)
+			continue;
+		if (*fd < 0 && joblog_hold(b->spool, fd, &b->err) != RC_OK)
+			return b->err.rc;
+		if (write_log(b->spool, l, &p->err) == RC_OK)
+			continue;
+		if (p->err.rc == RC_FULL)
+			b->err = p->err;
+		return b->err.rc;
+	}
 	return RC_OK;
 }
 
@@ -315,20 +334,15 @@ write_log(struct ingest_batch *b, struct ingest_log *l, int *fd)
 static enum rc
 write_all(struct ingest_batch *b, int *fd)
 {
-	struct list *part, *el, *t1, *t2;
-	struct ingest_part *p;
+	struct list *el, *tmp;
 	enum rc rc;
 
-	LIST_FOREACH(part, t1, &b->parts)
+	LIST_FOREACH(el, tmp, &b->parts)
 	{
-		p = LIST_ENTRY(part, struct ingest_part, link);
-		LIST_FOREACH(el, t2, &p->logs)
-		{
-			rc = write_log(b,
-			    LIST_ENTRY(el, struct ingest_log, link), fd);
-			if (rc != RC_OK)
-				return rc;
-		}
+		rc =
+		    write_part(b, LIST_ENTRY(el, struct ingest_part, link), fd);
+		if (rc != RC_OK)
+			return rc;
 	}
 	return *fd < 0 ? RC_OK : joblog_sync(*fd, b->spool, &b->err);
 }

@@ -35,7 +35,7 @@ enum {
 
 /* Events of one host: received, not yet committed. */
 struct inlet {
-	struct list ready; /* in ingest.ready while there is work */
+	struct list ready; /* in ingest.ready while there is work, or in held */
 	struct ulid host;
 	bool open; /* there was a hello since the start */
 	uint8_t epoch[INGEST_EPOCH];
@@ -45,6 +45,7 @@ struct inlet {
 	struct list pending;
 	size_t bytes; /* of pending and of what is in the batch */
 	bool busy;    /* has a part in the batch */
+	bool faulty;  /* a log of this host alone could not be written */
 	/* What the hello listed, and what was accepted since: a job that is
 	 * with the agent but not among them is lost, once everything before
 	 * compare_after is committed. */
@@ -59,10 +60,12 @@ struct ingest {
 	struct controller *ctl;
 	struct map *inlets;
 	struct list ready;
+	struct list held; /* faulty ones, until their timer */
 	size_t bytes;
 	struct ingest_batch *batch;
 	struct loop_timer *retry;
 	bool waiting; /* for the retry timer */
+	struct loop_timer *retry_held;
 	struct err fault;
 	unsigned pool; /* jobs of ours that the pool has */
 	bool gone;     /* freed by its owner meanwhile: the last one ends it */
@@ -104,9 +107,10 @@ struct ingest_part {
 	struct list items;
 	size_t used;       /* items that the pool took, from the front */
 	uint64_t last_seq; /* of them; 0: none of the agent's */
+	bool submitted;    /* its logs are on disk, the op is on its way */
 	struct list logs;
 	struct map *log_of;
-	struct err err; /* outcome of the op */
+	struct err err; /* of its own logs, then outcome of the op */
 	/* Said by the op, for the loop. */
 	bool host_changed;
 	bool jobs_changed;

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Labels: threads */
+#include "tests/unit/controller/ingest_help.h"
+
+/* Faults of the disk that stop one host's log, and must not stop the rest. */
+
+#define JOB_A "01HZZZZZZZZZZZZZZZZZZZZZZA"
+#define JOB_B "01HZZZZZZZZZZZZZZZZZZZZZZB"
+
+/* A directory stands where the log of the job would be made. */
+static void
+block_log(struct desk *d, const char *job, char *path, size_t cap)
+{
+	struct ulid id;
+	char *slash;
+
+	assert_true(ulid_parse(str_of(job), &id));
+	assert_rc(joblog_path(d->spool, &id, false, path, cap), RC_OK);
+	for (slash = path + strlen(d->spool) + 1;
+	     (slash = strchr(slash, '/')) != NULL; slash++) {
+		*slash = '\0';
+		(void)mkdir(path, 0700);
+		*slash = '/';
+	}
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* Speaks as another host from here on. */
+static void
+become(struct desk *d, const struct ulid *host, uint64_t acked)
+{
+	d->host = *host;
+	d->told.acked = acked;
+}
+
+static void
+send_log(struct desk *d, const char *job)
+{
+	uint64_t resume = 0;
+
+	assert_rc(desk_hello(d, 1, 1, job, &resume), RC_OK);
+	assert_rc(desk_started(d, 1, job), RC_OK);
+	assert_rc(desk_lines(d, 2, job, 1, 3), RC_OK);
+	assert_rc(desk_finished(d, 3, job, "succeeded", 3), RC_OK);
+}
+
+/* What one host cannot have written is taken again later, whole and once;
+ * meanwhile the other's is acknowledged. */
+static void
+a_log_that_cannot_be_opened_holds_up_its_host_alone(void **state)
+{
+	struct desk *d = *state;
+	const struct ulid first = d->host;
+	struct ulid second;
+	char path[JOBLOG_PATH_CAP];
+	struct buf log;
+
+	fixture_host(&d->f, "web-2", &second);
+	block_log(d, JOB_A, path, sizeof(path));
+	send_log(d, JOB_A);
+	become(d, &second, 0);
+	send_log(d, JOB_B);
+	desk_run_to(d, 3);
+	assert_null(desk_job(d, JOB_A));
+	assert_int_equal(desk_job(d, JOB_B)->state,
+	    REC__JOB_STATE__JOB_SUCCEEDED);
+	assert_int_equal(d->told.drops, 0);
+
+	assert_int_equal(rmdir(path), 0);
+	become(d, &first, 0);
+	desk_run_to(d, 3);
+	assert_int_equal(desk_job(d, JOB_A)->state,
+	    REC__JOB_STATE__JOB_SUCCEEDED);
+	buf_init(&log, KIB(16));
+	desk_log(d, JOB_A, &log);
+	buf_putc(&log, 0);
+	assert_non_null(strstr(buf_str(&log).p,
+	    "out line 1\nout line 2\nout line 3\nsys end "));
+	buf_fini(&log);
+}
+
+/* The one that fails does not make the others wait a second each time. */
+static void
+others_do_not_wait_for_its_next_try(void **state)
+{
+	struct desk *d = *state;
+	struct ulid second;
+	char path[JOBLOG_PATH_CAP];
+	int64_t began;
+	unsigned k;
+
+	fixture_host(&d->f, "web-2", &second);
+	block_log(d, JOB_A, path, sizeof(path));
+	send_log(d, JOB_A);
+	desk_run(d, 200, 0);
+	become(d, &second, 0);
+	send_log(d, JOB_B);
+	began = clock_mono_ms();
+	desk_run_to(d, 3);
+	for (k = 4; k < 24; k++) {
+		assert_rc(desk_lines(d, k, JOB_B, 4, 1), RC_OK);
+		desk_run_to(d, k);
+	}
+	/* Twenty batches; a second each when they waited. */
+	assert_true(clock_mono_ms() - began < 9000);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    a_log_that_cannot_be_opened_holds_up_its_host_alone,
+		    desk_setup, desk_teardown),
+		cmocka_unit_test_setup_teardown(
+		    others_do_not_wait_for_its_next_try, desk_setup,
+		    desk_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
