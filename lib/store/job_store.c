@@ -26,7 +26,18 @@ static const char *const kind_names[] = {
 	[REC__JOB_KIND__KIND_DIFF]    = "diff",
 	[REC__JOB_KIND__KIND_UPDATE]  = "update",
 };
+static const char *const look_names[] = {
+	[JOB_LOOK_NONE]       = "none",
+	[JOB_LOOK_QUEUED]     = "queued",
+	[JOB_LOOK_RUNNING]    = "running",
+	[JOB_LOOK_FAILED]     = "failed",
+	[JOB_LOOK_INCOMPLETE] = "incomplete",
+	[JOB_LOOK_SUCCEEDED]  = "succeeded",
+	[JOB_LOOK_CANCELLED]  = "cancelled",
+};
 /* clang-format on */
+
+_Static_assert(ARRAY_LEN(look_names) == JOB_LOOK_COUNT, "a name for each");
 
 bool
 job_state_final(Rec__JobState s)
@@ -47,6 +58,44 @@ const char *
 job_kind_name(Rec__JobKind k)
 {
 	return (unsigned)k < ARRAY_LEN(kind_names) ? kind_names[k] : "unknown";
+}
+
+enum job_look
+job_look_of(const struct Rec__Job *j)
+{
+	switch (j->state) {
+	case REC__JOB_STATE__JOB_QUEUED:
+		return JOB_LOOK_QUEUED;
+	case REC__JOB_STATE__JOB_RUNNING:
+		return JOB_LOOK_RUNNING;
+	case REC__JOB_STATE__JOB_SUCCEEDED:
+		return j->incomplete ? JOB_LOOK_INCOMPLETE : JOB_LOOK_SUCCEEDED;
+	case REC__JOB_STATE__JOB_FAILED:
+		return JOB_LOOK_FAILED;
+	case REC__JOB_STATE__JOB_CANCELLED:
+		return JOB_LOOK_CANCELLED;
+	case REC__JOB_STATE__JOB_NONE:
+	case _REC__JOB_STATE_IS_INT_SIZE:
+		break;
+	}
+	return JOB_LOOK_NONE;
+}
+
+const char *
+job_look_name(enum job_look l)
+{
+	return look_names[l];
+}
+
+enum job_look
+job_look_parse(struct str s)
+{
+	unsigned i;
+
+	for (i = JOB_LOOK_NONE + 1; i < ARRAY_LEN(look_names); i++)
+		if (str_eqz(s, look_names[i]))
+			return (enum job_look)i;
+	return JOB_LOOK_NONE;
 }
 
 Rec__JobKind
@@ -103,6 +152,8 @@ job_store_find(struct store_tx *tx, const struct ulid *id)
 struct facts {
 	struct ulid id, host;
 	Rec__JobState state;
+	enum job_look look;
+	uint8_t kind; /* as in keys: 0 for what is not known here */
 	bool log_closed;
 };
 
@@ -110,6 +161,9 @@ static bool
 facts_of(const struct Rec__Job *j, struct facts *out)
 {
 	out->state = j->state;
+	out->look = job_look_of(j);
+	out->kind =
+	    (unsigned)j->kind < ARRAY_LEN(kind_names) ? (uint8_t)j->kind : 0;
 	out->log_closed = j->log_closed;
 	return key_id_field(&j->id, &out->id) &&
 	       key_id_field(&j->host_id, &out->host) &&
@@ -141,6 +195,42 @@ index_state(struct store_tx *tx, const struct facts *f, bool put)
 		table_put(tx, TB_JOB_STATE, &k, STR(""));
 	else
 		table_del(tx, TB_JOB_STATE, &k);
+}
+
+static void
+look_key(struct key *k, const struct facts *f)
+{
+	*k = (struct key){ 0 };
+	key_u8(k, (uint8_t)f->look);
+	key_u8(k, f->kind);
+	key_ulid(k, &f->id);
+}
+
+/* Each says of a job what the other is sorted by. */
+static void
+index_look(struct store_tx *tx, const struct facts *f)
+{
+	struct key k, look = { 0 };
+
+	look_key(&k, f);
+	table_put(tx, TB_JOB_LOOK, &k, str_from(f->host.b, sizeof(f->host.b)));
+	key_u8(&look, (uint8_t)f->look);
+	key_u8(&look, f->kind);
+	host_key(&k, &f->host, &f->id);
+	table_put(tx, TB_JOB_HOST, &k, key_str(&look));
+}
+
+static void
+unindex(struct store_tx *tx, const struct facts *was, const struct facts *now)
+{
+	struct key k;
+
+	if (was->state != now->state)
+		index_state(tx, was, false);
+	if (was->look == now->look && was->kind == now->kind)
+		return;
+	look_key(&k, was);
+	table_del(tx, TB_JOB_LOOK, &k);
 }
 
 static void
@@ -176,12 +266,10 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 		}
 		if (!allowed(tx, &was, &now))
 			return;
-		if (was.state != now.state)
-			index_state(tx, &was, false);
+		unindex(tx, &was, &now);
 	}
-	host_key(&k, &now.host, &now.id);
-	table_put(tx, TB_JOB_HOST, &k, STR(""));
 	index_state(tx, &now, true);
+	index_look(tx, &now);
 	index_log(tx, &now);
 	id_key(&k, &now.id);
 	if (!table_put_record(tx, TB_JOB, &k, &j->base))
@@ -285,4 +373,32 @@ job_store_open_logs(struct store_tx *tx, job_store_fn *fn, void *ctx)
 
 	table_scan_init(&w.sc, tx, TB_JOB_LOG, NULL, SCAN_UP);
 	walk_run(&w);
+}
+
+enum {
+	RECORD_MAX = 2 * TABLE_VALUE_MAX /* one of them, unpacked */
+};
+
+void
+job_store_build_looks(struct store_tx *tx)
+{
+	struct arena *whole = tx->arena, one;
+	struct table_scan sc;
+	struct str key, value;
+	struct Rec__Job *j;
+	struct facts f;
+
+	/* A million of them would not fit into the transaction's. */
+	arena_init(&one, RECORD_MAX);
+	tx->arena = &one;
+	table_scan_init(&sc, tx, TB_JOB, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		arena_reset(&one);
+		j = table_unpack(tx, TB_JOB, value, &rec__job__descriptor);
+		if (j != NULL && facts_of(j, &f))
+			index_look(tx, &f);
+	}
+	table_scan_fini(&sc);
+	tx->arena = whole;
+	arena_fini(&one);
 }

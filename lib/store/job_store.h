@@ -2,8 +2,9 @@
 #ifndef LIB_STORE_JOB_STORE_H
 #define LIB_STORE_JOB_STORE_H
 /*
- * Jobs: one record each, found by id, by host and by state.
- * Keys: job id | host id, job id | state, job id.  ULIDs sort by time.
+ * Jobs: one record each, found by id, by host, by state and by how they look.
+ * Keys: job id | host id, job id | state, job id | look, kind, job id.  ULIDs
+ * sort by time.
  */
 #include "lib/store/store.h"
 
@@ -25,6 +26,26 @@ void job_store_in_state(struct store_tx *tx, Rec__JobState state,
 uint64_t job_store_count_of_host(struct store_tx *tx, const struct ulid *host);
 /* Jobs whose log is not closed: for recovery at start. */
 void job_store_open_logs(struct store_tx *tx, job_store_fn *fn, void *ctx);
+
+/* A state as people see it: what succeeded may be incomplete.  The numbers
+ * are in keys. */
+enum job_look {
+	JOB_LOOK_NONE,
+	JOB_LOOK_QUEUED,
+	JOB_LOOK_RUNNING,
+	JOB_LOOK_FAILED,
+	JOB_LOOK_INCOMPLETE,
+	JOB_LOOK_SUCCEEDED,
+	JOB_LOOK_CANCELLED
+};
+enum {
+	JOB_LOOK_COUNT = JOB_LOOK_CANCELLED + 1
+};
+enum job_look job_look_of(const struct Rec__Job *j);
+const char *job_look_name(enum job_look l);
+enum job_look job_look_parse(struct str s); /* JOB_LOOK_NONE */
+/* Schema 1 had neither looks nor what job_host tells now. */
+void job_store_build_looks(struct store_tx *tx);
 
 bool job_state_final(Rec__JobState s);
 /* queued, running, succeeded, failed, cancelled; "none". */

@@ -91,6 +91,44 @@ snap_store_stage(struct store_tx *tx, const struct ulid *host,
 	table_put_record(tx, TB_SNAP_STAGE, &k, &s->base);
 }
 
+/* Where the parts of a row's key lie. */
+enum {
+	AT_TIME = 16,
+	AT_ID = 24,
+	ROW_KEY = AT_ID + SNAP_ID_KEY
+};
+
+/* From the key of a listed row. */
+static void
+id_key(struct key *k, const struct key *row)
+{
+	*k = (struct key){ 0 };
+	key_bytes(k, row->b + AT_ID, SNAP_ID_KEY);
+	key_bytes(k, row->b, AT_TIME);
+}
+
+static void
+index_id(struct store_tx *tx, const struct key *row)
+{
+	struct key k;
+
+	id_key(&k, row);
+	table_put(tx, TB_SNAP_ID, &k,
+	    str_from(row->b + AT_TIME, AT_ID - AT_TIME));
+}
+
+static bool
+delete_row(struct store_tx *tx, enum table t, const struct key *row)
+{
+	struct key k;
+
+	if (t == TB_SNAP) {
+		id_key(&k, row);
+		table_del(tx, TB_SNAP_ID, &k);
+	}
+	return table_del(tx, t, row);
+}
+
 /* Deletes a host's rows that `keep` does not have (NULL: all of them);
  * returns whether there was one. */
 static bool
@@ -106,7 +144,7 @@ delete_rows(struct store_tx *tx, const struct ulid *host, enum table t,
 	table_scan_init(&sc, tx, t, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value))
 		if (keep == NULL || !table_has(tx, keep->rows, &sc.at))
-			any |= table_del(tx, t, &sc.at);
+			any |= delete_row(tx, t, &sc.at);
 	table_scan_fini(&sc);
 	return any;
 }
@@ -138,6 +176,7 @@ copy_rows(struct store_tx *tx, const struct ulid *host)
 		buf_reset(&copy);
 		buf_put_str(&copy, value);
 		any |= table_put(tx, listed.rows, &sc.at, buf_str(&copy));
+		index_id(tx, &sc.at);
 	}
 	table_scan_fini(&sc);
 	buf_fini(&copy);
@@ -188,4 +227,80 @@ uint64_t
 snap_store_count(struct store_tx *tx, const struct ulid *host)
 {
 	return count_of(tx, host, &listed);
+}
+
+uint64_t
+snap_store_place(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__Snapshot *s, uint64_t max)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix, own;
+	uint64_t n = 0;
+
+	host_prefix(&prefix, host);
+	snap_key(&own, host, s);
+	table_scan_init(&sc, tx, listed.rows, &prefix, SCAN_UP);
+	while (n < max && table_scan_next(&sc, &key, &value) &&
+	       str_cmp(key, key_str(&own)) < 0)
+		n++;
+	table_scan_fini(&sc);
+	return n;
+}
+
+/* An index row leads to its snapshot: host, time, id. */
+static struct Rec__Snapshot *
+by_index(struct store_tx *tx, struct str key, struct str time,
+    struct ulid *host)
+{
+	struct Rec__Snapshot *s;
+	struct key row = { 0 };
+
+	if (time.n != AT_ID - AT_TIME ||
+	    !key_id_at(tx, TB_SNAP_ID, key, KEY_TAIL, host))
+		return NULL;
+	key_ulid(&row, host);
+	key_bytes(&row, time.p, time.n);
+	key_bytes(&row, key.p, SNAP_ID_KEY);
+	s = table_find(tx, listed.rows, &row, &rec__snapshot__descriptor);
+	if (s == NULL && store_usable(tx))
+		store_fail(tx, RC_CORRUPT,
+		    "an index of snapshots leads nowhere; restore a backup");
+	return s;
+}
+
+void
+snap_store_by_id(struct store_tx *tx, struct str prefix, snap_store_id_fn *fn,
+    void *ctx)
+{
+	const size_t known = prefix.n < SNAP_ID_KEY ? prefix.n : SNAP_ID_KEY;
+	struct Rec__Snapshot *s;
+	struct table_scan sc;
+	struct str key, value;
+	struct key begin = { 0 };
+	struct ulid host;
+
+	key_bytes(&begin, prefix.p, known);
+	table_scan_init(&sc, tx, TB_SNAP_ID, &begin, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		s = by_index(tx, key, value, &host);
+		if (s == NULL)
+			break;
+		if (str_starts(str_of(s->id), prefix) && !fn(ctx, &host, s))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
+void
+snap_store_build_ids(struct store_tx *tx)
+{
+	struct table_scan sc;
+	struct str key, value;
+
+	table_scan_init(&sc, tx, listed.rows, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value))
+		if (sc.at.n == ROW_KEY)
+			index_id(tx, &sc.at);
+	table_scan_fini(&sc);
 }

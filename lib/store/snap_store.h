@@ -5,7 +5,7 @@
  * A host's snapshots, as its agent last listed them.  A report comes in
  * parts that are staged apart and replace the list as a whole.
  * Keys: host id, inverted time (u64), first 16 characters of the
- * snapshot id.
+ * snapshot id | those 16 characters, host id.
  */
 #include "lib/store/store.h"
 
@@ -26,4 +26,15 @@ typedef bool snap_store_fn(void *ctx, const struct Rec__Snapshot *s);
 void snap_store_of_host(struct store_tx *tx, const struct ulid *host,
     uint64_t skip, uint64_t max, snap_store_fn *fn, void *ctx);
 uint64_t snap_store_count(struct store_tx *tx, const struct ulid *host);
+/* How many newer ones its host has, at most max: all of them are passed. */
+uint64_t snap_store_place(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__Snapshot *s, uint64_t max);
+
+/* Of any host, those whose id begins with prefix (lower case), by id. */
+typedef bool snap_store_id_fn(void *ctx, const struct ulid *host,
+    const struct Rec__Snapshot *s);
+void snap_store_by_id(struct store_tx *tx, struct str prefix,
+    snap_store_id_fn *fn, void *ctx);
+/* Schema 1 had no ids. */
+void snap_store_build_ids(struct store_tx *tx);
 #endif

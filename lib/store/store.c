@@ -12,6 +12,8 @@
 #include "lib/base/fsio.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/store/job_store.h"
+#include "lib/store/snap_store.h"
 #include "lib/store/store_impl.h"
 
 /* The map is address space, not memory or disk. */
@@ -30,7 +32,13 @@ enum {
 	COPY_PATH_CAP = 1024
 };
 
-static const struct store_schema schema_now = { STORE_SCHEMA, NULL, 0 };
+/* Schema 2: jobs by look, snapshots by id. */
+static const struct store_step steps[] = {
+	{ STORE_STATE, 1, job_store_build_looks },
+	{ STORE_STATE, 1, snap_store_build_ids },
+};
+static const struct store_schema schema_now = { STORE_SCHEMA, steps,
+	ARRAY_LEN(steps) };
 
 static void
 store_on_assert(MDB_env *env, const char *msg)

@@ -41,7 +41,7 @@ enum store_mode {
 };
 
 enum {
-	STORE_SCHEMA = 1
+	STORE_SCHEMA = 2
 };
 
 /* dir is the environment's directory.  Writer: group ownership and modes as

@@ -35,14 +35,16 @@ enum {
 	X(TB_HOST_NAME,     IN_STATE, "host_name",     "lower(name), 0, host -> ") \
 	X(TB_CURSOR,        IN_STATE, "agent_cursor",  "host -> AgentCursor") \
 	X(TB_JOB,           IN_STATE, "job",           "job -> Job") \
-	X(TB_JOB_HOST,      IN_STATE, "job_host",      "host, job -> ") \
+	X(TB_JOB_HOST,      IN_STATE, "job_host",      "host, job -> look u8, kind u8") \
 	X(TB_JOB_STATE,     IN_STATE, "job_state",     "state u8, job -> ") \
+	X(TB_JOB_LOOK,      IN_STATE, "job_look",      "look u8, kind u8, job -> host") \
 	X(TB_JOB_LOG,       IN_STATE, "job_open_log",  "job -> ") \
 	X(TB_GROUP,         IN_STATE, "group",         "host, group -> SourceGroup") \
 	X(TB_DAY,           IN_STATE, "day",           "host, day u32, group -> DayOutcome") \
 	X(TB_SNAP,          IN_STATE, "snapshot",      "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_STAGE,    IN_STATE, "snapshot_part", "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_COUNT,    IN_STATE, "snapshot_count", "host, staged u8 -> u64") \
+	X(TB_SNAP_ID,       IN_STATE, "snapshot_id",   "id[16], host -> ~time u64") \
 	X(TB_USER,          IN_STATE, "user",          "user -> User") \
 	X(TB_USER_NAME,     IN_STATE, "user_name",     "lower(name) -> user") \
 	X(TB_AUDIT,         IN_STATE, "audit",         "entry -> AuditEntry") \

@@ -333,6 +333,9 @@ static const struct store_step steps_bad[] = {
 };
 static const struct store_schema schema_0 = { 0, NULL, 0 };
 static const struct store_schema schema_2 = { 2, steps_good, 3 };
+/* Newer than this program's. */
+static const struct store_schema schema_later = { STORE_SCHEMA + 1, steps_good,
+	3 };
 static const struct store_schema schema_2_bad = { 2, steps_bad, 2 };
 
 /* A database of schema 0 with one host, in its own directory; closed. */
@@ -447,20 +450,20 @@ a_newer_schema_is_refused_in_words(void **state)
 	char dir[400];
 
 	make_v0(f, dir, sizeof(dir));
-	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir, &schema_2,
-	              &f->state, &e),
+	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir,
+	              &schema_later, &f->state, &e),
 	    RC_OK);
 	store_close(f->state);
 	f->state = NULL;
 	assert_rc(store_open(STORE_STATE, STORE_WRITER, dir, &s, &e),
 	    RC_VERSION);
 	assert_string_equal(e.code, "schema_too_new");
-	assert_non_null(strstr(e.msg, "schema 2, this program knows 1"));
+	assert_non_null(strstr(e.msg, "this program knows"));
 	assert_non_null(strstr(e.msg, dir));
 	assert_null(s);
 	/* It is as it was. */
-	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir, &schema_2,
-	              &f->state, &e),
+	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir,
+	              &schema_later, &f->state, &e),
 	    RC_OK);
 	assert_host_name(f, "web!?");
 }
@@ -511,8 +514,8 @@ a_reader_refuses_other_schemas(void **state)
 	make_v0(f, dir, sizeof(dir));
 	assert_rc(read_as_renderer(f, dir, &instance, &e), RC_VERSION);
 	assert_non_null(strstr(e.msg, "older than this program"));
-	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir, &schema_2,
-	              &f->state, &e),
+	assert_rc(store_open_schema(STORE_STATE, STORE_WRITER, dir,
+	              &schema_later, &f->state, &e),
 	    RC_OK);
 	store_close(f->state);
 	f->state = NULL;

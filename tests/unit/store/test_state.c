@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * tests/data/state/v1 holds databases as schema 1 wrote them.  They are
- * never made again: every later version has to open them.
+ * tests/data/state/v<N> holds databases as schema N wrote them.  They are
+ * never made again: every later version has to open them.  All of them hold
+ * the same, so that the tests are run with each.
  *
- * A new schema gets a folder and a test like this one:
- *   store.test_state_v1 --make FOLDER
+ * A new schema gets a folder and a row in main():
+ *   store.test_state --make FOLDER
  */
 #include "tests/unit/store/store_fixture.h"
 
@@ -12,14 +13,13 @@
 #include "lib/base/clock.h"
 #include "lib/base/fsio.h"
 #include "lib/store/audit_store.h"
+#include "lib/store/job_query.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
-
-#define KEPT "tests/data/state/v1"
 
 static const char snapshot_id[] =
     "4bba301ed1c2e7f0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718";
@@ -176,14 +176,14 @@ make(const char *folder)
 }
 
 static void
-copy_kept(const char *name, const char *dir)
+copy_kept(const char *kept, const char *name, const char *dir)
 {
 	struct err e = { 0 };
 	struct buf b;
 	char path[400];
 
 	buf_init(&b, MIB(4));
-	assert_true(str_fmt(path, sizeof(path), "%s/%s", KEPT, name));
+	assert_true(str_fmt(path, sizeof(path), "%s/%s", kept, name));
 	if (fsio_read(path, &b, &e) != RC_OK)
 		fail_msg("%s", e.msg);
 	assert_rc(fsio_join(path, sizeof(path), dir, "data.mdb"), RC_OK);
@@ -192,15 +192,17 @@ copy_kept(const char *name, const char *dir)
 	buf_fini(&b);
 }
 
+/* The folder is what the test was given. */
 static int
 kept_setup(void **state)
 {
+	const char *kept = *state;
 	struct fixture *f = MEM_NEW(struct fixture);
 
 	assert_rc(crypt_init(NULL), RC_OK);
 	fixture_dir(f);
-	copy_kept("state.mdb", f->state_dir);
-	copy_kept("vault.mdb", f->vault_dir);
+	copy_kept(kept, "state.mdb", f->state_dir);
+	copy_kept(kept, "vault.mdb", f->vault_dir);
 	arena_init(&f->arena, MIB(64));
 	fixture_open(f);
 	*state = f;
@@ -254,7 +256,7 @@ test_on_day(void *ctx, uint32_t day, const struct ulid *group,
 }
 
 static void
-schema_1_state_is_read(void **state)
+kept_state_is_read(void **state)
 {
 	struct fixture *f = *state;
 	struct ulid host = id_n(1, 1), job = id_n(2, 1), bad;
@@ -290,8 +292,39 @@ schema_1_state_is_read(void **state)
 	fixture_end(tx);
 }
 
+static bool
+test_on_id(void *ctx, const struct ulid *host, const struct Rec__Snapshot *s)
+{
+	assert_int_equal(host->b[0], 1);
+	return test_on_snapshot(ctx, s);
+}
+
+/* What older schemas did not have is made by the migration. */
 static void
-schema_1_vault_is_read(void **state)
+kept_state_has_its_indexes(void **state)
+{
+	struct fixture *f = *state;
+	struct store_tx *tx = fixture_read(f);
+	struct job_query q = { .kind = REC__JOB_KIND__KIND_BACKUP, .max = 10 };
+	struct ulid host = id_n(1, 1);
+	unsigned jobs = 0, snaps = 0;
+	struct job_found found;
+
+	job_query(tx, &q, &found, test_on_job, &jobs);
+	assert_int_equal(found.total, 2);
+	assert_int_equal(jobs, 2);
+	job_query_by_host(tx, &host, &q);
+	q.looks = 1U << JOB_LOOK_RUNNING;
+	job_query(tx, &q, &found, test_on_job, &jobs);
+	assert_int_equal(found.total, 1);
+	snap_store_by_id(tx, STR("4bba301e"), test_on_id, &snaps);
+	assert_int_equal(snaps, 1);
+	assert_rc(store_rc(tx), RC_OK);
+	fixture_end(tx);
+}
+
+static void
+kept_vault_is_read(void **state)
 {
 	struct fixture *f = *state;
 	struct ulid user = id_n(3, 1), host = id_n(1, 1), got;
@@ -312,7 +345,7 @@ schema_1_vault_is_read(void **state)
 }
 
 static void
-schema_1_goes_on(void **state)
+kept_goes_on(void **state)
 {
 	struct fixture *f = *state;
 	struct Rec__AuditEntry a = REC__AUDIT_ENTRY__INIT;
@@ -334,16 +367,23 @@ schema_1_goes_on(void **state)
 	fixture_commit(tx);
 }
 
-#define kept_test(f) \
-	cmocka_unit_test_setup_teardown(f, kept_setup, fixture_teardown)
+#define kept_test(f, folder)                                    \
+	{                                                       \
+#f " " folder, f, kept_setup, fixture_teardown, \
+		    text("tests/data/state/" folder)            \
+	}
+#define kept_tests(folder)                                 \
+	kept_test(kept_state_is_read, folder),             \
+	    kept_test(kept_state_has_its_indexes, folder), \
+	    kept_test(kept_vault_is_read, folder),         \
+	    kept_test(kept_goes_on, folder)
 
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		kept_test(schema_1_state_is_read),
-		kept_test(schema_1_vault_is_read),
-		kept_test(schema_1_goes_on),
+		kept_tests("v1"),
+		kept_tests("v2"),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "--make") == 0)
