@@ -4,10 +4,17 @@
 #include <string.h>
 
 #include "controller/controller.h"
+#include "controller/pb.h"
 #include "controller/req.h"
+#include "controller/tokens.h"
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
+
+enum {
+	RECORDS_MAX = 1 << 17 /* of one look at who asks */
+};
 
 /* HTTP/2 may split the cookies over several fields. */
 struct str
@@ -42,44 +49,127 @@ is_token(struct str s)
 	       str_unb64(s, true, raw, sizeof(raw), &n) && n == sizeof(raw);
 }
 
-static bool
-find_session(struct req *r, struct ulid *out_user)
+/* The session's record unless it has expired. */
+static struct Rec__Session *
+find_session(struct controller *c, struct arena *a, const uint8_t *hash,
+    struct ulid *out_user)
 {
-	struct store_tx *tx = store_begin_read(r->ctl->vault, &r->arena);
-	struct Rec__Session *s = vault_find_session(tx, r->session_hash);
-	bool live = s != NULL && s->expires_at_ms > clock_now_ms() &&
-	            s->user_id.len == sizeof(out_user->b) &&
-	            str_copy(r->csrf, sizeof(r->csrf), str_of(s->csrf));
+	struct store_tx *tx = store_begin_read(c->vault, a);
+	struct Rec__Session *s = vault_find_session(tx, hash);
 
-	if (live)
-		memcpy(out_user->b, s->user_id.data, sizeof(out_user->b));
+	if (s != NULL && (s->expires_at_ms <= clock_now_ms() ||
+	                     !pb_id_get(&s->user_id, out_user)))
+		s = NULL;
 	store_abort(tx);
-	return live;
+	return s;
+}
+
+bool
+auth_take_user(struct req *r, struct store_tx *state, const struct ulid *user,
+    Rec__Role cap)
+{
+	const struct Rec__User *u = user_store_find(state, user);
+
+	if (u == NULL || u->disabled_at_ms != 0 ||
+	    !str_copy(r->user_name, sizeof(r->user_name), str_of(u->name)))
+		return false;
+	r->user_id = *user;
+	r->role = u->role < cap ? u->role : cap;
+	r->must_change = u->must_change_password;
+	return true;
 }
 
 void
-auth_identify(struct req *r)
+auth_forget(struct req *r)
 {
-	struct str token = auth_cookie(r, AUTH_COOKIE);
+	memset(&r->user_id, 0, sizeof(r->user_id));
+	r->user_name[0] = '\0';
+	r->role = REC__ROLE__ROLE_NONE;
+	r->csrf[0] = '\0';
+}
+
+static void
+take_session(struct req *r, struct str token)
+{
+	uint8_t hash[CRYPT_HASH_SIZE];
+	struct Rec__Session *s;
 	struct store_tx *tx;
-	struct Rec__User *u;
 	struct ulid user;
 
-	if (!is_token(token))
-		return;
-	crypt_sha256(token, r->session_hash);
-	if (!find_session(r, &user))
+	crypt_sha256(token, hash);
+	s = find_session(r->ctl, &r->arena, hash, &user);
+	if (s == NULL || !str_copy(r->csrf, sizeof(r->csrf), str_of(s->csrf)))
 		return;
 	tx = store_begin_read(r->ctl->state, &r->arena);
-	u = user_store_find(tx, &user);
-	if (u != NULL && u->disabled_at_ms == 0 &&
-	    str_copy(r->user_name, sizeof(r->user_name), str_of(u->name))) {
-		r->user_id = user;
-		r->role = u->role;
-	} else {
-		r->csrf[0] = '\0';
-	}
+	if (auth_take_user(r, tx, &user, REC__ROLE__ROLE_ADMIN))
+		memcpy(r->session_hash, hash, sizeof(hash));
+	else
+		auth_forget(r);
 	store_abort(tx);
+}
+
+/* Other bearers are other modules' business. */
+static bool
+api_token(const struct req *r, struct str *out)
+{
+	struct str field = exch_field(r->x, "authorization");
+	struct str scheme;
+
+	if (field.p == NULL || !str_cut(field, ' ', &scheme, out) ||
+	    !str_case_eq(scheme, STR("Bearer")))
+		return false;
+	*out = str_trim(*out);
+	return tokens_is(*out);
+}
+
+enum rc
+auth_identify(struct req *r, struct err *e)
+{
+	struct str token;
+
+	if (api_token(r, &token))
+		return tokens_identify(r, token, e);
+	token = auth_cookie(r, AUTH_COOKIE);
+	if (is_token(token))
+		take_session(r, token);
+	return RC_OK;
+}
+
+bool
+auth_lives(const struct req *r)
+{
+	const struct Rec__User *u;
+	struct store_tx *tx;
+	struct ulid user;
+	struct arena a;
+	struct err e;
+	bool lives;
+
+	arena_init(&a, RECORDS_MAX);
+	if (r->bearer)
+		lives = tokens_find(r->ctl, &a, r->session_hash, &e) != NULL;
+	else
+		lives =
+		    find_session(r->ctl, &a, r->session_hash, &user) != NULL;
+	tx = store_begin_read(r->ctl->state, &a);
+	u = user_store_find(tx, &r->user_id);
+	lives = lives && u != NULL && u->disabled_at_ms == 0;
+	store_abort(tx);
+	arena_fini(&a);
+	return lives;
+}
+
+enum rc
+auth_wait(struct req *r, unsigned wait_s, struct err *e)
+{
+	static struct log_limit limit;
+
+	if (log_allow(&limit, 10, 60))
+		log_warn(LOG_AUTH, "sign-in attempts throttled address=%s",
+		    r->address);
+	req_add_field(r, "retry-after", arena_printf(&r->arena, "%u", wait_s));
+	return err_set(e, RC_RATE,
+	    "too many failed attempts; try again in %u seconds", wait_s);
 }
 
 static Rec__Role
@@ -130,6 +220,19 @@ auth_role_name(Rec__Role role)
 		break;
 	}
 	return "";
+}
+
+Rec__Role
+auth_role_of(struct str name)
+{
+	static const Rec__Role roles[] = { REC__ROLE__ROLE_VIEWER,
+		REC__ROLE__ROLE_OPERATOR, REC__ROLE__ROLE_ADMIN };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(roles); i++)
+		if (str_eqz(name, auth_role_name(roles[i])))
+			return roles[i];
+	return REC__ROLE__ROLE_NONE;
 }
 
 const char *

@@ -24,15 +24,28 @@ enum {
 	AUTH_SESSIONS_MAX = 50
 };
 
-/* Fills the session part of r from the cookie; without a live session of an
- * enabled user it stays empty. */
-void auth_identify(struct req *r);
+/* Fills the session part of r from an API token in the field authorization,
+ * else from the cookie; without a live session of an enabled user it stays
+ * empty.  A bad API token is an error, whatever the cookie says. */
+MUST_USE enum rc auth_identify(struct req *r, struct err *e);
+/* Who asks is this user, with at most that role; false, and nobody, when
+ * there is no such enabled user. */
+struct store_tx;
+struct ulid;
+bool auth_take_user(struct req *r, struct store_tx *state,
+    const struct ulid *user, Rec__Role cap);
+void auth_forget(struct req *r); /* nobody asks */
+/* Whether the session or token by which r was signed in is still good. */
+bool auth_lives(const struct req *r);
+/* RC_RATE, with the time to wait in the answer to come. */
+enum rc auth_wait(struct req *r, unsigned wait_s, struct err *e);
 
 /* RC_AUTH: nobody is signed in (ROLE_NONE); RC_DENIED: the role is too low.
  * ROUTE_UNSET and anything unknown needs admin. */
 MUST_USE enum rc auth_allows(enum route_role need, Rec__Role have,
     struct err *e);
 const char *auth_role_name(Rec__Role role); /* "viewer"; "" for none */
+Rec__Role auth_role_of(struct str name);    /* ROLE_NONE: no such */
 const char *auth_need_name(enum route_role need);
 
 /* What tells where a request that changes something came from. */

@@ -27,6 +27,7 @@ struct controller {
 	struct sse *sse;           /* event streams of browsers */
 	struct asset_set *assets;  /* www/static */
 	struct users *users;       /* bootstrap token, login throttle */
+	struct tokens *tokens;     /* API tokens */
 	struct enrol *enrol;       /* tokens whose text is still shown */
 	struct agents *agents;     /* connected agents */
 	struct ingest *ingest;     /* events in */

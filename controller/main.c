@@ -21,6 +21,7 @@
 #include "controller/server.h"
 #include "controller/sse.h"
 #include "controller/ticker.h"
+#include "controller/tokens.h"
 #include "controller/users.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
@@ -298,6 +299,7 @@ start(struct controller *c, struct err *e)
 	c->ingest = ingest_new(c);
 	if ((rc = ingest_recover(c, e)) != RC_OK)
 		return rc;
+	c->tokens = tokens_new(c);
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
@@ -319,6 +321,7 @@ stop(struct controller *c)
 	agents_free(c->agents);
 	enrol_free(c->enrol);
 	users_free(c->users);
+	tokens_free(c->tokens);
 	loop_free(c->loop);
 	asset_set_free(c->assets);
 	store_close(c->live);

@@ -275,13 +275,18 @@ length_ok(struct req *r)
 static bool
 head_ok(struct req *r)
 {
+	struct err e;
+
 	identify_peer(r);
 	r->wants_html = wants_html(r);
 	if (!authority_ok(authority(r))) {
 		fail(r, RC_PROTO, NULL, "the Host is missing or malformed");
 		return false;
 	}
-	auth_identify(r);
+	if (auth_identify(r, &e) != RC_OK) {
+		req_fail(r, &e);
+		return false;
+	}
 	return find_route(r) && allowed(r) && length_ok(r);
 }
 
@@ -313,7 +318,8 @@ check_origin(const struct req *r, struct err *e)
 		exch_field(r->x, "sec-fetch-site"), r->https, authority(r),
 		r->ctl->settings.base_url };
 
-	if (is_safe(exch_method(r->x)))
+	/* No page can make a browser send a bearer. */
+	if (is_safe(exch_method(r->x)) || r->bearer)
 		return RC_OK;
 	return auth_origin_ok(&o, e);
 }

@@ -66,7 +66,10 @@ struct req {
 	char user_name[64];
 	Rec__Role role;
 	char csrf[44];
-	uint8_t session_hash[32];
+	uint8_t session_hash[32]; /* of the cookie, or of the API token */
+	bool bearer;              /* signed in by an API token */
+	bool must_change;         /* has to choose a password first */
+	int64_t bearer_expires_ms;
 	/* req.c's own */
 	const char *base_url;                     /* once asked for */
 	struct http_field fields[REQ_FIELDS_MAX]; /* of the answer to come */

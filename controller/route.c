@@ -12,6 +12,7 @@
 #include "controller/req.h"
 #include "controller/server.h"
 #include "controller/sse.h"
+#include "controller/tokens.h"
 #include "controller/users.h"
 
 /* Where two patterns fit, the first row wins: literals before {variables}.
@@ -31,6 +32,10 @@ static const struct route routes[] = {
 	{ "POST", "/api/auth/login", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &users_login_body, users_login },
 	{ "POST", "/logout",     ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, users_logout },
 	{ "POST", "/api/auth/logout", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, users_logout },
+
+	{ "GET",  "/api/tokens", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, tokens_list },
+	{ "POST", "/api/tokens", ROUTE_VIEWER, ROUTE_JSON, KIB(8), &tokens_create_body, tokens_create },
+	{ "DELETE", "/api/tokens/{id}", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, tokens_revoke },
 
 	{ "GET",  "/",           ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_dashboard },
 	{ "GET",  "/hosts/new",  ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_new_page },

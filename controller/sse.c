@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "controller/auth.h"
 #include "controller/controller.h"
 #include "controller/req.h"
 #include "controller/sse_own.h"
@@ -9,11 +10,9 @@
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
 #include "lib/store/host_store.h"
-#include "lib/store/vault_store.h"
 
 enum {
-	PING_MS = 15000,
-	RECORD_MAX = 1 << 16
+	PING_MS = 15000
 };
 
 /* ----------------------------------------------------------------- streams */
@@ -98,24 +97,6 @@ sse_flush(struct sse_stream *st, struct buf *out)
 
 /* ---------------------------------------------------------------- the ping */
 
-/* A stream ends with its session. */
-static bool
-session_lives(const struct sse_stream *st)
-{
-	const struct Rec__Session *s;
-	struct store_tx *tx;
-	struct arena a;
-	bool lives;
-
-	arena_init(&a, RECORD_MAX);
-	tx = store_begin_read(st->sse->ctl->vault, &a);
-	s = vault_find_session(tx, st->r->session_hash);
-	lives = s != NULL && s->expires_at_ms > clock_now_ms();
-	store_abort(tx);
-	arena_fini(&a);
-	return lives;
-}
-
 static void
 ping_all(struct list *all)
 {
@@ -125,7 +106,8 @@ ping_all(struct list *all)
 	{
 		struct sse_stream *st = (struct sse_stream *)(void *)el;
 
-		if (!session_lives(st))
+		/* A stream ends with its session. */
+		if (!auth_lives(st->r))
 			sse_end(st);
 		else if (req_stream_write(st->r, STR(": ping\n\n")) != RC_OK)
 			continue; /* bytes are under way: as good */
@@ -183,6 +165,29 @@ sse_end_all(struct sse *s)
 {
 	end_list(&s->logs);
 	end_list(&s->pages);
+}
+
+static void
+end_of_user(struct list *all, const struct ulid *user)
+{
+	struct list *el, *next;
+
+	LIST_FOREACH(el, next, all)
+	{
+		struct sse_stream *st = (struct sse_stream *)(void *)el;
+
+		if (ulid_eq(&st->r->user_id, user))
+			sse_end(st);
+	}
+}
+
+void
+sse_end_user(struct sse *s, const struct ulid *user)
+{
+	if (s == NULL)
+		return;
+	end_of_user(&s->logs, user);
+	end_of_user(&s->pages, user);
 }
 
 /* ----------------------------------------------------------------- notices */

@@ -21,6 +21,9 @@ struct sse *sse_new(struct controller *c);
 void sse_free(struct sse *s);
 /* Ends every stream, so that the listeners can close at once. */
 void sse_end_all(struct sse *s);
+/* Ends the user's: who still may comes back by itself, with the present
+ * role.  s NULL: nothing. */
+void sse_end_user(struct sse *s, const struct ulid *user);
 
 /* Routes. */
 void sse_job_stream(struct req *r);

@@ -194,6 +194,17 @@ throttle_begin(struct throttle *t, const char *account, const char *address)
 	return 0;
 }
 
+bool
+throttle_known(const struct throttle *t, const char *account,
+    const char *address)
+{
+	char net[64], key[KEY_CAP];
+
+	network(address, net, sizeof(net));
+	return str_fmt(key, sizeof(key), "p:%.64s %s", account, net) &&
+	       map_get(t->known, str_of(key)) != NULL;
+}
+
 static void
 take_back(struct throttle *t, const char *key)
 {

@@ -9,6 +9,7 @@
  * an account do not keep its owner out.
  * In memory only.  Loop thread.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ unsigned throttle_begin(struct throttle *t, const char *account,
     const char *address);
 /* The attempt succeeded: takes it back and forgets the account's failures. */
 void throttle_succeeded(struct throttle *t, const char *account,
+    const char *address);
+/* Whether the account has signed in from that address lately. */
+bool throttle_known(const struct throttle *t, const char *account,
     const char *address);
 /* The attempt was never decided (too busy, an error of ours). */
 void throttle_undo(struct throttle *t, const char *account,

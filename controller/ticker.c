@@ -9,6 +9,7 @@
 #include "controller/enrol.h"
 #include "controller/op.h"
 #include "controller/page.h"
+#include "controller/tokens.h"
 #include "controller/users.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -61,6 +62,7 @@ ticker_on_minute(void *ctx)
 	struct ticker *t = ctx;
 
 	users_tick(t->ctl->users);
+	tokens_tick(t->ctl->tokens);
 	enrol_tick(t->ctl->enrol);
 }
 

@@ -186,15 +186,9 @@ login_refused(struct req *r, const char *name, const struct err *e)
 static void
 too_many(struct req *r, const char *name, unsigned wait_s)
 {
-	static struct log_limit limit;
 	struct err e;
 
-	if (log_allow(&limit, 10, 60))
-		log_warn(LOG_AUTH, "sign-in attempts throttled address=%s",
-		    r->address);
-	req_add_field(r, "retry-after", arena_printf(&r->arena, "%u", wait_s));
-	(void)err_set(&e, RC_RATE,
-	    "too many failed attempts; try again in %u seconds", wait_s);
+	(void)auth_wait(r, wait_s, &e);
 	login_refused(r, name, &e);
 }
 
@@ -404,8 +398,16 @@ users_on_logout(struct req *r, struct op *op)
 void
 users_logout(struct req *r)
 {
-	struct op *op = op_new(logout_op, NULL, NULL);
+	struct op *op;
+	struct err e;
 
+	if (r->bearer) {
+		(void)err_set(&e, RC_INVALID,
+		    "an API token has no session to end; revoke it instead");
+		req_fail(r, &e);
+		return;
+	}
+	op = op_new(logout_op, NULL, NULL);
 	op->vault = true;
 	op->in = arena_alloc(&op->arena, sizeof(r->session_hash));
 	ASSERT(op->in != NULL);

@@ -47,6 +47,8 @@ enum {
 	X(TB_SNAP_ID,       IN_STATE, "snapshot_id",   "id[16], host -> ~time u64") \
 	X(TB_USER,          IN_STATE, "user",          "user -> User") \
 	X(TB_USER_NAME,     IN_STATE, "user_name",     "lower(name) -> user") \
+	X(TB_API_TOKEN,     IN_STATE, "api_token",     "token -> ApiToken") \
+	X(TB_API_TOKEN_USER, IN_STATE, "api_token_user", "user, token -> ") \
 	X(TB_AUDIT,         IN_STATE, "audit",         "entry -> AuditEntry") \
 	X(TB_PASSWORD,      IN_VAULT, "password",      "user -> Password") \
 	X(TB_SESSION,       IN_VAULT, "session",       "cookie hash[32] -> Session") \
@@ -55,6 +57,8 @@ enum {
 	X(TB_EXPIRY,        IN_VAULT, "expiry",        "due u64, kind u8, hash[32] -> ") \
 	X(TB_HOST_SECRETS,  IN_VAULT, "host_secrets",  "host -> HostSecrets") \
 	X(TB_BEARER,        IN_VAULT, "bearer",        "bearer hash[32] -> host") \
+	X(TB_TICKET,        IN_VAULT, "ticket",        "kind u8, secret hash[32] -> owner") \
+	X(TB_TICKET_OWNER,  IN_VAULT, "ticket_owner",  "kind u8, owner -> secret hash[32]") \
 	X(TB_PRESENCE,      IN_LIVE,  "presence",      "host -> Presence") \
 	X(TB_PROGRESS,      IN_LIVE,  "progress",      "job -> LiveProgress")
 /* clang-format on */

@@ -188,6 +188,53 @@ vault_put_session(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE],
 	end_oldest(tx, &user, max);
 }
 
+size_t
+vault_end_sessions(struct store_tx *tx, const struct ulid *user,
+    const uint8_t *keep)
+{
+	uint8_t hash[CRYPT_HASH_SIZE];
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	size_t n = 0;
+
+	id_key(&prefix, user);
+	table_scan_init(&sc, tx, TB_SESSION_USER, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		if (!hash_tail(tx, TB_SESSION_USER, &sc.at, hash))
+			break;
+		if (keep != NULL && memcmp(hash, keep, sizeof(hash)) == 0)
+			continue;
+		vault_del_session(tx, hash);
+		n++;
+	}
+	table_scan_fini(&sc);
+	return n;
+}
+
+size_t
+vault_count_sessions(struct store_tx *tx, const struct ulid *user,
+    int64_t now_ms)
+{
+	uint8_t hash[CRYPT_HASH_SIZE];
+	struct Rec__Session *s;
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	size_t n = 0;
+
+	id_key(&prefix, user);
+	table_scan_init(&sc, tx, TB_SESSION_USER, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		if (!hash_tail(tx, TB_SESSION_USER, &sc.at, hash))
+			break;
+		s = vault_find_session(tx, hash);
+		n += s != NULL && s->expires_at_ms > now_ms;
+	}
+	table_scan_fini(&sc);
+	return n;
+}
+
 struct Rec__EnrolToken *
 vault_find_token(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE])
 {
@@ -239,6 +286,56 @@ vault_each_token(struct store_tx *tx, vault_token_fn *fn, void *ctx)
 			break;
 	}
 	table_scan_fini(&sc);
+}
+
+static void
+ticket_key(struct key *k, enum vault_ticket kind, const void *p, size_t n)
+{
+	*k = (struct key){ 0 };
+	key_u8(k, (uint8_t)kind);
+	key_bytes(k, p, n);
+}
+
+void
+vault_put_ticket(struct store_tx *tx, enum vault_ticket kind,
+    const struct ulid *owner, const uint8_t hash[CRYPT_HASH_SIZE])
+{
+	struct key k;
+
+	vault_del_ticket(tx, kind, owner);
+	ticket_key(&k, kind, hash, CRYPT_HASH_SIZE);
+	table_put(tx, TB_TICKET, &k, str_from(owner->b, sizeof(owner->b)));
+	ticket_key(&k, kind, owner->b, sizeof(owner->b));
+	table_put(tx, TB_TICKET_OWNER, &k, str_from(hash, CRYPT_HASH_SIZE));
+}
+
+void
+vault_del_ticket(struct store_tx *tx, enum vault_ticket kind,
+    const struct ulid *owner)
+{
+	struct key by_owner, by_hash;
+	struct str hash;
+
+	ticket_key(&by_owner, kind, owner->b, sizeof(owner->b));
+	if (!table_peek(tx, TB_TICKET_OWNER, &by_owner, &hash))
+		return;
+	if (hash.n == CRYPT_HASH_SIZE) {
+		ticket_key(&by_hash, kind, hash.p, hash.n);
+		table_del(tx, TB_TICKET, &by_hash);
+	}
+	table_del(tx, TB_TICKET_OWNER, &by_owner);
+}
+
+bool
+vault_owner_of_ticket(struct store_tx *tx, enum vault_ticket kind,
+    const uint8_t hash[CRYPT_HASH_SIZE], struct ulid *out)
+{
+	struct str value;
+	struct key k;
+
+	ticket_key(&k, kind, hash, CRYPT_HASH_SIZE);
+	return table_peek(tx, TB_TICKET, &k, &value) &&
+	       key_id_at(tx, TB_TICKET, value, KEY_TAIL, out);
 }
 
 struct Rec__HostSecrets *
@@ -474,6 +571,28 @@ reconcile_users(struct reconcile *r, enum table t)
 	table_scan_fini(&sc);
 }
 
+static void
+reconcile_tickets(struct reconcile *r, enum vault_ticket kind,
+    enum table owners)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	struct ulid id;
+
+	ticket_key(&prefix, kind, NULL, 0);
+	table_scan_init(&sc, r->vault, TB_TICKET_OWNER, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		if (!key_id_at(r->vault, TB_TICKET_OWNER, key, KEY_TAIL, &id))
+			break;
+		if (!state_lacks(r, owners, &id))
+			continue;
+		vault_del_ticket(r->vault, kind, &id);
+		r->removed++;
+	}
+	table_scan_fini(&sc);
+}
+
 size_t
 vault_reconcile(struct store_tx *state, struct store_tx *vault)
 {
@@ -484,5 +603,7 @@ vault_reconcile(struct store_tx *state, struct store_tx *vault)
 	vault_each_host(vault, vault_on_reconcile_host, &r);
 	reconcile_users(&r, TB_PASSWORD);
 	reconcile_users(&r, TB_SESSION_USER);
+	reconcile_tickets(&r, VAULT_API_TOKEN, TB_API_TOKEN);
+	reconcile_tickets(&r, VAULT_SETUP, TB_USER);
 	return r.removed;
 }

@@ -6,7 +6,8 @@
  * tokens and bearers, sealed credentials.  A target of its own: the renderer
  * does not link it.  What spans state and vault is written here first.
  * Keys: user id | SHA-256 of the cookie | SHA-256 of the token's secret |
- * host id | SHA-256 of the bearer -> host id.
+ * host id | SHA-256 of the bearer -> host id | SHA-256 of an API token or
+ * setup link -> its owner.
  */
 #include "lib/base/crypt.h"
 #include "lib/store/store.h"
@@ -23,6 +24,12 @@ void vault_put_session(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE],
     const struct Rec__Session *s, size_t max);
 void vault_del_session(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE]);
+/* Ends every session of the user but keep (NULL: none); returns how many. */
+size_t vault_end_sessions(struct store_tx *tx, const struct ulid *user,
+    const uint8_t *keep);
+/* Those that have not expired. */
+size_t vault_count_sessions(struct store_tx *tx, const struct ulid *user,
+    int64_t now_ms);
 
 struct Rec__EnrolToken *vault_find_token(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE]);
@@ -32,6 +39,23 @@ void vault_del_token(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE]);
 typedef bool vault_token_fn(void *ctx, const uint8_t hash[CRYPT_HASH_SIZE],
     const struct Rec__EnrolToken *t);
 void vault_each_token(struct store_tx *tx, vault_token_fn *fn, void *ctx);
+
+/*
+ * Secrets of which only the hash is kept, one for each owner: API tokens
+ * (owner: the token's record in state) and setup links (owner: the user).
+ * How long they are good stands in the owner's record.
+ */
+enum vault_ticket {
+	VAULT_API_TOKEN = 0,
+	VAULT_SETUP = 1
+};
+/* Replaces the owner's earlier one. */
+void vault_put_ticket(struct store_tx *tx, enum vault_ticket kind,
+    const struct ulid *owner, const uint8_t hash[CRYPT_HASH_SIZE]);
+void vault_del_ticket(struct store_tx *tx, enum vault_ticket kind,
+    const struct ulid *owner);
+bool vault_owner_of_ticket(struct store_tx *tx, enum vault_ticket kind,
+    const uint8_t hash[CRYPT_HASH_SIZE], struct ulid *out);
 
 struct Rec__HostSecrets *vault_find_host(struct store_tx *tx,
     const struct ulid *host);
@@ -52,9 +76,9 @@ size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
 /*
  * Vault and state cannot be committed as one, and the vault goes first: what
  * it has and state lacks is left of an op that failed between the two.
- * Removes the secrets of hosts and the passwords and sessions of users that
- * state does not know; a token used by such a host is unused again.  Returns
- * how many rows.  Run by op_queue_new() at start, and by the queue after a
+ * Removes the secrets of hosts, the passwords, sessions and setup links of
+ * users and the API tokens that state does not know; a token used by such a
+ * host is unused again.  Returns how many rows.  Run by op_queue_new() at start, and by the queue after a
  * commit that failed half-way.
  */
 size_t vault_reconcile(struct store_tx *state, struct store_tx *vault);

@@ -18,6 +18,7 @@
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/req.h"
+#include "controller/tokens.h"
 #include "controller/users.h"
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
@@ -187,6 +188,7 @@ edge_setup(void **state)
 	    RC_OK);
 	assert_rc(page_client_new(&e->c, &e->c.pages, &err), RC_OK);
 	e->c.users = users_new(&e->c);
+	e->c.tokens = tokens_new(&e->c);
 	own.loop = e->c.loop;
 	assert_rc(listen_open(&own, &e->listener, &err), RC_OK);
 	e->tick = loop_timer_new(e->c.loop, edge_on_tick, e);
@@ -213,6 +215,7 @@ edge_teardown(void **state)
 	op_queue_free(e->c.ops);
 	page_client_free(e->c.pages);
 	users_free(e->c.users);
+	tokens_free(e->c.tokens);
 	loop_timer_free(e->tick);
 	loop_free(e->c.loop);
 	fixture_close(&e->f);

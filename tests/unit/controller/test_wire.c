@@ -193,6 +193,7 @@ records_of_earlier_versions_are_understood(void **state)
 		&rec__snapshot__descriptor,
 		&rec__agent_cursor__descriptor,
 		&rec__user__descriptor,
+		&rec__api_token__descriptor,
 		&rec__audit_entry__descriptor,
 		&rec__session__descriptor,
 		&rec__password__descriptor,
