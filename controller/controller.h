@@ -33,5 +33,6 @@ struct controller {
 	struct ingest *ingest;     /* events in */
 	struct courier *courier;   /* commands out */
 	struct ticker *ticker;     /* periodic work */
+	bool audit_verifying;      /* audit: one at a time */
 };
 #endif

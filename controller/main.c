@@ -12,6 +12,7 @@
 
 #include "controller/agents.h"
 #include "controller/asset.h"
+#include "controller/audit.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/enrol.h"
@@ -279,6 +280,8 @@ start(struct controller *c, struct err *e)
 	if ((rc = open_stores(c, e)) != RC_OK)
 		return rc;
 	if ((rc = crypt_key_file(s->secret_key_file, c->key, e)) != RC_OK)
+		return rc;
+	if ((rc = audit_start(c, e)) != RC_OK)
 		return rc;
 	if ((rc = asset_set_new(s->assets_dir, &c->assets, e)) != RC_OK)
 		return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/asset.h"
+#include "controller/audit.h"
 #include "controller/creds.h"
 #include "controller/enrol.h"
 #include "controller/hosts.h"
@@ -67,6 +68,7 @@ static const struct route routes[] = {
 	{ "POST", "/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },
 	{ "GET",  "/api/jobs/{id}/log.txt", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_log_txt },
 	{ "GET",  "/api/jobs/{id}/log.ndjson", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_log_ndjson },
+	{ "GET",  "/api/audit/verify", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, audit_verify },
 	{ "GET",  "/api/jobs/{id}/stream", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_job_stream },
 };
 /* clang-format on */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/agents.h"
+#include "controller/audit.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/enrol.h"
@@ -22,13 +23,12 @@
 enum {
 	SECOND_MS = 1000,
 	MINUTE_MS = 60 * SECOND_MS,
+	DAY_MS = 24 * 60 * MINUTE_MS,
 	SWEEP_MS = 15 * MINUTE_MS,
 	RETAIN_MS = 60 * MINUTE_MS,
 	SWEEP_ROWS = 500, /* a transaction, so that others get their turn */
 	EXPIRE_ROWS = 200
 };
-
-static const int64_t day_ms = 86400000;
 
 struct retention {
 	struct ticker *ticker;
@@ -40,7 +40,7 @@ struct retention {
 
 struct ticker {
 	struct controller *ctl;
-	struct loop_timer *second, *minute, *sweep, *retain;
+	struct loop_timer *second, *minute, *sweep, *retain, *day;
 	bool retaining;
 	bool gone;           /* freed by its owner while retaining */
 	struct ulid expired; /* every job older than this one is marked */
@@ -257,7 +257,7 @@ ticker_retain(struct ticker *t)
 	n = MEM_NEW(struct retention);
 	n->ticker = t;
 	n->opts.now_ms = clock_now_ms();
-	n->opts.max_age_ms = s->log_retention_days * day_ms;
+	n->opts.max_age_ms = s->log_retention_days * DAY_MS;
 	n->opts.max_bytes = (uint64_t)s->log_max_bytes;
 	loop_work(t->ctl->loop, retain_work, ticker_on_retained, n);
 }
@@ -266,6 +266,14 @@ static void
 ticker_on_retain(void *ctx)
 {
 	ticker_retain(ctx);
+}
+
+static void
+ticker_on_day(void *ctx)
+{
+	struct ticker *t = ctx;
+
+	audit_checkpoint(t->ctl);
 }
 
 /* -------------------------------------------------------------------- life */
@@ -289,6 +297,7 @@ ticker_new(struct controller *c)
 	t->minute = every(t, ticker_on_minute, MINUTE_MS, MINUTE_MS);
 	t->sweep = every(t, ticker_on_sweep, SECOND_MS, SWEEP_MS);
 	t->retain = every(t, ticker_on_retain, MINUTE_MS, RETAIN_MS);
+	t->day = every(t, ticker_on_day, DAY_MS, DAY_MS);
 	return t;
 }
 
@@ -301,6 +310,7 @@ ticker_free(struct ticker *t)
 	loop_timer_free(t->minute);
 	loop_timer_free(t->sweep);
 	loop_timer_free(t->retain);
+	loop_timer_free(t->day);
 	t->gone = true;
 	if (!t->retaining)
 		mem_free(t);

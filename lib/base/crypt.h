@@ -73,6 +73,11 @@ void crypt_sign(struct str msg, const uint8_t sec[CRYPT_SIGN_SECRET_SIZE],
 bool crypt_sign_verify(struct str msg, const uint8_t sig[CRYPT_SIGN_SIZE],
     const uint8_t pub[CRYPT_SIGN_PUBLIC_SIZE]);
 
+/* HMAC-SHA256.  Also how a key for one purpose is made of a key for all:
+ * data is then the purpose's name. */
+void crypt_mac(const uint8_t key[CRYPT_KEY_SIZE], struct str data,
+    uint8_t out[CRYPT_HASH_SIZE]);
+
 /* Keyed with a random key of this process: for hash tables, never stored or
  * sent.  Any thread. */
 uint64_t crypt_shorthash(struct str data);

@@ -31,3 +31,16 @@ crypt_shorthash(struct str data)
 	memcpy(&v, out, sizeof(v));
 	return v;
 }
+
+void
+crypt_mac(const uint8_t mac_key[CRYPT_KEY_SIZE], struct str data,
+    uint8_t out[CRYPT_HASH_SIZE])
+{
+	static const uint8_t none;
+	const void *p = data.n == 0 ? (const void *)&none : data.p;
+
+	_Static_assert(crypto_auth_hmacsha256_KEYBYTES == CRYPT_KEY_SIZE &&
+	                   crypto_auth_hmacsha256_BYTES == CRYPT_HASH_SIZE,
+	    "HMAC-SHA256");
+	(void)crypto_auth_hmacsha256(out, p, data.n, mac_key);
+}

@@ -3,10 +3,9 @@
 
 #include <string.h>
 
-#include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/crypt.h"
+#include "lib/store/audit_impl.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -30,13 +29,8 @@ hash_text(struct buf *b, const char *z)
 	hash_field(b, z, strlen(z));
 }
 
-/*
- * SHA-256 over the previous hash and the fields 1 to 10, each as a length
- * (u32, big-endian) and its bytes, the time as 8 of them.  Not over the
- * packed record: how protobuf packs is no promise of ours.
- */
-static bool
-entry_hash(const struct Rec__AuditEntry *a, uint8_t out[CRYPT_HASH_SIZE])
+bool
+audit_entry_hash(const struct Rec__AuditEntry *a, uint8_t out[CRYPT_HASH_SIZE])
 {
 	struct buf b;
 	bool ok;
@@ -61,8 +55,8 @@ entry_hash(const struct Rec__AuditEntry *a, uint8_t out[CRYPT_HASH_SIZE])
 	return ok;
 }
 
-static struct Rec__AuditEntry *
-last_entry(struct store_tx *tx)
+struct Rec__AuditEntry *
+audit_last_entry(struct store_tx *tx)
 {
 	struct Rec__AuditEntry *a = NULL;
 	struct table_scan sc;
@@ -98,7 +92,7 @@ audit_store_add(struct store_tx *tx, const struct Rec__AuditEntry *a)
 	struct ulid id, last_id;
 	struct key k;
 
-	last = last_entry(tx);
+	last = audit_last_entry(tx);
 	if (!store_usable(tx))
 		return;
 	ulid_new(&id);
@@ -115,11 +109,12 @@ audit_store_add(struct store_tx *tx, const struct Rec__AuditEntry *a)
 	}
 	e.id = (ProtobufCBinaryData){ sizeof(id.b), id.b };
 	e.at_ms = clock_now_ms();
-	if (!entry_hash(&e, hash)) {
+	if (!audit_entry_hash(&e, hash)) {
 		store_fail(tx, RC_LIMIT, "an audit entry is too large");
 		return;
 	}
 	e.hash = (ProtobufCBinaryData){ sizeof(hash), hash };
+	audit_head_move(tx, last, &e);
 	id_key(&k, &id);
 	if (table_put_record(tx, TB_AUDIT, &k, &e.base))
 		store_bump(tx, VER_AUDIT);
@@ -148,55 +143,8 @@ audit_store_latest(struct store_tx *tx, const struct ulid *before, size_t max,
 	table_scan_fini(&sc);
 }
 
-static bool
-bytes_are(const ProtobufCBinaryData *f, const void *p, size_t n)
+uint64_t
+audit_store_count(struct store_tx *tx)
 {
-	return f->len == n && (n == 0 || memcmp(f->data, p, n) == 0);
-}
-
-/* Fits: named as its key, behind the entry before it, with the hash of what
- * it says. */
-static bool
-entry_fits(const struct Rec__AuditEntry *a, struct str key,
-    const uint8_t *previous, size_t previous_len)
-{
-	uint8_t hash[CRYPT_HASH_SIZE];
-
-	return bytes_are(&a->id, key.p, key.n) &&
-	       bytes_are(&a->previous, previous, previous_len) &&
-	       entry_hash(a, hash) && bytes_are(&a->hash, hash, sizeof(hash));
-}
-
-enum rc
-audit_store_verify(struct store_tx *tx, struct ulid *bad, uint64_t *count)
-{
-	uint8_t previous[CRYPT_HASH_SIZE];
-	struct Rec__AuditEntry *a;
-	struct table_scan sc;
-	struct str key, value;
-	struct arena one, *own = tx->arena;
-	size_t previous_len = 0;
-
-	*bad = (struct ulid){ { 0 } };
-	*count = 0;
-	/* One entry at a time: the log may be larger than any arena. */
-	arena_init(&one, MIB(8));
-	tx->arena = &one;
-	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		arena_reset(&one);
-		a = table_unpack(tx, TB_AUDIT, value,
-		    &rec__audit_entry__descriptor);
-		if (a == NULL || !entry_fits(a, key, previous, previous_len)) {
-			(void)key_id_at(tx, TB_AUDIT, key, KEY_TAIL, bad);
-			break;
-		}
-		previous_len = sizeof(previous);
-		memcpy(previous, a->hash.data, sizeof(previous));
-		++*count;
-	}
-	table_scan_fini(&sc);
-	tx->arena = own;
-	arena_fini(&one);
-	return store_rc(tx);
+	return table_count(tx, TB_AUDIT);
 }

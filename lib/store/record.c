@@ -21,16 +21,23 @@ record_on_free(void *arena, void *p)
 }
 
 void *
+table_try_unpack(struct arena *a, struct str value,
+    const ProtobufCMessageDescriptor *d)
+{
+	ProtobufCAllocator alloc = { record_on_alloc, record_on_free, a };
+
+	return protobuf_c_message_unpack(d, &alloc, value.n,
+	    (const uint8_t *)value.p);
+}
+
+void *
 table_unpack(struct store_tx *tx, enum table t, struct str value,
     const ProtobufCMessageDescriptor *d)
 {
-	ProtobufCAllocator alloc = { record_on_alloc, record_on_free,
-		tx->arena };
 	void *m;
 
 	ASSERT(tx->arena != NULL);
-	m = protobuf_c_message_unpack(d, &alloc, value.n,
-	    (const uint8_t *)value.p);
+	m = table_try_unpack(tx->arena, value, d);
 	if (m != NULL)
 		return m;
 	if (arena_rc(tx->arena) != RC_OK)

@@ -182,6 +182,7 @@ store_close(struct store *s)
 		mdb_env_close(s->mdb);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
+	mem_wipe(s->audit_key, sizeof(s->audit_key));
 	mem_free(s->dir);
 	mem_free(s);
 }

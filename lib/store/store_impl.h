@@ -21,6 +21,8 @@ struct store {
 	int lock_fd; /* owner.lock, -1: reader */
 	uint64_t instance;
 	MDB_dbi dbi[TABLE_COUNT];
+	bool audit_keyed; /* the audit log is sealed (audit_store.h) */
+	uint8_t audit_key[32];
 };
 
 struct store_tx {

@@ -17,6 +17,7 @@
 #include "lib/base/ulid.h"
 
 struct MDB_cursor;
+struct arena;
 struct store_tx;
 
 enum {
@@ -50,6 +51,7 @@ enum {
 	X(TB_API_TOKEN,     IN_STATE, "api_token",     "token -> ApiToken") \
 	X(TB_API_TOKEN_USER, IN_STATE, "api_token_user", "user, token -> ") \
 	X(TB_AUDIT,         IN_STATE, "audit",         "entry -> AuditEntry") \
+	X(TB_AUDIT_HEAD,    IN_STATE, "audit_head",    "'head' -> AuditHead") \
 	X(TB_PASSWORD,      IN_VAULT, "password",      "user -> Password") \
 	X(TB_SESSION,       IN_VAULT, "session",       "cookie hash[32] -> Session") \
 	X(TB_SESSION_USER,  IN_VAULT, "session_user",  "user, created u64, hash[32] -> ") \
@@ -132,6 +134,10 @@ void *table_get(struct store_tx *tx, enum table t, const struct key *k,
     const ProtobufCMessageDescriptor *d, const char *what);
 /* A stored value as a record; damage is RC_CORRUPT. */
 void *table_unpack(struct store_tx *tx, enum table t, struct str value,
+    const ProtobufCMessageDescriptor *d);
+/* The same into another arena; NULL: damaged, or no room, and the transaction
+ * does not mind. */
+void *table_try_unpack(struct arena *a, struct str value,
     const ProtobufCMessageDescriptor *d);
 bool table_put_record(struct store_tx *tx, enum table t, const struct key *k,
     const ProtobufCMessage *m);

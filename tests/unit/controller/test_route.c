@@ -57,6 +57,7 @@ static const struct {
 	{ "POST", "/jobs/{id}/cancel",             ROUTE_OPERATOR },
 	{ "GET",  "/api/jobs/{id}/log.txt",        ROUTE_VIEWER },
 	{ "GET",  "/api/jobs/{id}/log.ndjson",     ROUTE_VIEWER },
+	{ "GET",  "/api/audit/verify",             ROUTE_ADMIN },
 	{ "GET",  "/api/jobs/{id}/stream",         ROUTE_VIEWER },
 };
 /* clang-format on */
