@@ -40,4 +40,8 @@ int64_t clock_year_start_s(int year);
  * zone is unknown.  "UTC" always works.  Zone data is cached. */
 MUST_USE bool clock_zone_offset(const char *zone, int64_t ms,
     int32_t *out_offset_s);
+/* The time around an instant in which the zone's clock does not change. */
+struct tzif_span;
+MUST_USE bool clock_zone_span(const char *zone, int64_t unix_s,
+    struct tzif_span *out);
 #endif

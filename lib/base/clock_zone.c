@@ -104,6 +104,27 @@ zone_of(const char *name)
 	return z;
 }
 
+/* Locks the cache until zone_leave(); NULL (not locked): no such zone. */
+static const struct zone *
+zone_enter(const char *name)
+{
+	const struct zone *z;
+
+	if (!name_ok(str_of(name)))
+		return NULL;
+	ASSERT(pthread_mutex_lock(&lock) == 0);
+	z = zone_of(name);
+	if (z == NULL)
+		ASSERT(pthread_mutex_unlock(&lock) == 0);
+	return z;
+}
+
+static void
+zone_leave(void)
+{
+	ASSERT(pthread_mutex_unlock(&lock) == 0);
+}
+
 bool
 clock_zone_offset(const char *zone, int64_t ms, int32_t *out_offset_s)
 {
@@ -114,12 +135,27 @@ clock_zone_offset(const char *zone, int64_t ms, int32_t *out_offset_s)
 		*out_offset_s = 0;
 		return true;
 	}
-	if (!name_ok(str_of(zone)))
+	z = zone_enter(zone);
+	if (z == NULL)
 		return false;
-	ASSERT(pthread_mutex_lock(&lock) == 0);
-	z = zone_of(zone);
-	if (z != NULL)
-		*out_offset_s = tzif_offset(&z->data, unix_s);
-	ASSERT(pthread_mutex_unlock(&lock) == 0);
-	return z != NULL;
+	*out_offset_s = tzif_offset(&z->data, unix_s);
+	zone_leave();
+	return true;
+}
+
+bool
+clock_zone_span(const char *zone, int64_t unix_s, struct tzif_span *out)
+{
+	const struct zone *z;
+
+	if (str_eqz(str_of(zone), "UTC")) {
+		*out = (struct tzif_span){ INT64_MIN, INT64_MAX, 0, 0, 0 };
+		return true;
+	}
+	z = zone_enter(zone);
+	if (z == NULL)
+		return false;
+	tzif_span(&z->data, unix_s, out);
+	zone_leave();
+	return true;
 }

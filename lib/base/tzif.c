@@ -316,12 +316,12 @@ footer_offset(const struct tzif *z, int64_t unix_s)
 	                                     : z->dst_offset_s;
 }
 
-int32_t
-tzif_offset(const struct tzif *z, int64_t unix_s)
+/* The number of changes at or before the time. */
+static size_t
+changes_until(const struct tzif *z, int64_t unix_s)
 {
 	size_t low = 0, high = z->n, mid;
 
-	/* The number of changes at or before the time. */
 	while (low < high) {
 		mid = low + (high - low) / 2;
 		if (z->changes[mid].at_s <= unix_s)
@@ -329,6 +329,72 @@ tzif_offset(const struct tzif *z, int64_t unix_s)
 		else
 			high = mid;
 	}
+	return low;
+}
+
+/* One change around the span: it is its begin, its end, or neither. */
+static void
+span_narrow(struct tzif_span *s, int64_t unix_s, int64_t at_s, int32_t before,
+    int32_t after)
+{
+	if (at_s <= unix_s && at_s > s->from_s) {
+		s->from_s = at_s;
+		s->before_s = before;
+		s->offset_s = after;
+	} else if (at_s > unix_s && at_s < s->until_s) {
+		s->until_s = at_s;
+		s->after_s = after;
+	}
+}
+
+/* Behind the table: the rule's changes of the years around. */
+static void
+footer_span(const struct tzif *z, int64_t unix_s, struct tzif_span *s)
+{
+	int64_t year_s, at;
+	struct civil c;
+	int year;
+
+	s->offset_s = s->after_s = footer_offset(z, unix_s);
+	if (!z->has_dst || unix_s > LAST_S || unix_s < -LAST_S)
+		return;
+	clock_civil(unix_s * 1000, z->std_offset_s, &c);
+	for (year = c.year - 1; year <= c.year + 1; year++) {
+		year_s = clock_year_start_s(year);
+		at = rule_local_s(&z->dst_from, year, year_s) - z->std_offset_s;
+		span_narrow(s, unix_s, at, z->std_offset_s, z->dst_offset_s);
+		at = rule_local_s(&z->dst_to, year, year_s) - z->dst_offset_s;
+		span_narrow(s, unix_s, at, z->dst_offset_s, z->std_offset_s);
+	}
+}
+
+void
+tzif_span(const struct tzif *z, int64_t unix_s, struct tzif_span *out)
+{
+	size_t n = changes_until(z, unix_s);
+	int32_t offset =
+	    n == 0 ? z->first_offset_s : z->changes[n - 1].offset_s;
+
+	*out =
+	    (struct tzif_span){ INT64_MIN, INT64_MAX, offset, offset, offset };
+	if (n > 0) {
+		out->from_s = z->changes[n - 1].at_s;
+		out->before_s =
+		    n == 1 ? z->first_offset_s : z->changes[n - 2].offset_s;
+	}
+	if (n < z->n) {
+		out->until_s = z->changes[n].at_s;
+		out->after_s = z->changes[n].offset_s;
+	} else if (z->has_footer) {
+		footer_span(z, unix_s, out);
+	}
+}
+
+int32_t
+tzif_offset(const struct tzif *z, int64_t unix_s)
+{
+	size_t low = changes_until(z, unix_s);
+
 	if (low == z->n && z->has_footer)
 		return footer_offset(z, unix_s);
 	return low == 0 ? z->first_offset_s : z->changes[low - 1].offset_s;

@@ -51,4 +51,14 @@ struct tzif {
 MUST_USE bool tzif_parse(struct str file, struct tzif *out);
 void tzif_fini(struct tzif *z);
 int32_t tzif_offset(const struct tzif *z, int64_t unix_s);
+
+/* The time without a clock change around an instant. */
+struct tzif_span {
+	int64_t from_s;   /* INT64_MIN: there is no change before */
+	int64_t until_s;  /* the next change; INT64_MAX: none follows */
+	int32_t before_s; /* offset before from_s */
+	int32_t offset_s; /* from from_s on */
+	int32_t after_s;  /* from until_s on */
+};
+void tzif_span(const struct tzif *z, int64_t unix_s, struct tzif_span *out);
 #endif
