@@ -430,7 +430,8 @@ cron_next(const struct cron *c, int64_t after_ms, int64_t *out_ms)
 {
 	int64_t after = after_ms / 1000, at;
 
-	if (after_ms < 0)
+	/* Readings west of Greenwich would be before 1970. */
+	if (after < DAY_S)
 		return false;
 	if (c->every_s > 0) {
 		*out_ms = (after + c->every_s) * 1000;

@@ -39,8 +39,8 @@ struct cron {
  * RC_INVALID tells which field is wrong and why. */
 MUST_USE enum rc cron_parse(struct str expr, const char *zone, struct cron *out,
     struct err *e);
-/* The first due time strictly after a time.  False: never, within
- * CRON_HORIZON_YEARS, or the zone's data has gone since. */
+/* The first due time strictly after a time, 2 January 1970 or later.  False:
+ * never, within CRON_HORIZON_YEARS, or the zone's data has gone since. */
 MUST_USE bool cron_next(const struct cron *c, int64_t after_ms,
     int64_t *out_ms);
 #endif

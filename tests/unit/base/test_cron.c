@@ -93,6 +93,7 @@ static void
 limits_are_told(void **state)
 {
 	char longer[CRON_EXPR_MAX + 2];
+	int64_t next;
 	struct cron c;
 	struct err e = { 0 };
 
@@ -111,6 +112,10 @@ limits_are_told(void **state)
 	    RC_INVALID);
 	assert_rc(cron_parse(STR("61 * * * *"), "UTC", &c, &e), RC_INVALID);
 	assert_non_null(strstr(e.msg, "\"61\" is no minute; it takes 0 to 59"));
+	assert_rc(cron_parse(STR("5 * * * *"), "America/New_York", &c, &e),
+	    RC_OK);
+	assert_false(cron_next(&c, 0, &next));
+	assert_false(cron_next(&c, -1, &next));
 	assert_rc(cron_parse(STR(" \t 5  4 *\t* * "), "UTC", &c, &e), RC_OK);
 }
 
