@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Chromium, driven by selenium."""
+import re
 import subprocess
 import tempfile
 import time
@@ -150,6 +151,10 @@ class Browser:
             except Exception:  # pylint: disable=broad-except
                 return False
         return WebDriverWait(self.driver, seconds, 0.1).until(look, what)
+
+    def enrol_token(self):
+        """The one in the install command that the page shows."""
+        return re.search(r"[\w-]{43}\.[\w-]{43}", self.text()).group()
 
     def errors(self):
         """What the page complained of: scripts, policy, missing files."""

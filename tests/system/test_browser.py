@@ -45,9 +45,7 @@ def add_host(b, name, repo, source):
     b.fill('textarea[name="initial_paths"]', str(source))
     submit(b, "/hosts/new")
     b.wait("the pending page", lambda: b.path().startswith("/hosts/pending/"))
-    command = next(line for line in b.text().splitlines()
-                   if "-enroll-token" in line)
-    return command.split("-enroll-token ")[1].split()[0]
+    return b.enrol_token()
 
 
 def shown(b, job_rows):
