@@ -205,6 +205,19 @@ auth_allows(enum route_role need, Rec__Role have, struct err *e)
 	return RC_OK;
 }
 
+bool
+auth_while_changing(const struct route *route)
+{
+	static const char *const open[] = { "/settings/account", "/api/account",
+		"/api/account/password", "/logout", "/api/auth/logout" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(open); i++)
+		if (strcmp(route->pattern, open[i]) == 0)
+			return true;
+	return route->role == ROUTE_PUBLIC;
+}
+
 const char *
 auth_role_name(Rec__Role role)
 {

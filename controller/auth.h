@@ -44,6 +44,8 @@ enum rc auth_wait(struct req *r, unsigned wait_s, struct err *e);
  * ROUTE_UNSET and anything unknown needs admin. */
 MUST_USE enum rc auth_allows(enum route_role need, Rec__Role have,
     struct err *e);
+/* Whether a user who must choose a password first may go there. */
+bool auth_while_changing(const struct route *route);
 const char *auth_role_name(Rec__Role role); /* "viewer"; "" for none */
 Rec__Role auth_role_of(struct str name);    /* ROLE_NONE: no such */
 const char *auth_need_name(enum route_role need);

@@ -28,6 +28,7 @@ struct controller {
 	struct asset_set *assets;  /* www/static */
 	struct users *users;       /* bootstrap token, login throttle */
 	struct tokens *tokens;     /* API tokens */
+	struct shown *shown;       /* secrets that a page will show once */
 	struct enrol *enrol;       /* tokens whose text is still shown */
 	struct agents *agents;     /* connected agents */
 	struct ingest *ingest;     /* events in */

@@ -20,6 +20,7 @@
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/server.h"
+#include "controller/shown.h"
 #include "controller/sse.h"
 #include "controller/ticker.h"
 #include "controller/tokens.h"
@@ -303,6 +304,7 @@ start(struct controller *c, struct err *e)
 	if ((rc = ingest_recover(c, e)) != RC_OK)
 		return rc;
 	c->tokens = tokens_new(c);
+	c->shown = shown_new();
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
@@ -325,6 +327,7 @@ stop(struct controller *c)
 	enrol_free(c->enrol);
 	users_free(c->users);
 	tokens_free(c->tokens);
+	shown_free(c->shown);
 	loop_free(c->loop);
 	asset_set_free(c->assets);
 	store_close(c->live);

@@ -442,6 +442,13 @@ page_reply(struct req *r, int status, const char *page,
 	refused(r, status, &ask);
 }
 
+bool
+page_may_show(const struct req *r)
+{
+	return r->x != NULL && str_eqz(exch_method(r->x), "GET") &&
+	       page_ready(r->ctl->pages);
+}
+
 static void
 page_on_fragment(struct page_job *j, enum rc rc,
     struct Ipc__RenderReply **reply)

@@ -41,6 +41,10 @@ void page_reply(struct req *r, int status, const char *page,
     const struct page_param *params, size_t n,
     const struct page_secrets *secrets);
 
+/* Whether a secret that is shown once may be spent on the answer to r: it is
+ * no HEAD, and there is somebody to draw the page. */
+bool page_may_show(const struct req *r);
+
 /* A fragment for an event stream; done always comes, not from inside. */
 typedef void page_fragment_fn(void *ctx, enum rc rc, struct str html);
 void page_fragment(struct req *r, const char *page, const char *fragment,

@@ -249,9 +249,18 @@ allowed(struct req *r)
 {
 	struct err e;
 
-	if (auth_allows(r->route->role, r->role, &e) == RC_OK)
+	if (auth_allows(r->route->role, r->role, &e) != RC_OK) {
+		req_fail(r, &e);
+		return false;
+	}
+	if (!r->must_change || auth_while_changing(r->route))
 		return true;
-	req_fail(r, &e);
+	if (r->wants_html) {
+		req_redirect(r, "/settings/account");
+		return false;
+	}
+	fail(r, RC_DENIED, "password_change_required",
+	    "choose a new password first: POST /api/account/password");
 	return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/account.h"
 #include "controller/asset.h"
 #include "controller/audit.h"
 #include "controller/creds.h"
@@ -33,6 +34,16 @@ static const struct route routes[] = {
 	{ "POST", "/api/auth/login", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &users_login_body, users_login },
 	{ "POST", "/logout",     ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, users_logout },
 	{ "POST", "/api/auth/logout", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, users_logout },
+
+	{ "GET",  "/settings",   ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, account_settings },
+	{ "GET",  "/settings/account", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, account_page },
+	{ "POST", "/settings/account", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, account_password },
+	{ "POST", "/settings/account/sign-out-others", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, account_end_others },
+	{ "POST", "/settings/account/tokens", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, account_token_make },
+	{ "GET",  "/settings/account/tokens/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, account_token_page },
+	{ "POST", "/settings/account/tokens/{id}/revoke", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, account_token_revoke },
+	{ "GET",  "/api/account", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, account_get },
+	{ "POST", "/api/account/password", ROUTE_VIEWER, ROUTE_JSON, KIB(8), &account_password_body, account_password },
 
 	{ "GET",  "/api/tokens", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, tokens_list },
 	{ "POST", "/api/tokens", ROUTE_VIEWER, ROUTE_JSON, KIB(8), &tokens_create_body, tokens_create },

@@ -10,6 +10,7 @@
 #include "controller/enrol.h"
 #include "controller/op.h"
 #include "controller/page.h"
+#include "controller/shown.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
 #include "lib/base/clock.h"
@@ -63,6 +64,7 @@ ticker_on_minute(void *ctx)
 
 	users_tick(t->ctl->users);
 	tokens_tick(t->ctl->tokens);
+	shown_tick(t->ctl->shown);
 	enrol_tick(t->ctl->enrol);
 }
 

@@ -79,6 +79,42 @@ users_name(const char *text, char out[USERS_NAME_CAP])
 	return true;
 }
 
+static size_t
+count_chars(struct str s)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < s.n; i++)
+		n += (s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+enum rc
+users_password_ok(const char *password, struct err *e)
+{
+	if (count_chars(str_of(password)) < USERS_PASSWORD_MIN)
+		return err_set(e, RC_INVALID,
+		    "the password needs at least %d characters",
+		    USERS_PASSWORD_MIN);
+	if (strlen(password) > USERS_PASSWORD_MAX)
+		return err_set(e, RC_INVALID,
+		    "the password may have at most %d bytes",
+		    USERS_PASSWORD_MAX);
+	return RC_OK;
+}
+
+struct str
+users_notice(struct req *r, const struct users_notice *list, size_t n)
+{
+	struct str done = req_query(r, "done");
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (str_eqz(done, list[i].done))
+			return str_of(list[i].sentence);
+	return str_of("");
+}
+
 void
 users_attempt_free(struct users_attempt *a)
 {
@@ -218,6 +254,12 @@ find_user(struct users_attempt *a)
 	store_abort(state);
 }
 
+static int64_t
+lifetime_s(const struct users_session_in *in)
+{
+	return in->lifetime_s > 0 ? in->lifetime_s : AUTH_SESSION_S;
+}
+
 void
 users_put_session(struct store_tx *vault, const struct users_session_in *in)
 {
@@ -227,7 +269,7 @@ users_put_session(struct store_tx *vault, const struct users_session_in *in)
 	s.user_id.data = (uint8_t *)(uintptr_t)in->user.b;
 	s.user_id.len = sizeof(in->user.b);
 	s.created_at_ms = now;
-	s.expires_at_ms = now + (int64_t)AUTH_SESSION_S * 1000;
+	s.expires_at_ms = now + lifetime_s(in) * 1000;
 	s.csrf = (char *)(uintptr_t)in->session.csrf;
 	s.address = (char *)(uintptr_t)in->address;
 	vault_put_session(vault, in->session.hash, &s, AUTH_SESSIONS_MAX);
@@ -273,7 +315,7 @@ users_signed_in(struct req *r, const struct users_session_in *in, int status)
 	struct json_out j;
 	struct buf b;
 
-	auth_set_cookie(r, AUTH_COOKIE, in->session.cookie, AUTH_SESSION_S);
+	auth_set_cookie(r, AUTH_COOKIE, in->session.cookie, lifetime_s(in));
 	if (r->wants_html) {
 		auth_set_cookie(r, AUTH_FORM_COOKIE, "", 0);
 		req_redirect(r, "/");

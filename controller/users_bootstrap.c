@@ -20,10 +20,6 @@
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
 
-enum {
-	PASSWORD_MIN_CHARS = 12
-};
-
 #define RULE "================================================================"
 #define TOKEN_FILE "bootstrap-token"
 #define IN(member) offsetof(struct users_in, member)
@@ -250,16 +246,6 @@ token_ok(const struct req *r, const char *token)
 	return crypt_eq(hash, u->token_hash, sizeof(hash));
 }
 
-static size_t
-count_chars(struct str s)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < s.n; i++)
-		n += (s.p[i] & 0xc0) != 0x80;
-	return n;
-}
-
 static enum rc
 check_input(struct req *r, const struct users_in *in, char name[USERS_NAME_CAP],
     struct refusal *why)
@@ -279,15 +265,7 @@ check_input(struct req *r, const struct users_in *in, char name[USERS_NAME_CAP],
 		    "the user name needs 1 to %d letters, digits or . _ @ -",
 		    USERS_NAME_CAP - 1);
 	why->field = "error.password";
-	if (count_chars(str_of(in->password)) < PASSWORD_MIN_CHARS)
-		return err_set(&why->e, RC_INVALID,
-		    "the password needs at least %d characters",
-		    PASSWORD_MIN_CHARS);
-	if (strlen(in->password) > USERS_PASSWORD_MAX)
-		return err_set(&why->e, RC_INVALID,
-		    "the password may have at most %d bytes",
-		    USERS_PASSWORD_MAX);
-	return RC_OK;
+	return users_password_ok(in->password, &why->e);
 }
 
 static enum rc

@@ -21,6 +21,7 @@ struct users_attempt;
 
 enum {
 	USERS_NAME_CAP = 64,
+	USERS_PASSWORD_MIN = 12,
 	USERS_PASSWORD_MAX = 1024,
 	USERS_WAITING_MAX = 32
 };
@@ -54,6 +55,18 @@ struct users_attempt {
 	users_attempt_fn *done;
 };
 
+/* At least 12 characters, at most USERS_PASSWORD_MAX bytes (M-028). */
+MUST_USE enum rc users_password_ok(const char *password, struct err *e);
+
+/* What ?done= says on a page that a form has led to; the address names the
+ * sentence and never holds one, for anybody can make a link. */
+struct users_notice {
+	const char *done;
+	const char *sentence;
+};
+struct str users_notice(struct req *r, const struct users_notice *list,
+    size_t n);
+
 /* What login and bootstrap ask for, from JSON or from the form. */
 struct users_in {
 	char *token;
@@ -81,7 +94,8 @@ struct users_session_in {
 	char address[64];
 	char password[CRYPT_PASSWORD_CAP]; /* bootstrap's */
 	struct auth_session session;
-	Rec__Role role; /* out */
+	int64_t lifetime_s; /* 0: AUTH_SESSION_S */
+	Rec__Role role;     /* out */
 };
 struct store_tx;
 void users_put_session(struct store_tx *vault,

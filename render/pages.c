@@ -28,6 +28,8 @@ static const struct page pages[] = {
 	{ "host",      "host",      view_host,            host,      false },
 	{ "host_jobs", "host_jobs", view_host_jobs,       host_jobs, false },
 	{ "job",       "job",       view_job,             job,       false },
+	{ "account",   "account",   view_account,         none,      false },
+	{ "account_token", "account_token", view_account_token, none, true },
 	{ "error",     "error",     view_error,           none,      false },
 };
 /* clang-format on */

@@ -27,6 +27,12 @@
  * host_jobs  /hosts/{id}/jobs            id, state, day (YYYY-MM-DD), page,
  *                                        error, notice
  * job        /jobs/{id}                  id, from (line), error, notice
+ * account    /settings/account           sessions (number), must_change ("1"),
+ *                                        name, role, expires_in_days, notice,
+ *                                        error, error.<field>; shows the
+ *                                        viewer's own record
+ * account_   /settings/account/tokens/   id, shown ("1": it was before)
+ * token      {id}
  * error      any                         status (403, 404, 409, 410, 413,
  *                                        422, 429, 500, 503), message, needs
  *                                        (role), back (path)
@@ -38,10 +44,13 @@
  * Forms post to: /bootstrap (csrf, token, username, password), /login (csrf,
  * username, password), /logout (csrf), /hosts/new (csrf, hostname, tags,
  * repo_url, repo_username, repo_password, initial_paths, allow_duplicate),
- * /hosts/{id}/source-groups/{gid}/run (csrf), /jobs/{id}/cancel (csrf).
+ * /hosts/{id}/source-groups/{gid}/run (csrf), /jobs/{id}/cancel (csrf),
+ * /settings/account (csrf, current_password, new_password), .../tokens (csrf,
+ * name, role, expires_in_days), .../tokens/{id}/revoke and
+ * .../sign-out-others (csrf).
  *
- * Secrets: page pending writes marker + PAGES_MARK_TOKEN and marker +
- * PAGES_MARK_PASSWORD; the controller replaces each of them, HTML-escaped,
+ * Secrets: pages pending and account_token write marker + PAGES_MARK_TOKEN
+ * (and marker + PAGES_MARK_PASSWORD); the controller replaces each of them, HTML-escaped,
  * as often as it stands there.  An empty marker is refused.
  *
  * fragment: "" is the whole page; a region's name gives the elements with

@@ -88,6 +88,25 @@ view_keep_params(const struct view *v, struct value *map,
 }
 
 void
+view_fields(const struct view *v, struct value *root, const char *const *names)
+{
+	bool focused = false;
+
+	for (; *names != NULL; names++) {
+		const char *name = *names;
+		struct str text =
+		    view_param(v, arena_printf(v->arena, "error.%s", name));
+
+		value_lend(root, name, view_param(v, name));
+		value_lend(root, arena_printf(v->arena, "%s_error", name),
+		    view_sentence(v, text));
+		value_bool(root, arena_printf(v->arena, "%s_focus", name),
+		    text.n > 0 && !focused);
+		focused = focused || text.n > 0;
+	}
+}
+
+void
 view_time(const struct view *v, struct value *map, const char *key, int64_t ms)
 {
 	struct value *t;

@@ -48,6 +48,10 @@ struct str view_cut(struct str text, size_t max);
 /* Copies the named params into map under their own names. */
 void view_keep_params(const struct view *v, struct value *map,
     const char *const *names);
+/* For each field of a form: <name>, <name>_error with the sentence of param
+ * error.<name>, and <name>_focus for the first one that has it. */
+void view_fields(const struct view *v, struct value *root,
+    const char *const *names);
 /* map key {ms, machine, relative, when, exact}; false for 0. */
 void view_time(const struct view *v, struct value *map, const char *key,
     int64_t ms);

@@ -51,27 +51,6 @@ static const struct error_words errors[] = {
 };
 /* clang-format on */
 
-/* For each field of a form: <name>, and "<name>_error" with the sentence and
- * "<name>_focus" for the first one that has it. */
-static void
-put_fields(struct view *v, struct value *root, const char *const *names)
-{
-	bool focused = false;
-
-	for (; *names != NULL; names++) {
-		const char *name = *names;
-		struct str text =
-		    view_param(v, arena_printf(v->arena, "error.%s", name));
-
-		value_lend(root, name, view_param(v, name));
-		value_lend(root, arena_printf(v->arena, "%s_error", name),
-		    view_sentence(v, text));
-		value_bool(root, arena_printf(v->arena, "%s_focus", name),
-		    text.n > 0 && !focused);
-		focused = focused || text.n > 0;
-	}
-}
-
 /* 64 hex digits in blocks of four, as the installer prints them. */
 static void
 put_fingerprint(struct value *root, struct str hex)
@@ -99,7 +78,7 @@ view_bootstrap(struct view *v, struct value *root)
 	static const char *const fields[] = { "token", "username", "password",
 		NULL };
 
-	put_fields(v, root, fields);
+	view_fields(v, root, fields);
 	value_bool(root, "need_token", view_param_is(v, "need_token", "1"));
 	put_fingerprint(root, view_param(v, "fingerprint"));
 	return RC_OK;
@@ -110,7 +89,7 @@ view_login(struct view *v, struct value *root)
 {
 	static const char *const fields[] = { "username", "password", NULL };
 
-	put_fields(v, root, fields);
+	view_fields(v, root, fields);
 	value_text(root, "base_url", v->req->base_url);
 	return RC_OK;
 }
@@ -121,7 +100,7 @@ view_host_new(struct view *v, struct value *root)
 	static const char *const fields[] = { "hostname", "tags", "repo_url",
 		"repo_username", "repo_password", "initial_paths", NULL };
 
-	put_fields(v, root, fields);
+	view_fields(v, root, fields);
 	value_bool(root, "duplicate", view_param_is(v, "duplicate", "1"));
 	value_bool(root, "allow_duplicate",
 	    view_param_is(v, "allow_duplicate", "1"));

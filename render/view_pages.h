@@ -12,5 +12,7 @@ pages_view_fn view_pending;
 pages_view_fn view_host;
 pages_view_fn view_host_jobs;
 pages_view_fn view_job;
+pages_view_fn view_account;
+pages_view_fn view_account_token;
 pages_view_fn view_error;
 #endif

@@ -25,6 +25,9 @@ PAGES = {
     "/hosts/pending/{hash}": {"pending": "{pending}"},
     "/hosts/{id}": {"host": "/hosts/{app-01}", "host-failed": "/hosts/{db-02}"},
     "/hosts/{id}/jobs": {"host-jobs": "/hosts/{app-01}/jobs"},
+    "/settings": {},  # leads to one of the next
+    "/settings/account": {"account": "/settings/account"},
+    "/settings/account/tokens/{id}": {},  # test_users.py looks at it
     "/jobs/{id}": {"job": "/jobs/{job:app-01}", "job-running": "/jobs/{job:db-01}",
                    "job-failed": "/jobs/{job:db-02}",
                    "job-incomplete": "/jobs/{job:fs-01}"},

@@ -18,6 +18,7 @@
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/req.h"
+#include "controller/shown.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
 #include "lib/base/buf.h"
@@ -189,6 +190,7 @@ edge_setup(void **state)
 	assert_rc(page_client_new(&e->c, &e->c.pages, &err), RC_OK);
 	e->c.users = users_new(&e->c);
 	e->c.tokens = tokens_new(&e->c);
+	e->c.shown = shown_new();
 	own.loop = e->c.loop;
 	assert_rc(listen_open(&own, &e->listener, &err), RC_OK);
 	e->tick = loop_timer_new(e->c.loop, edge_on_tick, e);
@@ -216,6 +218,7 @@ edge_teardown(void **state)
 	page_client_free(e->c.pages);
 	users_free(e->c.users);
 	tokens_free(e->c.tokens);
+	shown_free(e->c.shown);
 	loop_timer_free(e->tick);
 	loop_free(e->c.loop);
 	fixture_close(&e->f);
