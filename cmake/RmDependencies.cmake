@@ -20,6 +20,7 @@ rm_pkg(uv libuv>=1.44.2)
 rm_pkg(nghttp2 libnghttp2>=1.52.0)
 rm_pkg(lmdb lmdb>=0.9.24)
 rm_pkg(zstd libzstd>=1.5.4)
+rm_pkg(curl libcurl>=7.88.0)
 rm_pkg(cmocka cmocka>=1.1.5)
 
 # llhttp comes as C sources; Debian ships them with the Node.js package.

@@ -2,9 +2,10 @@
 #
 # rm_library(<name> SOURCES <globs> [EXCLUDE <files>] LINK <targets>)
 #   A static library, or an interface library while the folder is empty.
-# rm_program(<folder> LINK <targets>)
-#   restic-manager-<folder> from <folder>/main.c, and rm_<folder>_lib from
-#   the folder's other files, which the tests link.
+# rm_program(<short> [FOLDER <folder> NAME <name> DESTINATION <dir>]
+#     LINK <targets>)
+#   restic-manager-<short> from <short>/main.c, and rm_<short>_lib from the
+#   folder's other files, which the tests link.
 
 function(rm_library name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;EXCLUDE;LINK")
@@ -24,17 +25,25 @@ function(rm_library name)
 	endif()
 endfunction()
 
-function(rm_program folder)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
-	rm_library(rm_${folder}_lib SOURCES ${folder}/*.c
+function(rm_program short)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER;NAME;DESTINATION"
+		"LINK")
+	set(folder ${short})
+	set(name restic-manager-${short})
+	set(destination sbin)
+	if(arg_FOLDER)
+		set(folder ${arg_FOLDER})
+		set(name ${arg_NAME})
+		set(destination ${arg_DESTINATION})
+	endif()
+	rm_library(rm_${short}_lib SOURCES ${folder}/*.c
 		EXCLUDE ${folder}/main.c LINK ${arg_LINK})
 	if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${folder}/main.c)
 		return()
 	endif()
-	set(name restic-manager-${folder})
 	add_executable(${name} ${folder}/main.c)
-	target_link_libraries(${name} PRIVATE rm_flags rm_${folder}_lib)
+	target_link_libraries(${name} PRIVATE rm_flags rm_${short}_lib)
 	target_include_directories(${name} SYSTEM PRIVATE ${RM_GEN_DIR})
 	add_dependencies(${name} rm_version)
-	install(TARGETS ${name} RUNTIME DESTINATION sbin)
+	install(TARGETS ${name} RUNTIME DESTINATION ${destination})
 endfunction()

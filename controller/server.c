@@ -101,6 +101,7 @@ static enum rc
 load_certificate(struct server *s, struct tls_ctx **out, struct err *e)
 {
 	const struct tls_server_opts o = { s->cert, s->key, s->tickets };
+	char hex[2 * TLS_PIN_SIZE + 1];
 	uint8_t pin[TLS_PIN_SIZE];
 	enum rc rc;
 
@@ -109,6 +110,8 @@ load_certificate(struct server *s, struct tls_ctx **out, struct err *e)
 	if ((rc = tls_server_new(&o, out, e)) != RC_OK)
 		return rc;
 	memcpy(s->ctl->pin, pin, sizeof(pin));
+	str_hex(pin, sizeof(pin), hex, sizeof(hex));
+	log_info(LOG_NET, "certificate pin=%s", hex);
 	return RC_OK;
 }
 

@@ -14,11 +14,13 @@ lib/store  | lib/base lib/store proto
 spool      | lib/base spool proto
 controller | lib/base lib/net lib/store proto spool controller version.h
 controller | render/pages.h
+controller/cli | lib/base lib/net lib/store proto spool controller/cli version.h
 agent      | lib/base lib/net proto spool agent version.h
 render     | lib/base lib/store proto spool render version.h
 '
 # header | files that may include it (a pattern)
 owners='
+curl/*        | controller/cli/http.* controller/notify.*
 uv.h          | lib/net/* controller/server.* controller/op.* controller/sse.*
 uv.h          | controller/page*.* controller/ticker.* controller/notify.*
 uv.h          | controller/oidc.* controller/agents.* agent/uplink.*

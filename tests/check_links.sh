@@ -15,6 +15,7 @@ render: f?exec[vl]p?e?|execveat|posix_spawnp?|system|popen: it runs nothing
 agent: librm_vault.a: the vault is the controller's
 agent: librm_store.a: the store is the controller's
 agent: mdb_.*: the store is the controller's
+controller/cli: f?exec[vl]p?e?|execveat|posix_spawnp?|system|popen: it runs nothing
 "
 
 # symbols <nm options and file>: their names, one a line.
@@ -47,9 +48,16 @@ check_hardening()
 		finding "$1" "has an executable stack"
 }
 
-for folder in controller agent render; do
-	[ -f "$folder/main.c" ] || continue
-	program=$build/bin/restic-manager-$folder
+# folder: program
+programs='
+controller: restic-manager-controller
+agent: restic-manager-agent
+render: restic-manager-render
+controller/cli: restic-manager
+'
+while IFS=': ' read -r folder name; do
+	[ -n "$folder" ] && [ -f "$folder/main.c" ] || continue
+	program=$build/bin/$name
 	if [ ! -x "$program" ]; then
 		finding "$program" "is not built"
 		continue
@@ -61,5 +69,5 @@ for folder in controller agent render; do
 			finding "$program" "links $symbol, but$why"
 		done < <(forbidden "$program" "${what# }")
 	done <<<"$table"
-done
+done <<<"$programs"
 verdict

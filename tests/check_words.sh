@@ -46,7 +46,7 @@ search '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b|\bfor ''now\b' '' 'unfinished' < <(fil
 
 # Words that others chose: libraries, HTTP, CSS, restic.
 foreign='\b(yaml|llhttp|uv|nghttp2|wolfSSL|wc|mdb|json|sodium|crypto|seccomp'
-foreign+='|ZSTD|protobuf_c|archive)_\w+|[\w-]*-color\b|\bcolor-[\w-]+'
+foreign+='|ZSTD|protobuf_c|archive)_\w+|\bNO_COLOR\b|[\w-]*-color\b|\bcolor-[\w-]+'
 foreign+='|"[^" ]*"|`[^`]*`|<[^>]*>|config already initialized'
 us='(?i)(?<![a-z])(colors?|colored|behaviors?|favor(ite)?s?|honor(s|ed)?'
 us+='|centers?|centered|gray|canceled|canceling|labeled|modeled|catalog'

@@ -443,6 +443,14 @@ json_num(const struct json *v, const char *name, double dflt)
 }
 
 bool
+json_flag(const struct json *v, const char *name, bool dflt)
+{
+	const json_t *t = json_object_get(node(v), name);
+
+	return json_is_boolean(t) ? json_is_true(t) : dflt;
+}
+
+bool
 json_is_object(const struct json *v)
 {
 	const json_t *t = node(v);
@@ -457,3 +465,45 @@ json_is_array(const struct json *v)
 
 	return t != NULL && json_typeof(t) == JSON_ARRAY;
 }
+
+/* The depth was limited when it was parsed. */
+/* NOLINTBEGIN(misc-no-recursion) */
+static void
+put_members(struct json_out *j, const json_t *object)
+{
+	json_t *mine = (json_t *)(uintptr_t)object;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(mine, name, value)
+	    json_put_json(j, name, view(value));
+}
+
+void
+json_put_json(struct json_out *j, const char *name, const struct json *v)
+{
+	const json_t *t = node(v);
+	size_t i;
+
+	if (json_is_object(v)) {
+		json_obj(j, name);
+		put_members(j, t);
+		json_obj_end(j);
+	} else if (json_is_array(v)) {
+		json_arr(j, name);
+		for (i = 0; i < json_len(v); i++)
+			json_put_json(j, NULL, json_at(v, i));
+		json_arr_end(j);
+	} else if (json_is_string(t)) {
+		json_put_str(j, name, json_self_text(v));
+	} else if (json_is_integer(t)) {
+		json_put_int(j, name, json_integer_value(t));
+	} else if (json_is_real(t)) {
+		json_put_num(j, name, json_real_value(t));
+	} else if (json_is_boolean(t)) {
+		json_put_bool(j, name, json_is_true(t));
+	} else {
+		json_put_null(j, name);
+	}
+}
+/* NOLINTEND(misc-no-recursion) */

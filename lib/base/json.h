@@ -73,6 +73,7 @@ const struct json *json_at(const struct json *v, size_t i);
 struct str json_text(const struct json *v, const char *name);
 int64_t json_int(const struct json *v, const char *name, int64_t dflt);
 double json_num(const struct json *v, const char *name, double dflt);
+bool json_flag(const struct json *v, const char *name, bool dflt);
 bool json_is_object(const struct json *v);
 bool json_is_array(const struct json *v);
 /* The value itself as text when it is a string. */
@@ -97,6 +98,8 @@ void json_put_uint(struct json_out *j, const char *name, uint64_t v);
 void json_put_num(struct json_out *j, const char *name, double v);
 void json_put_bool(struct json_out *j, const char *name, bool v);
 void json_put_null(struct json_out *j, const char *name);
+/* A parsed value as it is; NULL is null. */
+void json_put_json(struct json_out *j, const char *name, const struct json *v);
 /* RFC 3339, or null when ms is 0. */
 void json_put_time(struct json_out *j, const char *name, int64_t ms);
 #endif

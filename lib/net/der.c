@@ -4,10 +4,14 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
+
 enum {
 	TAG_BOOLEAN = 0x01,
 	TAG_OCTETS = 0x04,
 	TAG_OID = 0x06,
+	TAG_UTC_TIME = 0x17,
+	TAG_TIME = 0x18,
 	TAG_SEQUENCE = 0x30,
 	TAG_VERSION = 0xa0,
 	TAG_EXTENSIONS = 0xa3,
@@ -88,6 +92,40 @@ find_names(struct str exts, struct str *out)
 	return true;
 }
 
+/* YYMMDDhhmmssZ, or with the whole year. */
+static int64_t
+read_time(const struct element *el)
+{
+	struct str s = el->body;
+	const char *century = "";
+	char digits[16], text[32];
+	int64_t ms = 0;
+
+	if (el->tag == TAG_UTC_TIME && s.n == 13)
+		century = s.p[0] < '5' ? "20" : "19";
+	else if (el->tag != TAG_TIME || s.n != 15)
+		return 0;
+	if (!str_fmt(digits, sizeof(digits), "%s%.*s", century, STR_ARG(s)) ||
+	    strlen(digits) != 15 ||
+	    !str_fmt(text, sizeof(text), "%.4s-%.2s-%.2sT%.2s:%.2s:%.3s",
+	        digits, digits + 4, digits + 6, digits + 8, digits + 10,
+	        digits + 12) ||
+	    !clock_parse(str_of(text), &ms))
+		return 0;
+	return ms;
+}
+
+static void
+read_validity(struct str validity, struct der_cert *c)
+{
+	struct element el;
+
+	if (take(&validity, &el))
+		c->not_before_ms = read_time(&el);
+	if (take(&validity, &el))
+		c->not_after_ms = read_time(&el);
+}
+
 enum rc
 der_cert_read(struct str der, struct der_cert *out)
 {
@@ -100,9 +138,12 @@ der_cert_read(struct str der, struct der_cert *out)
 		return RC_PROTO;
 	(void)take_tag(&tbs.body, TAG_VERSION, &el);
 	/* serial, signature algorithm, issuer, validity, subject */
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 5; i++) {
 		if (!take(&tbs.body, &el))
 			return RC_PROTO;
+		if (i == 3)
+			read_validity(el.body, &c);
+	}
 	if (!take_tag(&tbs.body, TAG_SEQUENCE, &el))
 		return RC_PROTO;
 	c.spki = el.whole;

@@ -2,11 +2,12 @@
 #ifndef LIB_NET_DER_H
 #define LIB_NET_DER_H
 /*
- * The two parts of an X.509 certificate that we look at ourselves: the
- * SubjectPublicKeyInfo (for pins) and the alternative names (for the host
- * name).  Reads what a peer sent: strict, bounded, nothing is copied.
+ * The parts of an X.509 certificate that we look at ourselves: the
+ * SubjectPublicKeyInfo (for pins), the alternative names (for the host
+ * name) and the dates (to show them).  Reads what a peer sent: strict, bounded, nothing is copied.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
@@ -15,6 +16,8 @@ struct der_cert {
 	struct str spki; /* the whole element, tag included */
 	struct str
 	    names; /* inside of GeneralNames; empty when there are none */
+	/* 0: not understood.  Whether they hold is the TLS library's say. */
+	int64_t not_before_ms, not_after_ms;
 };
 
 /* RC_PROTO when it is not a certificate.  out lends from der. */

@@ -525,6 +525,12 @@ link_alpn(const struct link *l)
 	return l->tls == NULL ? TLS_ALPN_NONE : tls_conn_alpn(l->tls);
 }
 
+const struct tls_seen *
+link_seen(const struct link *l)
+{
+	return l->tls == NULL ? NULL : tls_conn_seen(l->tls);
+}
+
 int64_t
 link_heard_ms(const struct link *l)
 {

@@ -68,6 +68,8 @@ int link_fd(const struct link *l);           /* -1: none */
 bool link_connected(const struct link *l);   /* or was */
 bool link_is_tls(const struct link *l);
 enum tls_alpn link_alpn(const struct link *l);
+/* As tls_conn_seen(). */
+const struct tls_seen *link_seen(const struct link *l);
 int64_t link_heard_ms(const struct link *l); /* monotonic, of last bytes */
 /* When the write in progress began; 0: none. */
 int64_t link_blocked_ms(const struct link *l);

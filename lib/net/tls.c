@@ -171,6 +171,8 @@ load_cas(struct tls_ctx *c, const struct tls_client_opts *o, struct err *e)
 		r = wolfSSL_CTX_load_verify_locations(c->w, o->ca_file,
 		    o->ca_dir);
 	}
+	if (r != WOLFSSL_SUCCESS && c->look && o->ca_file == NULL)
+		return RC_OK; /* nobody is trusted, which is worth showing */
 	if (r != WOLFSSL_SUCCESS)
 		return err_set(e, RC_INVALID,
 		    "%s: no usable CA certificates (%s)",
@@ -192,6 +194,7 @@ tls_client_new(const struct tls_client_opts *o, struct tls_ctx **out,
 	if ((rc = ctx_new(wolfSSLv23_client_method(), &c, e)) != RC_OK)
 		return rc;
 	ASSERT(c != NULL);
+	c->look = o->look;
 	if (o->pin != NULL) {
 		c->has_pin = true;
 		memcpy(c->pin, o->pin, TLS_PIN_SIZE);

@@ -36,6 +36,9 @@ struct tls_client_opts {
 	const uint8_t *pin;  /* TLS_PIN_SIZE bytes, or NULL */
 	const char *ca_file; /* PEM; NULL with no pin: the system's CAs */
 	const char *ca_dir;
+	/* Takes any certificate and remembers what is wrong with it
+	 * (tls_conn_seen): for showing, never for talking. */
+	bool look;
 };
 MUST_USE enum rc tls_client_new(const struct tls_client_opts *o,
     struct tls_ctx **out, struct err *e);

@@ -22,6 +22,7 @@ struct tls_conn {
 	char *host;      /* client */
 	struct err *why; /* a client's handshake in progress: the reason */
 	bool verified;   /* client: the verify callback has seen the leaf */
+	struct tls_seen *seen; /* a looking client's */
 };
 
 static int
@@ -73,6 +74,33 @@ distrust(int code)
 	}
 }
 
+/* A looking client: remembers, and goes on. */
+static int
+look_at(struct tls_conn *c, int trusted, const WOLFSSL_X509_STORE_CTX *st)
+{
+	const WOLFSSL_BUFFER_INFO *raw = st->certs;
+	struct tls_seen *s = c->seen;
+	struct der_cert cert;
+
+	if (!trusted && s->distrust[0] == '\0' &&
+	    !str_copy(s->distrust, sizeof(s->distrust),
+	        str_of(distrust(st->error))))
+		s->distrust[0] = '\0';
+	if (st->error_depth != 0)
+		return 1;
+	if (st->totalCerts < 1 || raw == NULL ||
+	    der_cert_read(str_from(raw->buffer, raw->length), &cert) != RC_OK)
+		return refuse(c, "the server's certificate is malformed");
+	crypt_sha256(cert.spki, s->pin);
+	s->not_before_ms = cert.not_before_ms;
+	s->not_after_ms = cert.not_after_ms;
+	s->named = der_cert_names(&cert, c->host);
+	s->trusted = trusted != 0 && s->distrust[0] == '\0';
+	s->any = true;
+	c->verified = true;
+	return 1;
+}
+
 static int
 verify_leaf(struct tls_conn *c, int trusted, const WOLFSSL_X509_STORE_CTX *st)
 {
@@ -107,6 +135,8 @@ tls_on_verify(int trusted, WOLFSSL_X509_STORE_CTX *st)
 {
 	struct tls_conn *c = st->userCtx;
 
+	if (c->seen != NULL)
+		return look_at(c, trusted, st);
 	if (st->error_depth == 0)
 		return verify_leaf(c, trusted, st);
 	if (c->ctx->has_ca && !trusted)
@@ -127,14 +157,17 @@ static bool
 set_up(struct tls_conn *c)
 {
 	char server[] = "h2,http/1.1", client[] = "h2";
-	char *names = c->host == NULL ? server : client;
+	bool both = c->host == NULL || c->seen != NULL;
+	char *names = both ? server : client;
 
 	wolfSSL_SSLSetIORecv(c->w, tls_on_recv);
 	wolfSSL_SSLSetIOSend(c->w, tls_on_send);
 	wolfSSL_SetIOReadCtx(c->w, c);
 	wolfSSL_SetIOWriteCtx(c->w, c);
 	if (wolfSSL_UseALPN(c->w, names, (unsigned)strlen(names),
-	        WOLFSSL_ALPN_FAILED_ON_MISMATCH) != WOLFSSL_SUCCESS)
+	        c->seen != NULL
+	            ? WOLFSSL_ALPN_CONTINUE_ON_MISMATCH
+	            : WOLFSSL_ALPN_FAILED_ON_MISMATCH) != WOLFSSL_SUCCESS)
 		return false;
 	if (c->host == NULL)
 		return true;
@@ -154,6 +187,7 @@ tls_conn_new(struct tls_ctx *ctx, const char *host)
 	ASSERT(ctx->server == (host == NULL));
 	c->ctx = tls_ctx_ref(ctx);
 	c->host = host == NULL ? NULL : mem_strdup(host);
+	c->seen = ctx->look ? MEM_NEW(struct tls_seen) : NULL;
 	c->w = wolfSSL_new(ctx->w);
 	if (c->w == NULL || !set_up(c)) {
 		tls_conn_free(c);
@@ -169,6 +203,7 @@ tls_conn_free(struct tls_conn *c)
 		return;
 	wolfSSL_free(c->w);
 	tls_ctx_unref(c->ctx);
+	mem_free(c->seen);
 	mem_free(c->host);
 	mem_free(c);
 }
@@ -254,6 +289,12 @@ tls_conn_alpn(const struct tls_conn *c)
 	if (wolfSSL_ALPN_GetProtocol(c->w, &name, &n) != WOLFSSL_SUCCESS)
 		return TLS_ALPN_NONE;
 	return str_eqz(str_from(name, n), "h2") ? TLS_ALPN_H2 : TLS_ALPN_HTTP11;
+}
+
+const struct tls_seen *
+tls_conn_seen(const struct tls_conn *c)
+{
+	return c->seen;
 }
 
 bool

@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
@@ -21,6 +22,16 @@ enum tls_alpn {
 	TLS_ALPN_NONE,
 	TLS_ALPN_H2,
 	TLS_ALPN_HTTP11
+};
+
+/* What a looking client (tls_client_opts) was shown. */
+struct tls_seen {
+	bool any;
+	uint8_t pin[32];                     /* SHA-256 of the public key */
+	int64_t not_before_ms, not_after_ms; /* 0: not understood */
+	bool named;                          /* it is for the host's name */
+	bool trusted;                        /* an authority vouches for it */
+	char distrust[160];                  /* why not */
 };
 
 /* host: the name a client asks for and verifies; NULL on a server.  NULL
@@ -44,5 +55,7 @@ MUST_USE enum rc tls_conn_write(struct tls_conn *c, struct str s,
     struct err *e);
 void tls_conn_close_notify(struct tls_conn *c);
 enum tls_alpn tls_conn_alpn(const struct tls_conn *c);
+/* NULL: not a looking client.  Lent. */
+const struct tls_seen *tls_conn_seen(const struct tls_conn *c);
 bool tls_conn_resumed(const struct tls_conn *c);
 #endif

@@ -15,6 +15,7 @@ struct tls_ctx {
 	bool server;
 	bool has_pin;
 	bool has_ca;
+	bool look;
 	uint8_t pin[TLS_PIN_SIZE];
 	uint8_t ticket_key[CRYPT_KEY_SIZE];
 };

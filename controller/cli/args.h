@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_CLI_ARGS_H
+#define CONTROLLER_CLI_ARGS_H
+/*
+ * The words of the command line: options (one table, GNU style, anywhere)
+ * and what is left.  Nothing is copied; no secret is ever an argument.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/rc.h"
+
+enum {
+	ARGS_WORDS_MAX = 16,
+	ARGS_REPEAT_MAX = 32
+};
+
+/* clang-format off */
+/*	id                   name             short  value    repeats  help */
+#define ARGS_OPTIONS(X) \
+	X(OPT_SERVER,          "server",          0,  "URL",    0, "the controller, https://host[:port]") \
+	X(OPT_PIN,             "pin",             0,  "HEX",    0, "trust only the key with this SHA-256") \
+	X(OPT_CA_FILE,         "ca-file",         0,  "FILE",   0, "trust the authorities in this PEM file") \
+	X(OPT_CONFIG,          "config",          0,  "FILE",   0, "the configuration file") \
+	X(OPT_OUTPUT,          "output",         'o', "FORMAT", 0, "text or json") \
+	X(OPT_HELP,            "help",           'h', NULL,     0, "show how to use it") \
+	X(OPT_VERSION,         "version",        'V', NULL,     0, "show the version") \
+	X(OPT_FOLLOW,          "follow",         'f', NULL,     0, "show the log as it grows, until the job ends") \
+	X(OPT_NDJSON,          "ndjson",          0,  NULL,     0, "one JSON object a line") \
+	X(OPT_QUERY,           "query",          'q', "TEXT",   0, "only hosts that fit, as on the dashboard") \
+	X(OPT_STATUS,          "status",          0,  "STATUS", 0, "only jobs of this status") \
+	X(OPT_LIMIT,           "limit",          'n', "N",      0, "at most so many") \
+	X(OPT_USER,            "user",           'u', "NAME",   0, "the user name") \
+	X(OPT_PASSWORD_STDIN,  "password-stdin",  0,  NULL,     0, "read the password from standard input") \
+	X(OPT_NAME,            "name",            0,  "NAME",   0, "what the token is called") \
+	X(OPT_ROLE,            "role",            0,  "ROLE",   0, "viewer, operator or admin") \
+	X(OPT_DAYS,            "days",            0,  "N",      0, "valid for so many days") \
+	X(OPT_REPO_URL,        "repo-url",        0,  "URL",    0, "the repository, without user and password") \
+	X(OPT_REPO_USER,       "repo-user",       0,  "NAME",   0, "the user of the repository") \
+	X(OPT_PATH,            "path",            0,  "PATH",   1, "back up this path; may be repeated") \
+	X(OPT_TAG,             "tag",             0,  "TAG",    1, "tag the host; may be repeated") \
+	X(OPT_ALLOW_DUPLICATE, "allow-duplicate", 0,  NULL,     0, "a second host of the same name is meant")
+/* clang-format on */
+
+enum args_id {
+#define X(id, name, brief, value, repeats, help) id,
+	ARGS_OPTIONS(X)
+#undef X
+};
+
+enum {
+	ARGS_OPTION_COUNT = 22
+};
+
+#define ARGS_BIT(id) (UINT64_C(1) << (id))
+/* Every verb takes these. */
+#define ARGS_GLOBAL                                                            \
+	(ARGS_BIT(OPT_SERVER) | ARGS_BIT(OPT_PIN) | ARGS_BIT(OPT_CA_FILE) |    \
+	    ARGS_BIT(OPT_CONFIG) | ARGS_BIT(OPT_OUTPUT) | ARGS_BIT(OPT_HELP) | \
+	    ARGS_BIT(OPT_VERSION))
+
+struct args_option {
+	const char *name;
+	char brief;        /* 0: none */
+	const char *value; /* NULL: a flag */
+	bool repeats;
+	const char *help;
+};
+
+struct args {
+	const char *word[ARGS_WORDS_MAX];
+	size_t words;
+	uint64_t seen; /* ARGS_BIT of each option given */
+	const char *value[ARGS_OPTION_COUNT]; /* the last one */
+	const char *list[ARGS_OPTION_COUNT][ARGS_REPEAT_MAX];
+	size_t listed[ARGS_OPTION_COUNT];
+};
+
+const struct args_option *args_option(enum args_id id);
+MUST_USE enum rc args_parse(int argc, char *const *argv, struct args *out,
+    struct err *e);
+bool args_has(const struct args *a, enum args_id id);
+/* NULL when it was not given. */
+const char *args_value(const struct args *a, enum args_id id);
+/* A whole number from min to max; dflt when it was not given. */
+MUST_USE enum rc args_number(const struct args *a, enum args_id id, int64_t min,
+    int64_t max, int64_t dflt, int64_t *out, struct err *e);
+#endif

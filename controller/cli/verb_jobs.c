@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* run, jobs, logs. */
+#include <string.h>
+
+#include "controller/cli/cli.h"
+#include "controller/cli/client.h"
+#include "controller/cli/follow.h"
+#include "controller/cli/verbs.h"
+#include "lib/base/json.h"
+
+enum {
+	JOBS_MAX = 100000,
+	JOBS_USUAL = 50
+};
+
+/* clang-format off */
+static const struct print_column job_list[] = {
+	{ "JOB",      "id",           PRINT_TEXT },
+	{ "KIND",     "kind",         PRINT_TEXT },
+	{ "STATUS",   "status",       PRINT_STATE },
+	{ "GROUP",    "source_group", PRINT_TEXT },
+	{ "CREATED",  "created_at",   PRINT_TIME },
+	{ "FINISHED", "finished_at",  PRINT_TIME },
+	{ "ERROR",    "error",        PRINT_TEXT },
+};
+
+static const struct print_column job_record[] = {
+	{ "Job",        "id",                          PRINT_TEXT },
+	{ "Kind",       "kind",                        PRINT_TEXT },
+	{ "Host",       "host_id",                     PRINT_TEXT },
+	{ "Group",      "source_group",                PRINT_TEXT },
+	{ "Status",     "status",                      PRINT_STATE },
+	{ "Cause",      "cause",                       PRINT_TEXT },
+	{ "Error",      "error",                       PRINT_TEXT },
+	{ "Unread",     "unread_count",                PRINT_COUNT },
+	{ "Created",    "created_at",                  PRINT_TIME },
+	{ "Started",    "started_at",                  PRINT_TIME },
+	{ "Finished",   "finished_at",                 PRINT_TIME },
+	{ "Snapshot",   "stats.snapshot_id",           PRINT_TEXT },
+	{ "Added",      "stats.data_added",            PRINT_SIZE },
+	{ "Processed",  "stats.total_bytes_processed", PRINT_SIZE },
+	{ "  files",    "stats.total_files_processed", PRINT_COUNT },
+	{ "Log lines",  "log.lines",                   PRINT_COUNT },
+	{ "restic",     "restic_version",              PRINT_TEXT },
+};
+/* clang-format on */
+
+/* -------------------------------------------------------------------- run */
+
+static enum rc
+dispatch(struct cli *c, struct client *cl, struct json **doc, struct err *e)
+{
+	char id[CLIENT_ID_CAP], path[96];
+	struct json_out j;
+	struct buf b;
+	enum rc rc;
+
+	if ((rc = client_host(cl, c->word[0], id, e)) != RC_OK)
+		return rc;
+	ASSERT(str_fmt(path, sizeof(path), "/api/hosts/%s/jobs", id));
+	buf_init(&b, KIB(8));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put(&j, "kind", "backup");
+	if (c->words > 1) {
+		json_arr(&j, "args");
+		json_put(&j, NULL, c->word[1]);
+		json_arr_end(&j);
+	}
+	json_obj_end(&j);
+	rc = client_call(cl, "POST", path, buf_str(&b), doc, e);
+	buf_fini(&b);
+	if (rc == RC_OK && json_text(*doc, "job_id").n == 0)
+		rc = err_set(e, RC_CORRUPT, "the answer names no job");
+	return rc;
+}
+
+static void
+tell_started(struct cli *c, struct client *cl, const char *job)
+{
+	if (c->out.json)
+		print_doc(&c->out, client_text(cl));
+	else
+		print_line(&c->out,
+		    "job %s is asked for\nwatch it: restic-manager logs %s "
+		    "--follow",
+		    job, job);
+}
+
+enum exit_code
+verb_run(struct cli *c)
+{
+	enum exit_code code = END_OK;
+	struct client *cl = NULL;
+	struct json *doc = NULL;
+	char job[CLIENT_ID_CAP];
+	struct err e = { 0 };
+	enum rc rc;
+
+	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
+	    (rc = dispatch(c, cl, &doc, &e)) == RC_OK &&
+	    !str_copy(job, sizeof(job), json_text(doc, "job_id")))
+		rc = err_set(&e, RC_CORRUPT, "the job's id is malformed");
+	if (rc != RC_OK) {
+		code = cli_fail(c, &e);
+	} else if (!args_has(&c->args, OPT_FOLLOW)) {
+		tell_started(c, cl, job);
+	} else {
+		if (!c->out.json)
+			print_line(&c->out, "job %s", job);
+		print_flush(&c->out);
+		code = follow_job(c, cl, job,
+		    c->out.json ? FOLLOW_SILENT : FOLLOW_TEXT);
+	}
+	json_free(doc);
+	client_free(cl);
+	return code;
+}
+
+/* ------------------------------------------------------------------- jobs */
+
+/* The list goes backwards by ?before=, a hundred at a time. */
+static enum rc
+more_jobs(struct client *cl, const char *host, const char *before,
+    struct json **doc, struct err *e)
+{
+	char path[128];
+
+	ASSERT(str_fmt(path, sizeof(path), "/api/hosts/%s/jobs%s%s", host,
+	    before[0] != '\0' ? "?before=" : "", before));
+	return client_get(cl, path, doc, e);
+}
+
+/* All that are wanted, as {"items": [...], "count": n}. */
+static enum rc
+collect(struct cli *c, struct client *cl, const char *host, struct buf *out,
+    struct err *e)
+{
+	const char *status = args_value(&c->args, OPT_STATUS);
+	char before[CLIENT_ID_CAP] = "";
+	struct json *doc = NULL;
+	const struct json *items;
+	struct json_out j;
+	int64_t limit, have = 0;
+	size_t i, n = 1;
+	enum rc rc;
+
+	rc = args_number(&c->args, OPT_LIMIT, 1, JOBS_MAX, JOBS_USUAL, &limit,
+	    e);
+	json_out_init(&j, out);
+	json_obj(&j, NULL);
+	json_arr(&j, "items");
+	while (rc == RC_OK && n > 0 && have < limit) {
+		if ((rc = more_jobs(cl, host, before, &doc, e)) != RC_OK)
+			break;
+		items = json_get(doc, "items");
+		n = json_len(items);
+		for (i = 0; i < n && have < limit; i++) {
+			const struct json *job = json_at(items, i);
+
+			if (status != NULL &&
+			    !str_eqz(json_text(job, "status"), status))
+				continue;
+			json_put_json(&j, NULL, job);
+			have++;
+		}
+		if (n > 0 && !str_copy(before, sizeof(before),
+		                 json_text(json_at(items, n - 1), "id")))
+			n = 0;
+		json_free(doc);
+		doc = NULL;
+	}
+	json_arr_end(&j);
+	json_put_int(&j, "count", have);
+	json_obj_end(&j);
+	if (rc == RC_OK && buf_rc(out) != RC_OK)
+		rc = err_set(e, RC_LIMIT, "the list is too long: say --limit");
+	return rc;
+}
+
+enum exit_code
+verb_jobs_list(struct cli *c)
+{
+	struct client *cl = NULL;
+	struct json *doc = NULL;
+	char host[CLIENT_ID_CAP];
+	struct err e = { 0 };
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, MIB(256));
+	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
+	    (rc = client_host(cl, c->word[0], host, &e)) == RC_OK &&
+	    (rc = collect(c, cl, host, &b, &e)) == RC_OK)
+		rc = json_parse(buf_str(&b), &doc, &e);
+	if (rc == RC_OK && c->out.json)
+		print_doc(&c->out, buf_str(&b));
+	else if (rc == RC_OK)
+		print_table(&c->out, job_list, ARRAY_LEN(job_list),
+		    json_get(doc, "items"), "no jobs");
+	buf_fini(&b);
+	json_free(doc);
+	client_free(cl);
+	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+}
+
+enum exit_code
+verb_jobs_show(struct cli *c)
+{
+	struct client *cl = NULL;
+	struct json *doc = NULL;
+	char id[CLIENT_ID_CAP], path[64];
+	struct err e = { 0 };
+	enum rc rc;
+
+	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
+	    (rc = client_id(c->word[0], "job", id, &e)) == RC_OK) {
+		ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s", id));
+		rc = client_get(cl, path, &doc, &e);
+	}
+	if (rc == RC_OK && c->out.json)
+		print_doc(&c->out, client_text(cl));
+	else if (rc == RC_OK)
+		print_record(&c->out, job_record, ARRAY_LEN(job_record), doc);
+	json_free(doc);
+	client_free(cl);
+	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+}
+
+enum exit_code
+verb_jobs_cancel(struct cli *c)
+{
+	struct client *cl = NULL;
+	struct json *doc = NULL;
+	char id[CLIENT_ID_CAP], path[64];
+	struct err e = { 0 };
+	enum rc rc;
+
+	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
+	    (rc = client_id(c->word[0], "job", id, &e)) == RC_OK) {
+		ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s/cancel", id));
+		rc = client_call(cl, "POST", path, STR("{}"), &doc, &e);
+	}
+	if (rc == RC_OK && c->out.json)
+		print_doc(&c->out, client_text(cl));
+	else if (rc == RC_OK)
+		print_line(&c->out, "job %s is being cancelled", id);
+	json_free(doc);
+	client_free(cl);
+	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+}
+
+/* ------------------------------------------------------------------- logs */
+
+struct log_sink {
+	struct print *out;
+	struct buf line; /* text: shown line by line, safely */
+	bool raw;        /* NDJSON is safe by its escapes */
+};
+
+enum {
+	LOG_LINE_MAX = 256 << 10
+};
+
+static void
+log_line(struct log_sink *s)
+{
+	print_safe(&s->out->b, buf_str(&s->line));
+	buf_putc(&s->out->b, '\n');
+	buf_reset(&s->line);
+}
+
+static bool
+logs_on_data(void *ctx, struct str bytes)
+{
+	struct log_sink *s = ctx;
+	struct str line;
+	bool whole;
+
+	if (s->raw)
+		buf_put_str(&s->out->b, bytes);
+	while (!s->raw && bytes.n > 0) {
+		whole = str_cut(bytes, '\n', &line, &bytes);
+		buf_put_str(&s->line, line);
+		if (whole || buf_rc(&s->line) != RC_OK)
+			log_line(s);
+	}
+	print_flush(s->out);
+	return !s->out->broken;
+}
+
+static enum rc
+print_log(struct cli *c, struct client *cl, const char *job, struct err *e)
+{
+	bool ndjson = args_has(&c->args, OPT_NDJSON) || c->out.json;
+	struct log_sink sink = { .out = &c->out, .raw = ndjson };
+	struct http_request q = { .method = "GET", .wake_fd = -1 };
+	struct http_answer a;
+	char path[64];
+	enum rc rc;
+
+	ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s/log.%s", job,
+	    ndjson ? "ndjson" : "txt"));
+	buf_init(&sink.line, LOG_LINE_MAX);
+	q.path = path;
+	q.accept = "*/*";
+	q.on_data = logs_on_data;
+	q.ctx = &sink;
+	rc = http_do(client_http(cl), &q, &a, e);
+	if (rc == RC_OK && (a.status < 200 || a.status >= 300))
+		rc = client_refused(cl, &a, e);
+	if (sink.line.len > 0)
+		log_line(&sink);
+	http_answer_fini(&a);
+	buf_fini(&sink.line);
+	return c->out.broken ? RC_OK : rc;
+}
+
+enum exit_code
+verb_logs(struct cli *c)
+{
+	bool ndjson = args_has(&c->args, OPT_NDJSON) || c->out.json;
+	enum exit_code code = END_OK;
+	struct client *cl = NULL;
+	char id[CLIENT_ID_CAP];
+	struct err e = { 0 };
+	enum rc rc;
+
+	if ((rc = client_id(c->word[0], "job", id, &e)) == RC_OK)
+		rc = client_new(&c->cfg, true, &cl, &e);
+	if (rc == RC_OK && args_has(&c->args, OPT_FOLLOW))
+		code =
+		    follow_job(c, cl, id, ndjson ? FOLLOW_NDJSON : FOLLOW_TEXT);
+	else if (rc == RC_OK)
+		rc = print_log(c, cl, id, &e);
+	client_free(cl);
+	return rc == RC_OK ? code : cli_fail(c, &e);
+}

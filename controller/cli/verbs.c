@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/cli/verbs.h"
+
+#include <string.h>
+
+#include "controller/cli/args.h"
+#include "lib/base/str.h"
+
+#define LOGIN_OPTIONS                                        \
+	(ARGS_BIT(OPT_USER) | ARGS_BIT(OPT_PASSWORD_STDIN) | \
+	    ARGS_BIT(OPT_NAME) | ARGS_BIT(OPT_ROLE) | ARGS_BIT(OPT_DAYS))
+#define ENROL_OPTIONS                                           \
+	(ARGS_BIT(OPT_REPO_URL) | ARGS_BIT(OPT_REPO_USER) |     \
+	    ARGS_BIT(OPT_PASSWORD_STDIN) | ARGS_BIT(OPT_PATH) | \
+	    ARGS_BIT(OPT_TAG) | ARGS_BIT(OPT_ALLOW_DUPLICATE))
+
+/* clang-format off */
+static const struct verb verbs[] = {
+	/* name  parameters  least  most  usual  options  run  help */
+	{ "login", "[URL]", 0, 1, false, LOGIN_OPTIONS, verb_login,
+	  "sign in, and keep an API token for the next commands" },
+	{ "logout", "", 0, 0, false, 0, verb_logout,
+	  "revoke that token and forget it" },
+	{ "hosts list", "", 0, 0, true, ARGS_BIT(OPT_QUERY), verb_hosts_list,
+	  "the hosts and how they are" },
+	{ "hosts show", "HOST", 1, 1, false, 0, verb_hosts_show,
+	  "one host" },
+	{ "snapshots", "HOST", 1, 1, false, ARGS_BIT(OPT_LIMIT), verb_snapshots,
+	  "the snapshots of a host, newest first" },
+	{ "run", "HOST [GROUP]", 1, 2, false, ARGS_BIT(OPT_FOLLOW), verb_run,
+	  "back up a host now" },
+	{ "jobs list", "HOST", 1, 1, true, ARGS_BIT(OPT_LIMIT) | ARGS_BIT(OPT_STATUS), verb_jobs_list,
+	  "the jobs of a host, newest first" },
+	{ "jobs show", "JOB", 1, 1, false, 0, verb_jobs_show,
+	  "one job and how it went" },
+	{ "jobs cancel", "JOB", 1, 1, false, 0, verb_jobs_cancel,
+	  "cancel a job" },
+	{ "logs", "JOB", 1, 1, false, ARGS_BIT(OPT_FOLLOW) | ARGS_BIT(OPT_NDJSON), verb_logs,
+	  "the log of a job" },
+	{ "tokens create", "HOST", 1, 1, false, ENROL_OPTIONS, verb_tokens_create,
+	  "a one-time token that enrols a new host" },
+	{ "completion", "SHELL", 1, 1, false, 0, verb_completion,
+	  "print the completion for bash, zsh or fish" },
+	{ "help", "[VERB...]", 0, 2, false, 0, verb_help,
+	  "how to use it, or one verb" },
+};
+/* clang-format on */
+
+const struct verb *
+verbs_table(size_t *n)
+{
+	*n = ARRAY_LEN(verbs);
+	return verbs;
+}
+
+/* The first word of a name of two; the rest is empty when there is one. */
+static void
+halves(const struct verb *v, struct str *group, struct str *name)
+{
+	if (!str_cut(str_of(v->name), ' ', group, name))
+		*name = str_of("");
+}
+
+/* How well the words name the verb: 2 by both, 1 by the first alone. */
+static size_t
+fits(const struct verb *v, const struct args *a)
+{
+	struct str group, name;
+
+	halves(v, &group, &name);
+	if (a->words == 0 || !str_eqz(group, a->word[0]))
+		return 0;
+	if (name.n == 0)
+		return 1;
+	if (a->words > 1 && str_eqz(name, a->word[1]))
+		return 2;
+	return v->usual ? 1 : 0;
+}
+
+static bool
+is_group(const char *word)
+{
+	struct str group, name;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(verbs); i++) {
+		halves(&verbs[i], &group, &name);
+		if (name.n > 0 && str_eqz(group, word))
+			return true;
+	}
+	return false;
+}
+
+const struct verb *
+verbs_find(const struct args *a, size_t *used, struct err *e)
+{
+	const struct verb *best = NULL;
+	size_t i, n;
+
+	*used = 0;
+	for (i = 0; i < ARRAY_LEN(verbs); i++) {
+		n = fits(&verbs[i], a);
+		if (n <= *used)
+			continue;
+		best = &verbs[i];
+		*used = n;
+	}
+	if (best != NULL)
+		return best;
+	if (a->words == 0)
+		(void)err_set(e, RC_INVALID,
+		    "what shall it do? See restic-manager --help");
+	else if (is_group(a->word[0]))
+		(void)err_set(e, RC_INVALID,
+		    "%s needs one of its verbs: see restic-manager help %s",
+		    a->word[0], a->word[0]);
+	else
+		(void)err_set(e, RC_INVALID,
+		    "there is no verb '%.40s': see restic-manager --help",
+		    a->word[0]);
+	return NULL;
+}
+
+enum rc
+verbs_check(const struct verb *v, const struct args *a, size_t used,
+    struct err *e)
+{
+	uint64_t foreign = a->seen & ~(ARGS_GLOBAL | v->options);
+	size_t i, words = a->words - used;
+
+	for (i = 0; i < ARGS_OPTION_COUNT; i++)
+		if ((foreign & ARGS_BIT(i)) != 0)
+			return err_set(e, RC_INVALID, "%s takes no --%s",
+			    v->name, args_option((enum args_id)i)->name);
+	if (words < v->min)
+		return err_set(e, RC_INVALID, "%s needs %s", v->name,
+		    v->params);
+	if (words > v->max)
+		return err_set(e, RC_INVALID,
+		    "too many arguments: restic-manager %s%s%s", v->name,
+		    v->params[0] != '\0' ? " " : "", v->params);
+	return RC_OK;
+}

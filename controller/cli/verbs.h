@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_CLI_VERBS_H
+#define CONTROLLER_CLI_VERBS_H
+/*
+ * All the command can be asked: one table, from which --help, the shell
+ * completion and the manual page's list are made or checked.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controller/cli/exit.h"
+
+struct args;
+struct cli;
+
+struct verb {
+	const char *name;   /* "hosts show" */
+	const char *params; /* "HOST [GROUP]", "" for none */
+	unsigned min, max;  /* words after the name */
+	bool usual;         /* what the first word alone means */
+	uint64_t options;   /* beside the global ones */
+	enum exit_code (*run)(struct cli *c);
+	const char *help;
+};
+
+const struct verb *verbs_table(size_t *n);
+/* The verb that the words begin with; *used is how many of them name it.
+ * NULL with the reason in e. */
+const struct verb *verbs_find(const struct args *a, size_t *used,
+    struct err *e);
+/* Whether words and options fit it. */
+MUST_USE enum rc verbs_check(const struct verb *v, const struct args *a,
+    size_t used, struct err *e);
+
+enum exit_code verb_login(struct cli *c);
+enum exit_code verb_logout(struct cli *c);
+enum exit_code verb_whoami(struct cli *c);
+enum exit_code verb_hosts_list(struct cli *c);
+enum exit_code verb_hosts_show(struct cli *c);
+enum exit_code verb_snapshots(struct cli *c);
+enum exit_code verb_run(struct cli *c);
+enum exit_code verb_jobs_list(struct cli *c);
+enum exit_code verb_jobs_show(struct cli *c);
+enum exit_code verb_jobs_cancel(struct cli *c);
+enum exit_code verb_logs(struct cli *c);
+enum exit_code verb_tokens_create(struct cli *c);
+enum exit_code verb_completion(struct cli *c);
+enum exit_code verb_help(struct cli *c);
+#endif
