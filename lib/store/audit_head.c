@@ -80,6 +80,7 @@ put_head(struct store_tx *tx, struct Rec__AuditHead *h)
 	h->mac = (ProtobufCBinaryData){ sizeof(mac), mac };
 	head_key(&k);
 	table_put_record(tx, TB_AUDIT_HEAD, &k, &h->base);
+	h->mac = (ProtobufCBinaryData){ 0, NULL };
 }
 
 static bool
