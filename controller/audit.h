@@ -19,4 +19,8 @@ MUST_USE enum rc audit_start(struct controller *c, struct err *e);
 void audit_checkpoint(struct controller *c);
 
 void audit_verify(struct req *r); /* GET /api/audit/verify */
+void audit_list(struct req *r);   /* GET /api/audit */
+/* Everything that fits the filters, streamed: GET /audit.csv, /audit.json. */
+void audit_csv(struct req *r);
+void audit_json(struct req *r);
 #endif

@@ -242,6 +242,10 @@ read_versions(struct store_tx *tx, const struct page_ask *ask,
 		job_store_in_state(tx, REC__JOB_STATE__JOB_RUNNING,
 		    page_on_running, &running);
 		v->live = running;
+	} else if (strcmp(ask->page, "audit") == 0) {
+		v->any = true;
+		v->hosts = store_version(tx, VER_AUDIT);
+		v->jobs = store_version(tx, VER_HOSTS); /* their names */
 	} else if (!ulid_parse(text, &id)) {
 		return;
 	} else if (strcmp(ask->page, "job") == 0) {
@@ -550,4 +554,13 @@ page_job(struct req *r)
 	static const char *const names[] = { "from", NULL };
 
 	plain_page(r, "job", names);
+}
+
+void
+page_audit(struct req *r)
+{
+	static const char *const names[] = { "user", "action", "target", "q",
+		"from", "to", "sort", "page", NULL };
+
+	plain_page(r, "audit", names);
 }

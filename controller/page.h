@@ -56,4 +56,5 @@ void page_dashboard(struct req *r);
 void page_host(struct req *r);
 void page_host_jobs(struct req *r);
 void page_job(struct req *r);
+void page_audit(struct req *r);
 #endif

@@ -79,6 +79,10 @@ static const struct route routes[] = {
 	{ "POST", "/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },
 	{ "GET",  "/api/jobs/{id}/log.txt", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_log_txt },
 	{ "GET",  "/api/jobs/{id}/log.ndjson", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_log_ndjson },
+	{ "GET",  "/audit", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_audit },
+	{ "GET",  "/audit.csv", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, audit_csv },
+	{ "GET",  "/audit.json", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, audit_json },
+	{ "GET",  "/api/audit", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, audit_list },
 	{ "GET",  "/api/audit/verify", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, audit_verify },
 	{ "GET",  "/api/jobs/{id}/stream", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_job_stream },
 };

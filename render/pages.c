@@ -30,6 +30,7 @@ static const struct page pages[] = {
 	{ "job",       "job",       view_job,             job,       false },
 	{ "account",   "account",   view_account,         none,      false },
 	{ "account_token", "account_token", view_account_token, none, true },
+	{ "audit",     "audit",     view_audit,           none,      false },
 	{ "error",     "error",     view_error,           none,      false },
 };
 /* clang-format on */

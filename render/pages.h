@@ -33,6 +33,8 @@
  *                                        viewer's own record
  * account_   /settings/account/tokens/   id, shown ("1": it was before)
  * token      {id}
+ * audit      /audit                      user, action, target, q, from, to,
+ *                                        sort, page
  * error      any                         status (403, 404, 409, 410, 413,
  *                                        422, 429, 500, 503), message, needs
  *                                        (role), back (path)

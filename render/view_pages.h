@@ -14,5 +14,6 @@ pages_view_fn view_host_jobs;
 pages_view_fn view_job;
 pages_view_fn view_account;
 pages_view_fn view_account_token;
+pages_view_fn view_audit;
 pages_view_fn view_error;
 #endif

@@ -93,6 +93,8 @@ void json_arr(struct json_out *j, const char *name);
 void json_arr_end(struct json_out *j);
 void json_put_str(struct json_out *j, const char *name, struct str s);
 void json_put(struct json_out *j, const char *name, const char *z);
+/* Text that is JSON already, by json_parse(). */
+void json_put_raw(struct json_out *j, const char *name, struct str s);
 void json_put_int(struct json_out *j, const char *name, int64_t v);
 void json_put_uint(struct json_out *j, const char *name, uint64_t v);
 void json_put_num(struct json_out *j, const char *name, double v);

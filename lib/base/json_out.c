@@ -133,6 +133,13 @@ json_put_str(struct json_out *j, const char *name, struct str s)
 }
 
 void
+json_put_raw(struct json_out *j, const char *name, struct str s)
+{
+	before(j, name);
+	buf_put_str(j->b, s);
+}
+
+void
 json_put(struct json_out *j, const char *name, const char *z)
 {
 	json_put_str(j, name, str_of(z));

@@ -2,12 +2,14 @@
 """The audit log on the real programs: what a thief or a vandal of the
 database leaves behind (W-02), who may see what of it (M-438), filters, export
 (M-298 to M-303)."""
+import csv
+import io
 import re
 
 import pytest
 
 from conftest import reports
-from lab import Lab
+from lab import Client, Lab
 
 
 @pytest.fixture(name="ctl", scope="module")
@@ -81,3 +83,124 @@ def test_only_admins_verify(ctl):
     cookie, ctl.client.cookie = ctl.client.cookie, None
     assert ctl.client.get("/api/audit/verify").status == 401
     ctl.client.cookie = cookie
+
+
+# ------------------------------------------------------------ looking into it
+
+def audit(ctl, query="", **kw):
+    answer = ctl.client.get("/api/audit" + query, **kw)
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture(name="busy", scope="module")
+def a_log_with_something_in_it(ctl):
+    """Sixty minted tokens, a failed sign-in."""
+    for i in range(60):
+        ctl.mint(f"web-{i:02}", f"rest:http://127.0.0.1:1/web-{i}/",
+                 tags=["prod"])
+    stranger = Client(ctl.port)
+    assert stranger.post("/api/auth/login", {
+        "username": "admin", "password": "not this one"}).status == 401
+    return ctl
+
+
+def bearer(ctl, role):
+    token = ctl.client.ok("POST", "/api/tokens", {
+        "name": f"audit-{role}", "role": role, "expires_in_days": 1})["token"]
+    client = Client(ctl.port)
+    client.get_ = client.get
+    client.get = lambda path: client.get_(
+        path, headers={"Authorization": f"Bearer {token}"})
+    return client
+
+
+def test_filters_and_pages_of_the_api(busy):
+    """M-298, M-301: what is in an entry, filters, order, pages."""
+    first = audit(busy)
+    assert first["per_page"] == 50 and len(first["items"]) == 50
+    assert first["total"] > 60 and first["page"] == 1
+    times = [item["time"] for item in first["items"]]
+    assert times == sorted(times, reverse=True)
+    second = audit(busy, "?page=2")
+    both = [item["id"] for item in first["items"] + second["items"]]
+    assert len(set(both)) == len(both) == min(100, first["total"])
+    up = audit(busy, "?sort=time&per_page=1")
+    assert up["items"][0]["action"] == "auth.bootstrap"
+    minted = audit(busy, "?action=enrollment_token&per_page=500")
+    assert minted["total"] == 60
+    assert {item["user"] for item in minted["items"]} == {"admin"}
+    assert audit(busy, "?target=web-0")["total"] == 10
+    assert audit(busy, "?user=nobody")["total"] == 0
+    assert audit(busy, "?from=2001-01-01&to=2001-12-31")["total"] == 0
+    assert audit(busy, "?q=FAILED+127.0.0")["total"] == 1
+    by_name = audit(busy, "?action=enrollment_token&sort=target&per_page=3")
+    assert [i["target"] for i in by_name["items"]] == [
+        "web-00", "web-01", "web-02"]
+    for bad in ("?from=soon", "?sort=size", "?page=0", "?per_page=501"):
+        assert busy.client.get("/api/audit" + bad).status == 422, bad
+
+
+def test_exports_honour_the_filters(busy):
+    """M-302, M-438: CSV without ids, for operators and up."""
+    answer = busy.client.get("/audit.csv?action=auth.login_failed")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert rows[0] == ["time", "user", "action", "target_kind", "target",
+                       "address", "payload"]
+    assert [row[2:6] for row in rows[1:]] == [
+        ["auth.login_failed", "user", "admin", "127.0.0.1"]]
+    everything = audit(busy, "?per_page=500")
+    whole = list(csv.reader(io.StringIO(busy.client.get("/audit.csv").text)))
+    assert len(whole) - 1 == everything["total"]
+    data = busy.client.get("/audit.json?sort=time")
+    items = data.json()
+    assert [i["id"] for i in items] == [
+        i["id"] for i in reversed(everything["items"])]
+    viewer, operator = bearer(busy, "viewer"), bearer(busy, "operator")
+    assert viewer.get("/api/audit").status == 200
+    assert viewer.get("/audit.csv").status == 403
+    assert viewer.get("/audit.json").status == 403
+    assert operator.get("/audit.csv").status == 200
+    assert operator.get("/api/audit/verify").status == 403
+
+
+def test_the_page_works_without_scripts(busy):
+    """M-301: columns, sort links, absolute times, payload as details."""
+    html = busy.client.get("/audit?action=enrollment_token&target=web-0").text
+    assert html.count('<tr role="row"><td') == 10
+    assert re.search(r'<time datetime="[^"]+Z">\d+ \w+ \d{4} \d\d:\d\d:\d\d<',
+                     html)
+    assert 'aria-sort="descending"' in html and "sort=-target" not in html
+    assert "/audit?action=enrollment_token&amp;target=web-0&amp;sort=user" \
+        in html
+    assert html.count("<details><summary") == 10
+    assert "/audit.csv?action=enrollment_token&amp;target=web-0" in html
+    assert 'aria-current="page"' in html
+    page = busy.client.get("/audit?page=2").text
+    assert "51–" in page and 'href="/audit?page=1"' in page
+    refused = busy.client.get("/audit?action=auth.login_failed").text
+    assert "failed to sign in" in refused and ">refused<" in refused
+    empty = busy.client.get("/audit?user=nobody").text
+    assert "No entry fits these filters" in empty and 'href="/audit"' in empty
+    wrong = busy.client.get("/audit?from=soon")
+    assert wrong.status == 200 and "neither a day" in wrong.text
+    assert 'value="soon"' in wrong.text
+    assert busy.client.get("/audit?q=" + "%22%3E%3Cscript%3E").text.count(
+        "<script>") == 0
+
+
+def test_entries_have_the_real_address(ctl):
+    """M-303: X-Forwarded-For counts behind a trusted proxy alone."""
+    with Lab() as bench:
+        proxied = bench.controller(RM_TRUSTED_PROXY="127.0.0.1").start()
+        proxied.bootstrap()
+        for made, address in ((proxied, "203.0.113.9"), (ctl, "127.0.0.1")):
+            Client(made.port).post(
+                "/api/auth/login", {"username": "x", "password": "y" * 12},
+                headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
+            newest = audit(made, "?action=auth.login_failed")["items"][0]
+            assert newest["address"] == address
+        assert reports(bench) == []

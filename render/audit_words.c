@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/audit_words.h"
+
+#include "lib/base/attr.h"
+
+/* clang-format off */
+static const struct audit_word words[] = {
+	{ "audit.sealed",             "sealed the audit log", false },
+	{ "auth.bootstrap",           "made the first administrator", false },
+	{ "auth.login",               "signed in", false },
+	{ "auth.login_failed",        "failed to sign in", true },
+	{ "auth.logout",              "signed out", false },
+	{ "enrollment_token.created", "created an enrolment token", false },
+	{ "enrollment_token.viewed",  "looked at an enrolment token", false },
+	{ "host.enrolled",            "enrolled a host", false },
+	{ "host.repo_credentials",    "changed a repository connection", false },
+	{ "job.cancel",               "asked a job to stop", false },
+	{ "job.run_now",              "started a job", false },
+};
+static const struct {
+	const char *noun, *words;
+} nouns[] = {
+	{ "audit",            "Audit log" },
+	{ "auth",             "Sign-in" },
+	{ "enrollment_token", "Enrolment" },
+	{ "host",             "Host" },
+	{ "job",              "Job" },
+	{ "token",            "API token" },
+	{ "user",             "User" },
+};
+/* clang-format on */
+
+const struct audit_word *
+audit_word_find(struct str action)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(words); i++) {
+		if (str_eqz(action, words[i].action))
+			return &words[i];
+	}
+	return NULL;
+}
+
+const struct audit_word *
+audit_word_table(size_t *n)
+{
+	*n = ARRAY_LEN(words);
+	return words;
+}
+
+const char *
+audit_word_noun(struct str action)
+{
+	struct str noun, rest;
+	size_t i;
+
+	str_cut(action, '.', &noun, &rest);
+	for (i = 0; i < ARRAY_LEN(nouns); i++) {
+		if (str_eqz(noun, nouns[i].noun))
+			return nouns[i].words;
+	}
+	return "Other";
+}
