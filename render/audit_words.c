@@ -16,6 +16,10 @@ static const struct audit_word words[] = {
 	{ "host.repo_credentials",    "changed a repository connection", false },
 	{ "job.cancel",               "asked a job to stop", false },
 	{ "job.run_now",              "started a job", false },
+	{ "token.created",            "created an API token", false },
+	{ "token.revoked",            "revoked an API token", false },
+	{ "user.logged_out",          "ended sessions", false },
+	{ "user.password_changed",    "changed a password", false },
 };
 static const struct {
 	const char *noun, *words;
