@@ -25,6 +25,8 @@ PAGES = {
     "/hosts/pending/{hash}": {"pending": "{pending}"},
     "/hosts/{id}": {"host": "/hosts/{app-01}", "host-failed": "/hosts/{db-02}"},
     "/hosts/{id}/jobs": {"host-jobs": "/hosts/{app-01}/jobs"},
+    "/audit": {"audit": "/audit", "audit-sorted": "/audit?action=job&sort=user",
+               "audit-none": "/audit?user=nobody&from=2026-01-01"},
     "/settings": {},  # leads to one of the next
     "/settings/account": {"account": "/settings/account"},
     "/settings/account/tokens/{id}": {},  # test_users.py looks at it
