@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
+#include "lib/store/enrol_store.h"
 #include "lib/store/host_store.h"
 #include "lib/store/vault_store.h"
 
@@ -252,24 +253,22 @@ enrol_check_mint(struct mint_in *in, struct req *r, bool *generated,
 struct mint_op {
 	struct mint_in in;
 	bool generated;
-	uint8_t pin[CRYPT_HASH_SIZE];
 	struct ulid user;
 	uint8_t *sealed;
 	size_t sealed_n;
 	struct mint_out out;
 };
 
-static void
-new_token(struct mint_op *m)
+void
+enrol_new_token(const uint8_t pin[CRYPT_HASH_SIZE], struct mint_out *out)
 {
-	char secret[CRYPT_TOKEN_CAP], pin[STR_B64_CAP(CRYPT_HASH_SIZE)];
+	char secret[CRYPT_TOKEN_CAP], text[STR_B64_CAP(CRYPT_HASH_SIZE)];
 
 	crypt_token(secret);
-	str_b64(m->pin, sizeof(m->pin), true, pin, sizeof(pin));
-	ASSERT(
-	    str_fmt(m->out.token, sizeof(m->out.token), "%s.%s", secret, pin));
-	crypt_sha256(str_of(secret), m->out.hash);
-	m->out.expires_at_ms = clock_now_ms() + ENROL_TTL_MS;
+	str_b64(pin, CRYPT_HASH_SIZE, true, text, sizeof(text));
+	ASSERT(str_fmt(out->token, sizeof(out->token), "%s.%s", secret, text));
+	crypt_sha256(str_of(secret), out->hash);
+	out->expires_at_ms = clock_now_ms() + ENROL_TTL_MS;
 	mem_wipe(secret, sizeof(secret));
 }
 
@@ -286,6 +285,10 @@ mint_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		    "there is a host named %s already; "
 		    "set allow_duplicate to add another one",
 		    m->in.hostname);
+	if (enrol_store_full(state))
+		return store_fail(state, RC_LIMIT,
+		    "there are too many enrolments of the last day; wait "
+		    "until some of them are forgotten");
 	t.hostname = m->in.hostname;
 	t.tags = m->in.tags.v;
 	t.n_tags = m->in.tags.n;
@@ -302,6 +305,7 @@ mint_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	t.repo_username = m->in.repo_username;
 	t.password_generated = m->generated;
 	vault_put_token(vault, m->out.hash, &t);
+	enrol_record(state, m->out.hash, &t, op->actor.name);
 	op_audit(state, op, "enrollment_token.created", "enrollment_token",
 	    &none, m->in.hostname, NULL);
 	op->out = &m->out;
@@ -352,10 +356,9 @@ enrol_submit_mint(struct req *r, const struct mint_in *in, bool generated,
 	struct err e = { 0 };
 
 	ASSERT(m != NULL); /* the op's arena is empty */
-	memcpy(m->pin, r->ctl->pin, sizeof(m->pin));
 	m->user = r->user_id;
 	m->generated = generated;
-	new_token(m);
+	enrol_new_token(r->ctl->pin, &m->out);
 	m->in.hostname = arena_dup(&op->arena, in->hostname);
 	m->in.repo_url = arena_dup(&op->arena, in->repo_url);
 	m->in.repo_username = arena_dup(&op->arena, in->repo_username);
@@ -389,6 +392,7 @@ enrol_on_minted(struct req *r, struct op *op)
 	buf_init(&b, KIB(8));
 	json_out_init(&j, &b);
 	json_obj(&j, NULL);
+	enrol_put_id(&j, "id", out->hash);
 	json_put(&j, "token", out->token);
 	json_put_time(&j, "expires_at", out->expires_at_ms);
 	json_put(&j, "repo_username", in->repo_username);
@@ -422,8 +426,8 @@ enrol_consumed(struct controller *c, const struct enrol_out *out)
 	ulid_text(&out->host, id);
 	log_info(LOG_AGENT, "host enrolled host=%s repeated=%d", id,
 	    out->repeated);
-	/* The command may be needed again: the agent's reply could be lost. */
-	sse_token_used(c->sse, out->token_hash);
+	/* Its text stays: the agent's reply could be lost. */
+	sse_token_changed(c->sse, out->token_hash);
 	sse_host_changed(c->sse, &out->host);
 }
 

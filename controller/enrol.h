@@ -16,19 +16,19 @@
 
 struct controller;
 struct enrol;
-struct page_param;
 struct req;
 struct route_json;
 struct store_tx;
 
 enum {
-	ENROL_TTL_MS = 3600000,
-	ENROL_PENDING_PARAMS = 13
+	ENROL_TTL_MS = 3600000
 };
 
 struct enrol *enrol_new(struct controller *c);
 void enrol_free(struct enrol *en);
 void enrol_tick(struct enrol *en); /* every minute: forgets expired texts */
+/* At a start: what a change left that was not finished. */
+void enrol_mend(struct controller *c);
 
 void enrol_mint(struct req *r);      /* POST /api/enrollment-tokens */
 void enrol_mint_form(struct req *r); /* POST /hosts/new */
@@ -36,14 +36,14 @@ void enrol_new_page(struct req *r);  /* GET /hosts/new */
 void enrol_pending(struct req *r);   /* GET /hosts/pending/{hash or token} */
 void enrol_awaiting(struct req *r);  /* GET .../awaiting */
 void enrol_agent(struct req *r);     /* POST /api/agents/enroll */
+/* GET /api/enrollment-tokens */
+void enrol_list(struct req *r);
+/* DELETE /api/enrollment-tokens/{hash}; POST .../revoke, a form */
+void enrol_revoke(struct req *r);
+/* POST .../{hash}/regenerate, JSON or form: another token in its place */
+void enrol_regenerate(struct req *r);
 extern const struct route_json enrol_mint_body;
 extern const struct route_json enrol_agent_body;
-
-/* Parameters of page "pending" for a token's hash, texts in r's arena;
- * RC_NOTFOUND: no such token. */
-MUST_USE enum rc enrol_pending_params(struct req *r,
-    const uint8_t hash[CRYPT_HASH_SIZE], struct page_param *out, size_t *n,
-    struct err *e);
 
 /* The one op behind REST and gRPC; needs the vault.  in: struct enrol_in,
  * out: struct enrol_out in the op's arena.  RC_PROTO malformed, RC_AUTH

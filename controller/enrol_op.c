@@ -10,6 +10,7 @@
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/store/enrol_store.h"
 #include "lib/store/vault_store.h"
 
 enum {
@@ -166,6 +167,22 @@ mark_used(struct store_tx *vault, struct Rec__EnrolToken *t,
 	vault_put_token(vault, out->token_hash, t);
 }
 
+/* What pages show of it.  A token of an earlier version has no record. */
+static void
+show_used(struct store_tx *state, const struct op *op,
+    const struct enrol_out *out)
+{
+	struct Rec__Enrolment *e = enrol_store_find(state, out->token_hash);
+
+	if (e == NULL)
+		return;
+	e->used_at_ms = clock_now_ms();
+	e->used_host.data = (uint8_t *)(uintptr_t)out->host.b;
+	e->used_host.len = sizeof(out->host.b);
+	e->used_from = (char *)(uintptr_t)op->actor.address;
+	enrol_store_put(state, out->token_hash, e);
+}
+
 /* Whether this is the same request again, whose reply was lost. */
 static bool
 is_repeat(const struct Rec__EnrolToken *t, const struct enrol_in *in)
@@ -203,6 +220,7 @@ enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		ulid_new(&out->host);
 		make(state, vault, in, t, out);
 		mark_used(vault, t, in, out);
+		show_used(state, op, out);
 	}
 	if (!give_bearer(vault, t, out))
 		return refuse(state, RC_GONE);

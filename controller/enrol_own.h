@@ -42,6 +42,13 @@ typedef void enrol_minted_fn(struct req *r, struct op *op);
 void enrol_submit_mint(struct req *r, const struct mint_in *in, bool generated,
     enrol_minted_fn *done);
 
+void enrol_new_token(const uint8_t pin[CRYPT_HASH_SIZE], struct mint_out *out);
+void enrol_put_id(struct json_out *j, const char *name,
+    const uint8_t hash[CRYPT_HASH_SIZE]);
+/* What pages show of a token, made by the user of that name. */
+void enrol_record(struct store_tx *state, const uint8_t hash[CRYPT_HASH_SIZE],
+    const struct Rec__EnrolToken *t, const char *by);
+
 /* The text of a token still kept in memory; "" when it is not. */
 const char *enrol_kept(const struct enrol *en,
     const uint8_t hash[CRYPT_HASH_SIZE]);

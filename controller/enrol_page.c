@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <inttypes.h>
 #include <string.h>
 
 #include "controller/auth.h"
@@ -7,11 +6,13 @@
 #include "controller/creds.h"
 #include "controller/enrol_own.h"
 #include "controller/page.h"
+#include "controller/pb.h"
 #include "controller/req.h"
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
-#include "lib/store/user_store.h"
+#include "lib/store/enrol_store.h"
+#include "lib/store/host_store.h"
 #include "lib/store/vault_store.h"
 
 enum {
@@ -121,121 +122,41 @@ enrol_mint_form(struct req *r)
 		enrol_submit_mint(r, &in, generated, enrol_on_form_minted);
 }
 
+/* The form, and the enrolments there are; was: the one whose page led here. */
 void
 enrol_new_page(struct req *r)
 {
-	page_reply(r, 200, "host_new", NULL, 0, NULL);
+	const struct page_param params[] = {
+		{ "page", req_query(r, "page") },
+		{ "was", req_query(r, "was") },
+	};
+
+	page_reply(r, 200, "host_new", params, ARRAY_LEN(params), NULL);
 }
 
 /* ------------------------------------------------------ the pending page */
 
-static const char *
-token_state(const struct Rec__EnrolToken *t)
-{
-	if (t->used_at_ms != 0)
-		return "connected";
-	return t->expires_at_ms <= clock_now_ms() ? "expired" : "awaiting";
-}
+enum {
+	PENDING_PARAMS = 3
+};
 
-static struct str
-joined(struct arena *a, char *const *words, size_t n)
-{
-	const char *all = "";
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		all =
-		    arena_printf(a, "%s%s%s", all, i > 0 ? ", " : "", words[i]);
-	return str_of(all);
-}
-
-static struct str
-user_name(struct req *r, const struct Rec__EnrolToken *t)
-{
-	struct store_tx *tx;
-	struct Rec__User *u;
-	struct ulid id;
-	struct str name = str_of("");
-
-	if (t->created_by.len != sizeof(id.b))
-		return name;
-	memcpy(id.b, t->created_by.data, sizeof(id.b));
-	tx = store_begin_read(r->ctl->state, &r->arena);
-	if ((u = user_store_find(tx, &id)) != NULL)
-		name = str_of(u->name);
-	store_abort(tx);
-	return name;
-}
-
-static struct Rec__EnrolToken *
-find(struct req *r, const uint8_t hash[CRYPT_HASH_SIZE], struct err *e)
-{
-	struct store_tx *tx = store_begin_read(r->ctl->vault, &r->arena);
-	struct Rec__EnrolToken *t = vault_find_token(tx, hash);
-
-	if (store_rc(tx) != RC_OK)
-		*e = *store_err(tx);
-	else if (t == NULL)
-		(void)err_set(e, RC_NOTFOUND,
-		    "there is no such enrolment; it may have expired long ago");
-	store_abort(tx);
-	return t;
-}
-
+/* What the page needs beside the record that it reads itself. */
 static void
-add(struct page_param *out, size_t *n, const char *name, struct str value)
+fill_params(struct req *r, const uint8_t hash[CRYPT_HASH_SIZE],
+    const char *password, struct page_param out[PENDING_PARAMS])
 {
-	ASSERT(*n < ENROL_PENDING_PARAMS);
-	out[*n].name = name;
-	out[*n].value = value;
-	(*n)++;
-}
-
-static struct str
-number(struct arena *a, int64_t v)
-{
-	return str_of(arena_printf(a, "%" PRId64, v));
-}
-
-static void
-fill_params(struct req *r, const struct Rec__EnrolToken *t,
-    const uint8_t hash[CRYPT_HASH_SIZE], struct page_param *out, size_t *n)
-{
-	struct arena *a = &r->arena;
-	char hex[2 * CRYPT_HASH_SIZE + 1], host[ULID_TEXT_CAP] = "";
-	struct ulid id;
+	char hex[2 * CRYPT_HASH_SIZE + 1], pin[STR_B64_CAP(CRYPT_HASH_SIZE)];
 
 	str_hex(hash, CRYPT_HASH_SIZE, hex, sizeof(hex));
-	if (t->used_host.len == sizeof(id.b)) {
-		memcpy(id.b, t->used_host.data, sizeof(id.b));
-		ulid_text(&id, host);
-	}
-	*n = 0;
-	add(out, n, "hash", str_of(arena_dup(a, hex)));
-	add(out, n, "state", str_of(token_state(t)));
-	add(out, n, "hostname", str_of(t->hostname));
-	add(out, n, "tags", joined(a, t->tags, t->n_tags));
-	add(out, n, "repo_url", str_of(t->repo_url));
-	add(out, n, "repo_username", str_of(t->repo_username));
-	add(out, n, "expires_at_ms", number(a, t->expires_at_ms));
-	add(out, n, "created_at_ms", number(a, t->created_at_ms));
-	add(out, n, "created_by", user_name(r, t));
-	add(out, n, "host", str_of(arena_dup(a, host)));
-	add(out, n, "has_password", STR("1"));
-	add(out, n, "password_generated",
-	    t->password_generated ? STR("1") : str_of(""));
-}
-
-enum rc
-enrol_pending_params(struct req *r, const uint8_t hash[CRYPT_HASH_SIZE],
-    struct page_param *out, size_t *n, struct err *e)
-{
-	struct Rec__EnrolToken *t = find(r, hash, e);
-
-	if (t == NULL)
-		return e->rc;
-	fill_params(r, t, hash, out, n);
-	return RC_OK;
+	str_b64(r->ctl->pin, CRYPT_HASH_SIZE, false, pin, sizeof(pin));
+	out[0] =
+	    (struct page_param){ "hash", str_of(arena_dup(&r->arena, hex)) };
+	out[1] =
+	    (struct page_param){ "pin", str_of(arena_dup(&r->arena, pin)) };
+	out[2] = (struct page_param){ "secrets",
+		str_of(arena_printf(&r->arena, "%s%s",
+		    *enrol_kept(r->ctl->enrol, hash) != '\0' ? "token " : "",
+		    *password != '\0' ? "password" : "")) };
 }
 
 /* {hash}: 64 hex digits.  A raw token is sent to the page of its hash, so
@@ -262,11 +183,6 @@ take_hash(struct req *r, uint8_t hash[CRYPT_HASH_SIZE])
 }
 
 /* Shows the secrets; each view is in the audit log first (W-30). */
-struct view {
-	struct Rec__EnrolToken *token;
-	uint8_t hash[CRYPT_HASH_SIZE];
-};
-
 static enum rc
 view_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
@@ -278,77 +194,137 @@ view_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	return store_rc(state);
 }
 
-static void
-show(struct req *r, const struct view *v)
+/* The password while the vault still has it: NULL when it does not. */
+static enum rc
+open_password(struct req *r, const uint8_t hash[CRYPT_HASH_SIZE],
+    struct Rec__RepoSecret **out, struct err *e)
 {
-	struct page_param params[ENROL_PENDING_PARAMS];
-	struct Rec__RepoSecret *repo = NULL;
-	struct page_secrets secrets = { 0 };
-	struct err e = { 0 };
+	struct store_tx *tx = store_begin_read(r->ctl->vault, &r->arena);
+	const struct Rec__EnrolToken *t = vault_find_token(tx, hash);
 	char ad[CREDS_AD_CAP];
-	size_t n = 0;
-	enum rc rc;
+	enum rc rc = store_rc(tx);
 
-	fill_params(r, v->token, v->hash, params, &n);
-	creds_token_ad(v->hash, ad);
+	*out = NULL;
+	if (rc != RC_OK)
+		*e = *store_err(tx);
+	store_abort(tx);
+	if (rc != RC_OK || t == NULL || !t->password_generated)
+		return rc;
+	creds_token_ad(hash, ad);
 	rc = creds_open(r->ctl->key, ad,
-	    str_from(v->token->sealed_repo.data, v->token->sealed_repo.len),
-	    &r->arena, &repo);
-	if (rc != RC_OK) {
-		(void)err_set(&e, rc,
-		    "the credentials of this enrolment do "
-		    "not open with secret.key; create a new one");
-		req_fail(r, &e);
-		return;
-	}
-	secrets.token = str_of(enrol_kept(r->ctl->enrol, v->hash));
-	secrets.password = str_of(repo->password);
-	page_reply(r, 200, "pending", params, n, &secrets);
-	creds_wipe(repo);
+	    str_from(t->sealed_repo.data, t->sealed_repo.len), &r->arena, out);
+	if (rc != RC_OK)
+		return err_set(e, rc,
+		    "the credentials of this enrolment do not open with "
+		    "secret.key; revoke it and add the host anew");
+	return RC_OK;
 }
 
 static void
 enrol_on_view_audited(struct req *r, struct op *op)
 {
-	struct err e = { 0 };
-	struct view v;
+	struct page_param params[PENDING_PARAMS];
+	struct page_secrets secrets = { 0 };
+	struct Rec__RepoSecret *repo = NULL;
+	uint8_t hash[CRYPT_HASH_SIZE];
+	struct err e = op->err;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (e.rc == RC_OK && !str_unhex(r->vars[0], hash, sizeof(hash)))
+		(void)err_set(&e, RC_NOTFOUND, "there is no such enrolment");
+	if (e.rc != RC_OK || open_password(r, hash, &repo, &e) != RC_OK) {
+		req_fail(r, &e);
 		return;
 	}
-	if (!str_unhex(r->vars[0], v.hash, sizeof(v.hash)) ||
-	    (v.token = find(r, v.hash, &e)) == NULL)
-		req_fail(r, &e);
-	else
-		show(r, &v);
+	secrets.token = str_of(enrol_kept(r->ctl->enrol, hash));
+	secrets.password = str_of(repo != NULL ? repo->password : "");
+	fill_params(r, hash, repo != NULL ? repo->password : "", params);
+	/* What is shown once must not be kept by anybody on the way. */
+	page_reply(r, 200, "pending", params, PENDING_PARAMS, &secrets);
+	creds_wipe(repo);
+}
+
+static const char *
+pending_path(struct req *r, const char *before, ProtobufCBinaryData hash)
+{
+	char hex[2 * CRYPT_HASH_SIZE + 1];
+
+	str_hex(hash.data, hash.len, hex, sizeof(hex));
+	return arena_printf(&r->arena, "%s%s", before, hex);
+}
+
+/* Of a used token: its host once nothing is left to wait for. */
+static const char *
+host_path(struct req *r, struct store_tx *tx, const struct Rec__Enrolment *en)
+{
+	const struct Rec__Host *h = NULL;
+	char id[ULID_TEXT_CAP];
+	struct ulid host;
+
+	if (pb_id_get(&en->used_host, &host))
+		h = host_store_find(tx, &host);
+	if (h == NULL)
+		return "/hosts/new";
+	if (h->repo_status != REC__REPO_STATUS__REPO_READY)
+		return NULL;
+	ulid_text(&host, id);
+	return arena_printf(&r->arena, "/hosts/%s", id);
+}
+
+/* Where a page that is over leads; NULL: it is not. */
+static const char *
+leads_to(struct req *r, struct store_tx *tx, const struct Rec__Enrolment *en)
+{
+	ProtobufCBinaryData was = pb_bytes(NULL, 0);
+	uint8_t hash[CRYPT_HASH_SIZE];
+
+	switch (enrol_store_state(en, clock_now_ms())) {
+	case ENROL_AWAITING:
+		return NULL;
+	case ENROL_USED:
+		return host_path(r, tx, en);
+	case ENROL_REPLACED:
+		if (en->replaced_by.len == CRYPT_HASH_SIZE)
+			return pending_path(r, "/hosts/pending/",
+			    en->replaced_by);
+		break;
+	case ENROL_EXPIRED:
+	case ENROL_REVOKED:
+		break;
+	}
+	if (str_unhex(r->vars[0], hash, sizeof(hash)))
+		was = pb_bytes(hash, sizeof(hash));
+	return pending_path(r, "/hosts/new?was=", was);
 }
 
 void
 enrol_pending(struct req *r)
 {
+	const struct Rec__Enrolment *en;
 	uint8_t hash[CRYPT_HASH_SIZE];
-	struct Rec__EnrolToken *t;
+	const char *elsewhere = NULL;
+	struct store_tx *tx;
 	struct err e = { 0 };
-	struct ulid host;
-	char id[ULID_TEXT_CAP];
 	struct op *op;
 
 	if (!take_hash(r, hash))
 		return;
-	if ((t = find(r, hash, &e)) == NULL) {
+	tx = store_begin_read(r->ctl->state, &r->arena);
+	en = enrol_store_find(tx, hash);
+	if (en != NULL)
+		elsewhere = leads_to(r, tx, en);
+	if (store_rc(tx) != RC_OK)
+		e = *store_err(tx);
+	else if (en == NULL)
+		(void)err_set(&e, RC_NOTFOUND,
+		    "there is no such enrolment; it may have expired long ago");
+	store_abort(tx);
+	if (en == NULL || e.rc != RC_OK) {
 		req_fail(r, &e);
-	} else if (t->used_host.len == sizeof(host.b)) {
-		memcpy(host.b, t->used_host.data, sizeof(host.b));
-		ulid_text(&host, id);
-		req_redirect(r, arena_printf(&r->arena, "/hosts/%s", id));
-	} else if (t->expires_at_ms <= clock_now_ms() ||
-	           *enrol_kept(r->ctl->enrol, hash) == '\0') {
-		/* Over, or its text is gone with an earlier process. */
-		req_redirect(r, "/hosts/new");
+	} else if (elsewhere != NULL) {
+		req_redirect(r, elsewhere);
 	} else {
 		op = op_new(view_op, NULL, NULL);
-		op->in = arena_dup(&op->arena, t->hostname);
+		op->in = arena_dup(&op->arena, en->hostname);
 		req_submit(r, op, enrol_on_view_audited);
 	}
 }
@@ -362,7 +338,9 @@ enrol_on_fragment(void *ctx, enum rc rc, struct str html)
 	if (rc == RC_OK) {
 		req_text(r, 200, "text/html; charset=utf-8", html);
 	} else {
-		(void)err_set(&e, rc, "the page could not be made");
+		(void)err_set(&e, rc,
+		    rc == RC_NOTFOUND ? "there is no such enrolment"
+		                      : "the page could not be made");
 		req_fail(r, &e);
 	}
 	req_release(r);
@@ -371,18 +349,24 @@ enrol_on_fragment(void *ctx, enum rc rc, struct str html)
 void
 enrol_awaiting(struct req *r)
 {
-	struct page_param params[ENROL_PENDING_PARAMS];
+	struct page_param params[PENDING_PARAMS];
 	uint8_t hash[CRYPT_HASH_SIZE];
+	bool known;
+	struct store_tx *tx;
 	struct err e = { 0 };
-	size_t n = 0;
 
 	if (!take_hash(r, hash))
 		return;
-	if (enrol_pending_params(r, hash, params, &n, &e) != RC_OK) {
+	tx = store_begin_read(r->ctl->state, &r->arena);
+	known = enrol_store_find(tx, hash) != NULL;
+	store_abort(tx);
+	if (!known) {
+		(void)err_set(&e, RC_NOTFOUND, "there is no such enrolment");
 		req_fail(r, &e);
 		return;
 	}
+	fill_params(r, hash, "", params);
 	req_hold(r);
-	page_fragment(r, "pending", "enrol.state", params, n, enrol_on_fragment,
-	    r);
+	page_fragment(r, "pending", "enrol.state", params, PENDING_PARAMS,
+	    enrol_on_fragment, r);
 }

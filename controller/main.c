@@ -310,6 +310,7 @@ start(struct controller *c, struct err *e)
 	c->users = users_new(c);
 	c->ticker = ticker_new(c);
 	c->enrol = enrol_new(c);
+	enrol_mend(c);
 	return give_up_rights(c, e);
 }
 

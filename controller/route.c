@@ -60,6 +60,11 @@ static const struct route routes[] = {
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
 
 	{ "POST", "/api/enrollment-tokens", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &enrol_mint_body, enrol_mint },
+	{ "GET",  "/api/enrollment-tokens", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_list },
+	{ "POST", "/api/enrollment-tokens/{hash}/regenerate", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, enrol_regenerate },
+	{ "DELETE", "/api/enrollment-tokens/{hash}", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, enrol_revoke },
+	{ "POST", "/hosts/enrollment-tokens/{hash}/regenerate", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, enrol_regenerate },
+	{ "POST", "/hosts/enrollment-tokens/{hash}/revoke", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, enrol_revoke },
 	{ "POST", "/api/agents/enroll", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &enrol_agent_body, enrol_agent },
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },

@@ -21,7 +21,8 @@ enum {
 	SSE_HOST = 1,     /* a host's record */
 	SSE_JOB = 2,      /* a job's record */
 	SSE_PROGRESS = 4, /* a running job got on */
-	SSE_FLEET = 8     /* hosts came or went */
+	SSE_FLEET = 8,    /* hosts came or went */
+	SSE_TOKEN = 16    /* an enrolment token's record */
 };
 
 enum {

@@ -11,12 +11,13 @@
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
+#include "lib/store/enrol_store.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 
 enum {
 	REGIONS_MAX = 8,
-	PARAMS_MAX = 8,
+	PARAMS_MAX = 9,
 	ROW_EVERY_MS = 1000,
 	AGAIN_MS = 50, /* when others are being drawn */
 	OUT_MAX = 9 << 20,
@@ -71,7 +72,9 @@ static const struct watched pages[] = {
 		{ "job.progress", 500, SSE_JOB | SSE_PROGRESS },
 		{ "job.announce", 1000, SSE_JOB | SSE_PROGRESS },
 	} },
-	{ "pending", OF_TOKEN, ROUTE_OPERATOR, { { NULL, 0, 0 } } },
+	{ "pending", OF_TOKEN, ROUTE_OPERATOR, {
+		{ "enrol.state", 500, SSE_HOST | SSE_JOB | SSE_TOKEN },
+	} },
 };
 /* clang-format on */
 
@@ -409,6 +412,24 @@ find_host(struct sse_page *p, struct str text)
 	return found;
 }
 
+/* The host is known once the token was used. */
+static bool
+find_token(struct sse_page *p)
+{
+	const struct Rec__Enrolment *en;
+	struct store_tx *tx;
+	struct arena a;
+
+	arena_init(&a, RECORD_MAX);
+	tx = store_begin_read(p->st.sse->ctl->state, &a);
+	en = enrol_store_find(tx, p->token);
+	if (en != NULL && en->used_host.len == sizeof(p->host.b))
+		memcpy(p->host.b, en->used_host.data, sizeof(p->host.b));
+	store_abort(tx);
+	arena_fini(&a);
+	return en != NULL;
+}
+
 static bool
 find_subject(struct sse_page *p, struct req *r)
 {
@@ -419,7 +440,8 @@ find_subject(struct sse_page *p, struct req *r)
 		return find_job(p, req_query(r, "id"));
 	case OF_TOKEN:
 		return str_unhex(req_query(r, "hash"), p->token,
-		    sizeof(p->token));
+		           sizeof(p->token)) &&
+		       find_token(p);
 	case OF_FLEET:
 		break;
 	}
@@ -430,7 +452,7 @@ static void
 keep_params(struct sse_page *p, struct req *r)
 {
 	static const char *const names[] = { "id", "q", "status", "tag", "sort",
-		"state", "day", "page" };
+		"state", "day", "hash", "page" };
 	size_t i;
 
 	_Static_assert(ARRAY_LEN(names) <= PARAMS_MAX, "they fit");
@@ -460,6 +482,8 @@ catch_up(struct sse_page *p, struct req *r)
 		}
 		return;
 	}
+	if (p->what->scope == OF_TOKEN)
+		mark_causes(p, NULL, SSE_TOKEN);
 	for (i = 0; i < SSE_RECENT_MAX; i++) {
 		const struct sse_recent *c = &s->recent[i];
 
@@ -544,8 +568,7 @@ sse_page_changed(struct sse *s, const struct ulid *host, const struct ulid *job,
 		struct sse_page *p = page_of((struct sse_stream *)(void *)el);
 		enum scope scope = p->what->scope;
 
-		if (scope == OF_TOKEN ||
-		    (scope != OF_FLEET && !ulid_eq(&p->host, host)))
+		if (scope != OF_FLEET && !ulid_eq(&p->host, host))
 			continue;
 		if (scope == OF_JOB && (job == NULL || !ulid_eq(&p->job, job)))
 			continue;
@@ -557,7 +580,7 @@ sse_page_changed(struct sse *s, const struct ulid *host, const struct ulid *job,
 }
 
 void
-sse_token_used(struct sse *s, const uint8_t hash[32])
+sse_token_changed(struct sse *s, const uint8_t hash[32])
 {
 	struct list *el, *next;
 
@@ -565,8 +588,27 @@ sse_token_used(struct sse *s, const uint8_t hash[32])
 	{
 		struct sse_page *p = page_of((struct sse_stream *)(void *)el);
 
-		if (p->what->scope == OF_TOKEN &&
-		    memcmp(p->token, hash, sizeof(p->token)) == 0)
-			put_reload(p);
+		if (p->what->scope != OF_TOKEN ||
+		    memcmp(p->token, hash, sizeof(p->token)) != 0)
+			continue;
+		(void)find_token(p);
+		mark_causes(p, NULL, SSE_TOKEN);
+		arm(p);
+	}
+}
+
+void
+sse_tokens_tick(struct sse *s)
+{
+	struct list *el, *next;
+
+	LIST_FOREACH(el, next, &s->pages)
+	{
+		struct sse_page *p = page_of((struct sse_stream *)(void *)el);
+
+		if (p->what->scope != OF_TOKEN)
+			continue;
+		mark_causes(p, NULL, SSE_TOKEN);
+		arm(p);
 	}
 }

@@ -11,12 +11,14 @@
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/shown.h"
+#include "controller/sse.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
+#include "lib/store/enrol_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/vault_store.h"
 #include "spool/retain.h"
@@ -66,6 +68,7 @@ ticker_on_minute(void *ctx)
 	tokens_tick(t->ctl->tokens);
 	shown_tick(t->ctl->shown);
 	enrol_tick(t->ctl->enrol);
+	sse_tokens_tick(t->ctl->sse);
 }
 
 /* ------------------------------------------------------------------- sweep */
@@ -77,8 +80,9 @@ sweep_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	size_t *n = op->out;
 
-	(void)state;
 	*n = vault_sweep(vault, clock_now_ms(), SWEEP_ROWS);
+	*n +=
+	    enrol_store_sweep(state, clock_now_ms() - DAY_MS, SWEEP_ROWS - *n);
 	return RC_OK;
 }
 

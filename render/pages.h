@@ -16,13 +16,12 @@
  *                                        repo_username, initial_paths,
  *                                        allow_duplicate ("1"), duplicate
  *                                        ("1": offer it), error,
- *                                        error.<field>; never repo_password
- * pending    /hosts/pending/{hash}       hash, state (awaiting, connected,
- *            and .../awaiting, which is  expired), hostname, tags, repo_url,
- *            fragment enrol.state        repo_username, expires_at_ms,
- *                                        created_at_ms, created_by, host (id
- *                                        when connected), has_password
- *                                        ("1"), password_generated ("1")
+ *                                        error.<field>; never repo_password;
+ *                                        page of the list of enrolments, was
+ *                                        (hash of one that is over)
+ * pending    /hosts/pending/{hash}       hash, pin (base64), secrets (of
+ *            and .../awaiting, which is  "token password" those that there
+ *            fragment enrol.state        are)
  * host       /hosts/{id}                 id, page, error, notice
  * host_jobs  /hosts/{id}/jobs            id, state, day (YYYY-MM-DD), page,
  *                                        error, notice

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pages of forms, and what stands before and beside them: first run, sign
- * in, add host, the pending host, errors. */
-#include <inttypes.h>
+ * in, the form that adds a host, errors. */
 #include <string.h>
 
 #include "lib/base/arena.h"
@@ -105,85 +104,7 @@ view_host_new(struct view *v, struct value *root)
 	value_bool(root, "allow_duplicate",
 	    view_param_is(v, "allow_duplicate", "1"));
 	value_bool(root, "nav_hosts", true);
-	return RC_OK;
-}
-
-static int64_t
-param_ms(const struct view *v, const char *name)
-{
-	int64_t ms;
-
-	return str_i64(view_param(v, name), 0, INT64_MAX, &ms) ? ms : 0;
-}
-
-/* As one word of a shell command, quoted where it must be. */
-static const char *
-shell_word(struct view *v, struct str s)
-{
-	static const char plain[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	    "@%+=:,./_-";
-	const char *z;
-	struct buf b;
-	size_t i;
-
-	for (i = 0; i < s.n && strchr(plain, s.p[i]) != NULL; i++)
-		continue;
-	if (i == s.n && s.n > 0)
-		return arena_str(v->arena, s);
-	buf_init(&b, KIB(64));
-	buf_putc(&b, '\'');
-	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '\'')
-			buf_puts(&b, "'\\''");
-		else
-			buf_putc(&b, s.p[i]);
-	}
-	buf_putc(&b, '\'');
-	z = arena_str(v->arena, buf_str(&b));
-	buf_fini(&b);
-	return z;
-}
-
-/* The secrets: the controller puts the real ones where these stand. */
-static void
-put_markers(struct view *v, struct value *root)
-{
-	const char *marker = v->req->marker;
-
-	value_text(root, "token",
-	    arena_printf(v->arena, "%s" PAGES_MARK_TOKEN, marker));
-	value_text(root, "password",
-	    arena_printf(v->arena, "%s" PAGES_MARK_PASSWORD, marker));
-	value_bool(root, "has_password", view_param_is(v, "has_password", "1"));
-	value_bool(root, "password_generated",
-	    view_param_is(v, "password_generated", "1"));
-}
-
-enum rc
-view_pending(struct view *v, struct value *root)
-{
-	static const char *const kept[] = { "hash", "hostname", "tags",
-		"repo_url", "repo_username", "created_by", "host", NULL };
-	int64_t expires = param_ms(v, "expires_at_ms");
-	int64_t left = (expires - v->req->now_ms) / 1000;
-
-	view_keep_params(v, root, kept);
-	put_markers(v, root);
-	value_text(root, "base_url", v->req->base_url);
-	value_text(root, "url_word", shell_word(v, str_of(v->req->base_url)));
-	value_text(root, "username_word",
-	    shell_word(v, view_param(v, "repo_username")));
-	view_time(v, root, "created", param_ms(v, "created_at_ms"));
-	view_time(v, root, "expires", expires);
-	value_text(root, "expires_minute",
-	    text_minute(v->arena, &v->clock, expires));
-	value_text(root, "left",
-	    text_left(v->arena, left < 0 ? 0 : (uint64_t)left));
-	value_bool(root, "awaiting", view_param_is(v, "state", "awaiting"));
-	value_bool(root, "connected", view_param_is(v, "state", "connected"));
-	value_bool(root, "expired", view_param_is(v, "state", "expired"));
-	value_bool(root, "nav_hosts", true);
+	view_enrolments(v, root);
 	return RC_OK;
 }
 

@@ -16,4 +16,7 @@ pages_view_fn view_account;
 pages_view_fn view_account_token;
 pages_view_fn view_audit;
 pages_view_fn view_error;
+
+/* On page host_new: enrolments [..], pager, was (one that is over). */
+void view_enrolments(struct view *v, struct value *root);
 #endif

@@ -52,6 +52,7 @@ enum {
 	X(TB_API_TOKEN_USER, IN_STATE, "api_token_user", "user, token -> ") \
 	X(TB_AUDIT,         IN_STATE, "audit",         "entry -> AuditEntry") \
 	X(TB_AUDIT_HEAD,    IN_STATE, "audit_head",    "'head' -> AuditHead") \
+	X(TB_ENROLMENT,     IN_STATE, "enrolment",     "secret hash[32] -> Enrolment") \
 	X(TB_PASSWORD,      IN_VAULT, "password",      "user -> Password") \
 	X(TB_SESSION,       IN_VAULT, "session",       "cookie hash[32] -> Session") \
 	X(TB_SESSION_USER,  IN_VAULT, "session_user",  "user, created u64, hash[32] -> ") \

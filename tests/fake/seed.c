@@ -7,8 +7,10 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/crypt.h"
 #include "lib/base/fsio.h"
 #include "lib/base/mem.h"
+#include "lib/store/enrol_store.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
@@ -400,6 +402,64 @@ put_user(struct store_tx *tx)
 	user_store_put(tx, &u);
 }
 
+struct token_row {
+	enum seed_token token;
+	const char *name, *username;
+	int64_t age_ms, used_ms, revoked_ms;
+	int host; /* -1: none */
+};
+
+/* clang-format off */
+static const struct token_row token_rows[] = {
+	{ SEED_TOKEN_AWAITING, "app-03",  "app-03",  6 * MINUTE_MS, 0, 0, -1 },
+	{ SEED_TOKEN_USED,     "app-02",  "app-02",  9 * MINUTE_MS, 8 * MINUTE_MS, 0, SEED_NEW },
+	{ SEED_TOKEN_READY,    "web-01",  "web-01",  3 * HOUR_MS, 2 * HOUR_MS, 0, SEED_WEB },
+	{ SEED_TOKEN_EXPIRED,  "late-01", "late-01", 2 * HOUR_MS, 0, 0, -1 },
+	{ SEED_TOKEN_REVOKED,  "gone-01", "gone-01", 4 * MINUTE_MS, 0, MINUTE_MS, -1 },
+	{ SEED_TOKEN_REPLACED, "app-03",  "app-03",  8 * MINUTE_MS, 0, 6 * MINUTE_MS, -1 },
+	{ SEED_TOKEN_REMOVED,  "old-01",  "old-01",  5 * HOUR_MS, 4 * HOUR_MS, 0, SEED_HOSTS },
+	{ SEED_TOKEN_FAILED,   "build-03", "build-03", 7 * HOUR_MS, 6 * HOUR_MS, 0, SEED_BUILD },
+	{ SEED_TOKEN_EVIL,     "<b>evil", "it's; rm", 2 * MINUTE_MS, 0, 0, -1 },
+};
+/* clang-format on */
+
+static void
+put_token(struct store_tx *tx, const struct token_row *r)
+{
+	struct Rec__Enrolment e = REC__ENROLMENT__INIT;
+	uint8_t hash[CRYPT_HASH_SIZE], next[CRYPT_HASH_SIZE];
+	char *tags[] = { text("prod"), text("<i>") };
+	struct ulid host = { { 0 } };
+
+	memset(hash, (int)r->token, sizeof(hash));
+	memset(next, SEED_TOKEN_AWAITING, sizeof(next));
+	e.hostname = text(r->name);
+	e.tags = tags;
+	e.n_tags = r->token == SEED_TOKEN_EVIL ? 2 : 1;
+	e.repo_url = text("rest:https://vault-01.example.net/web/");
+	e.repo_username = text(r->username);
+	e.password_generated = r->token != SEED_TOKEN_EVIL;
+	e.created_by_name = text("ops");
+	e.created_at_ms = SEED_NOW_MS - r->age_ms;
+	e.expires_at_ms = e.created_at_ms + HOUR_MS;
+	e.used_from = text("192.0.2.44");
+	if (r->used_ms != 0)
+		e.used_at_ms = SEED_NOW_MS - r->used_ms;
+	if (r->revoked_ms != 0)
+		e.revoked_at_ms = SEED_NOW_MS - r->revoked_ms;
+	if (r->token == SEED_TOKEN_REPLACED) {
+		e.replaced_by.data = next;
+		e.replaced_by.len = sizeof(next);
+	}
+	if (r->host >= 0) {
+		host = r->host == SEED_HOSTS
+		           ? made_id(8, 8, SEED_NOW_MS)
+		           : seed_host_id((enum seed_host)r->host);
+		e.used_host = bytes(&host);
+	}
+	enrol_store_put(tx, hash, &e);
+}
+
 static enum rc
 put_fleet(struct store *s, const char *spool, struct err *e)
 {
@@ -416,6 +476,8 @@ put_fleet(struct store *s, const char *spool, struct err *e)
 	for (i = 0; rc == RC_OK && i <= (int)SEED_JOB_EXPIRED; i++)
 		rc = put_job(tx, spool, (enum seed_job)i, e);
 	put_snapshots(tx);
+	for (i = 0; i < (int)ARRAY_LEN(token_rows); i++)
+		put_token(tx, &token_rows[i]);
 	if (rc == RC_OK)
 		rc = store_commit(tx, e);
 	else

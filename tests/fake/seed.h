@@ -38,6 +38,19 @@ enum seed_job {
 	SEED_JOB_EXPIRED
 };
 
+/* Enrolments; the hash of each is its number in every byte. */
+enum seed_token {
+	SEED_TOKEN_AWAITING = 1, /* for "app-03", password made */
+	SEED_TOKEN_USED,         /* by SEED_NEW: repository not known yet */
+	SEED_TOKEN_READY,        /* by SEED_WEB */
+	SEED_TOKEN_EXPIRED,
+	SEED_TOKEN_REVOKED,
+	SEED_TOKEN_REPLACED,
+	SEED_TOKEN_REMOVED, /* by a host that is gone */
+	SEED_TOKEN_FAILED,  /* by SEED_BUILD */
+	SEED_TOKEN_EVIL     /* awaiting, hostile words */
+};
+
 /* Below dir: db/state, spool, run/live.  fleet false: an empty store. */
 MUST_USE enum rc seed_store(const char *dir, bool fleet, struct err *e);
 /* The same in every run. */

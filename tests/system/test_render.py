@@ -63,7 +63,7 @@ def fixture_ids():
 
 def test_no_page_needs_a_forbidden_call(renderer, ids):
     asks = [["bootstrap"], ["login"], ["dashboard"], ["host_new"],
-            ["pending", "state=awaiting"], ["error", "status=403"]]
+            ["pending", "hash=" + "01" * 32], ["error", "status=403"]]
     asks += [[page, "id=" + ids["host_" + h]]
              for page in ("host", "host_jobs") for h in HOSTS]
     asks += [["job", "id=" + ids["job_" + j]] for j in JOBS]

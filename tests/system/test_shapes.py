@@ -163,7 +163,7 @@ def fixture_agent(lab, console):
     agent = Slow(console.port, folder)
     minted = console.client.ok("POST", "/api/enrollment-tokens", {
         "hostname": "foreign", "repo_url": "/somewhere", "tags": ["prod"]})
-    is_shaped(minted, {"token": str, "expires_at": when,
+    is_shaped(minted, {"id": str, "token": str, "expires_at": when,
                        "repo_username": str, "repo_password": str})
     agent.enrol(minted["token"])
     wait_for("init over Poll", lambda: (agent.poll(200), console.host(

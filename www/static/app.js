@@ -166,23 +166,6 @@
     source.addEventListener('reload', () => reload());
   }
 
-  /* — A region that is asked for: the pending host — */
-  if (d.body.dataset.poll) {
-    const ask = async () => {
-      try {
-        const r = await fetch(d.body.dataset.poll, { headers: { accept: 'text/html' } });
-        if (r.redirected || r.status === 401) return location.reload();
-        if (r.ok) fragment(await r.text());
-        streamState('ok', 'Live');
-      } catch {
-        streamState('warn', 'Reconnecting');
-      }
-      if ($('[data-live="enrol.state"][data-done]')) return setTimeout(reload, 1200);
-      if ($('[data-live="enrol.state"][data-again]')) setTimeout(ask, 2000);
-    };
-    setTimeout(ask, 2000);
-  }
-
   /* — The job's log: appended as it comes, at most four times a second — */
   const log = $('[data-stream-url]');
   if (log) {

@@ -194,6 +194,7 @@ records_of_earlier_versions_are_understood(void **state)
 		&rec__agent_cursor__descriptor,
 		&rec__user__descriptor,
 		&rec__api_token__descriptor,
+		&rec__enrolment__descriptor,
 		&rec__audit_entry__descriptor,
 		&rec__audit_head__descriptor,
 		&rec__session__descriptor,

@@ -582,13 +582,17 @@ forms_keep_what_was_typed_and_point_at_the_first_mistake(void **state)
 	must(s, "name=\"token\"");
 }
 
+#define HASH(byte)                                                            \
+	byte byte byte byte byte byte byte byte byte byte byte byte byte byte \
+	    byte byte byte byte byte byte byte byte byte byte byte byte byte  \
+	        byte byte byte byte byte
+
 static void
 secrets_are_markers_and_need_one(void **state)
 {
 	static const struct ask q = { "pending", NULL, 2,
-		{ "state", "awaiting", "hash", "abc", "hostname", "web-09",
-		    "has_password", "1", "password_generated", "1",
-		    "repo_username", "web-09" } };
+		{ "hash", HASH("01"), "pin", "cGlu", "secrets",
+		    "token password" } };
 	struct site *s = *state;
 
 	ask(s, &q, 200);
@@ -599,25 +603,90 @@ secrets_are_markers_and_need_one(void **state)
 	must(s, "echo '" MARKER "-password' | htpasswd -B -i");
 	ask(s,
 	    &(struct ask){ "pending", NULL, 2,
-	        { "state", "awaiting", "has_password", "1", "repo_username",
-	            "it's; rm" } },
+	        { "hash", HASH("09"), "secrets", "token" } },
 	    200);
+	check_safe(s);
 	must(s, "htpasswd -B -c .htpasswd &#39;it&#39;\\&#39;&#39;s; rm&#39;<");
 	must_not(s, MARKER "-password");
 	assert_int_equal(ask_raw(s, &q, ""), RC_INVALID);
-	ask(s,
-	    &(struct ask){ "pending", NULL, 2,
-	        { "state", "expired", "has_password", "1" } },
-	    200);
-	must_not(s, MARKER);
 	/* The region holds none of them. */
 	assert_int_equal(ask_raw(s,
 	                     &(struct ask){ "pending", "enrol.state", 2,
-	                         { "state", "connected", "host", "01HOST" } },
+	                         { "hash", HASH("03") } },
 	                     ""),
 	    RC_OK);
-	must(s, "href=\"/hosts/01HOST\"");
-	must(s, "data-done");
+	must(s, "href=\"/hosts/");
+	must(s, "data-state=\"over\"");
+}
+
+/* A server that was restarted has only the hash. */
+static void
+a_command_that_is_gone_can_be_made_anew(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "pending", NULL, 2,
+	        { "hash", HASH("01"), "secrets", "password" } },
+	    200);
+	must_not(s, MARKER "-token");
+	must(s, "not shown any more");
+	must(s,
+	    "action=\"/hosts/enrollment-tokens/" HASH("01") "/regenerate\"");
+}
+
+/* M-073: what has happened, and nothing that has not. */
+static void
+the_panel_tells_how_far_a_host_has_come(void **state)
+{
+	static const struct {
+		const char *hash, *has, *lacks;
+	} cases[] = {
+		{ HASH("01"), "The token was not used yet", "Token used" },
+		{ HASH("02"), "Repository is being initialised", "is ready" },
+		{ HASH("03"), "Repository is ready", "being initialised" },
+		{ HASH("04"), "expired before it was used", "Open host" },
+		{ HASH("05"), "The token was revoked", "Open host" },
+		{ HASH("06"), "Another token was made", "Regenerate" },
+		{ HASH("07"), "The host was removed since", "Open host" },
+		{ HASH("08"), "could not be prepared", "is ready" },
+	};
+	struct site *s = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ask(s,
+		    &(struct ask){ "pending", "enrol.state", 2,
+		        { "hash", cases[i].hash } },
+		    200);
+		must(s, cases[i].has);
+		must_not(s, cases[i].lacks);
+	}
+	ask(s, &(struct ask){ "pending", NULL, 2, { "hash", HASH("0a") } },
+	    404);
+}
+
+/* M-076 */
+static void
+enrolments_are_listed_with_what_can_be_done(void **state)
+{
+	struct site *s = *state;
+	const char *first;
+
+	ask(s, &(struct ask){ "host_new", NULL, 2, { NULL } }, 200);
+	check_safe(s);
+	must(s, "/hosts/enrollment-tokens/" HASH("01") "/revoke");
+	must(s, "/hosts/enrollment-tokens/" HASH("04") "/regenerate");
+	must_not(s, "/hosts/enrollment-tokens/" HASH("05") "/regenerate");
+	must_not(s, "/hosts/enrollment-tokens/" HASH("03") "/revoke");
+	must_not(s, HASH("06")); /* replaced by another one of the list */
+	must(s, "used, repository failed");
+	first = strstr(buf_text(&s->body), "waiting, ");
+	assert_non_null(first);
+	assert_true(first < strstr(buf_text(&s->body), "revoked"));
+	ask(s, &(struct ask){ "host_new", NULL, 2, { "was", HASH("04") } },
+	    200);
+	must(s, "The command for late-01 has expired");
 }
 
 /* The page and its fragments come from the same partial: byte for byte. */
@@ -640,7 +709,7 @@ each_region_is_a_part_of_its_page(void **state)
 			continue;
 		ask(s,
 		    &(struct ask){ pages[i].name, NULL, 2,
-		        { "id", id, "state", "awaiting" } },
+		        { "id", id, "hash", HASH("01") } },
 		    200);
 		buf_init(&whole, PAGES_REPLY_MAX);
 		buf_put_str(&whole, buf_str(&s->body));
@@ -649,7 +718,7 @@ each_region_is_a_part_of_its_page(void **state)
 
 			ask(s,
 			    &(struct ask){ pages[i].name, *r, 2,
-			        { "id", id, "state", "awaiting" } },
+			        { "id", id, "hash", HASH("01") } },
 			    200);
 			assert_true(str_fmt(mark, sizeof(mark),
 			    "data-live=\"%s\"", *r));
@@ -663,7 +732,7 @@ each_region_is_a_part_of_its_page(void **state)
 		buf_fini(&whole);
 		ask(s,
 		    &(struct ask){ pages[i].name, PAGES_ALL, 2,
-		        { "id", id, "state", "awaiting" } },
+		        { "id", id, "hash", HASH("01") } },
 		    200);
 	}
 }
@@ -719,6 +788,9 @@ main(void)
 		FLEET(error_pages_carry_their_status),
 		FLEET(forms_keep_what_was_typed_and_point_at_the_first_mistake),
 		FLEET(secrets_are_markers_and_need_one),
+		FLEET(a_command_that_is_gone_can_be_made_anew),
+		FLEET(the_panel_tells_how_far_a_host_has_come),
+		FLEET(enrolments_are_listed_with_what_can_be_done),
 		FLEET(each_region_is_a_part_of_its_page),
 		FLEET(one_row_is_given_for_one_host),
 		FLEET(unknown_pages_and_regions_are_refused),
