@@ -5,62 +5,66 @@
 #include <version.h>
 
 #include "controller/controller.h"
+#include "controller/hosts_own.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/store/fleet_store.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/snap_store.h"
+#include "lib/store/status.h"
 
 enum {
 	BODY_MAX = 32 << 20,
 	LIST_ARENA_MAX = 128 << 20,
-	SNAPSHOTS_MAX = 10000,
-	ROLLUP_JOBS_MAX = 20000,
-	DAY_MS = 86400000
+	SNAPSHOTS_MAX = 10000
 };
 
-/* One answer in the making: a read transaction and the JSON. */
-struct reading {
-	struct req *r;
-	struct arena arena;
-	struct store_tx *state;
-	struct store_tx *live;
-	struct buf body;
-	struct json_out j;
-};
-
-static void
-reading_begin(struct reading *g, struct req *r)
+void
+hosts_reading_begin(struct hosts_reading *g, const struct controller *c)
 {
-	g->r = r;
 	arena_init(&g->arena, LIST_ARENA_MAX);
-	g->state = store_begin_read(r->ctl->state, &g->arena);
-	g->live = store_begin_read(r->ctl->live, &g->arena);
+	g->state = store_begin_read(c->state, &g->arena);
+	g->live = store_begin_read(c->live, &g->arena);
 	buf_init(&g->body, BODY_MAX);
 	json_out_init(&g->j, &g->body);
+}
+
+enum rc
+hosts_reading_end(struct hosts_reading *g, struct err *e)
+{
+	*e = *store_err(g->state);
+	if (e->rc == RC_OK)
+		*e = *store_err(g->live);
+	store_abort(g->live);
+	store_abort(g->state);
+	arena_fini(&g->arena);
+	return e->rc;
+}
+
+/* The one object of a short answer, on the loop. */
+static void
+reading_begin(struct hosts_reading *g, struct req *r)
+{
+	hosts_reading_begin(g, r->ctl);
 	json_obj(&g->j, NULL);
 }
 
 static void
-reading_end(struct reading *g)
+reading_answer(struct hosts_reading *g, struct req *r)
 {
-	struct err e = *store_err(g->state);
+	struct err e;
 
 	json_obj_end(&g->j);
-	if (e.rc == RC_OK)
-		e = *store_err(g->live);
-	store_abort(g->live);
-	store_abort(g->state);
-	if (e.rc == RC_OK)
-		req_json(g->r, 200, &g->body);
+	if (hosts_reading_end(g, &e) == RC_OK)
+		req_json(r, 200, &g->body);
 	else
-		req_fail(g->r, &e);
+		req_fail(r, &e);
 	buf_fini(&g->body);
-	arena_fini(&g->arena);
 }
 
 static void
@@ -91,47 +95,14 @@ put_strings(struct json_out *j, const char *name, char *const *v, size_t n)
 
 /* -------------------------------------------------------------------- host */
 
-static const char *
-repo_status_name(Rec__RepoStatus s)
-{
-	switch (s) {
-	case REC__REPO_STATUS__REPO_READY:
-		return "ready";
-	case REC__REPO_STATUS__REPO_INIT_FAILED:
-		return "init_failed";
-	case REC__REPO_STATUS__REPO_UNKNOWN:
-	case _REC__REPO_STATUS_IS_INT_SIZE:
-		break;
-	}
-	return "unknown";
-}
-
 /* Incomplete is an outcome of its own (contract.md, Jobs). */
-static const char *
-backup_status(const struct Rec__Host *h)
+const char *
+hosts_backup_status(const struct Rec__Host *h)
 {
 	if (h->last_backup_incomplete &&
 	    h->last_backup_state == REC__JOB_STATE__JOB_SUCCEEDED)
 		return "incomplete";
 	return job_state_name(h->last_backup_state);
-}
-
-/* Dotted numbers; what is not a number counts as 0. */
-static bool
-version_older(struct str have, struct str want)
-{
-	struct str a, b;
-	uint64_t x, y;
-
-	while (str_next(&want, '.', &b)) {
-		if (!str_next(&have, '.', &a) || !str_u64(a, UINT32_MAX, &x))
-			x = 0;
-		if (!str_u64(b, UINT32_MAX, &y))
-			y = 0;
-		if (x != y)
-			return x < y;
-	}
-	return false;
 }
 
 static void
@@ -146,8 +117,7 @@ put_identity(struct json_out *j, const struct Rec__Host *h)
 	json_put(j, "agent_version", h->agent_version);
 	json_put(j, "restic_version", h->restic_version);
 	json_put_int(j, "protocol_version", h->protocol_version);
-	json_put_bool(j, "update_available",
-	    version_older(str_of(h->agent_version), STR(RM_VERSION)));
+	json_put_bool(j, "update_available", status_outdated(h));
 	json_put(j, "target_version", RM_VERSION);
 	put_strings(j, "tags", h->tags, h->n_tags);
 	json_put_bool(j, "always_on", h->always_on);
@@ -157,7 +127,7 @@ put_identity(struct json_out *j, const struct Rec__Host *h)
 static void
 put_repository(struct json_out *j, const struct Rec__Host *h)
 {
-	json_put(j, "repo_status", repo_status_name(h->repo_status));
+	json_put(j, "repo_status", status_repo_name(h->repo_status));
 	json_put(j, "repo_status_error", h->repo_status_error);
 	json_put(j, "repo_url", h->repo_url);
 	json_put(j, "repo_username", h->repo_username);
@@ -171,7 +141,7 @@ put_repository(struct json_out *j, const struct Rec__Host *h)
 static void
 put_work(struct json_out *j, const struct Rec__Host *h)
 {
-	json_put(j, "last_backup_status", backup_status(h));
+	json_put(j, "last_backup_status", hosts_backup_status(h));
 	json_put_time(j, "last_backup_at", h->last_backup_at_ms);
 	json_put_time(j, "last_attempt_at", h->last_attempt_at_ms);
 	put_id(j, "current_job_id", h->current_job);
@@ -181,56 +151,35 @@ put_work(struct json_out *j, const struct Rec__Host *h)
 	json_put_int(j, "bandwidth_down_kbps", h->bandwidth_down_kbps);
 }
 
-/* Members of the object that is open. */
-static void
-put_host(struct reading *g, const struct Rec__Host *h)
+int64_t
+hosts_last_seen(struct store_tx *live, const struct fleet_host *f)
 {
-	const struct Rec__Presence *p = NULL;
-	int64_t seen = h->last_seen_at_ms;
-	struct ulid id;
+	const struct Rec__Presence *p = live_find_presence(live, &f->id);
 
-	if (h->id.len == sizeof(id.b)) {
-		memcpy(id.b, h->id.data, sizeof(id.b));
-		p = live_find_presence(g->live, &id);
-	}
-	if (p != NULL && p->last_seen_ms > seen)
-		seen = p->last_seen_ms;
+	if (p != NULL && p->last_seen_ms > f->host->last_seen_at_ms)
+		return p->last_seen_ms;
+	return f->host->last_seen_at_ms;
+}
+
+void
+hosts_json(struct hosts_reading *g, const struct fleet_host *f)
+{
+	const struct Rec__Host *h = f->host;
+
 	put_identity(&g->j, h);
+	json_put(&g->j, "state", status_host_name(f->state));
 	json_put_time(&g->j, "enrolled_at", h->enrolled_at_ms);
-	json_put_time(&g->j, "last_seen_at", seen);
+	json_put_time(&g->j, "last_seen_at", hosts_last_seen(g->live, f));
 	json_put_time(&g->j, "boot_time", h->boot_time_ms);
 	put_repository(&g->j, h);
 	put_work(&g->j, h);
 }
 
-static bool
-hosts_on_listed(void *ctx, const struct Rec__Host *h)
-{
-	struct reading *g = ctx;
-
-	json_obj(&g->j, NULL);
-	put_host(g, h);
-	json_obj_end(&g->j);
-	return true;
-}
-
-void
-hosts_list(struct req *r)
-{
-	struct reading g;
-
-	reading_begin(&g, r);
-	json_arr(&g.j, "items");
-	host_store_each(g.state, hosts_on_listed, &g);
-	json_arr_end(&g.j);
-	reading_end(&g);
-}
-
 /* The host of vars[0]; absent: the transaction says so. */
 static const struct Rec__Host *
-find_host(struct reading *g, struct ulid *id)
+find_host(struct hosts_reading *g, struct req *r, struct ulid *id)
 {
-	if (req_ulid(g->r, 0, id) == RC_OK)
+	if (req_ulid(r, 0, id) == RC_OK)
 		return host_store_get(g->state, id);
 	(void)store_fail(g->state, RC_NOTFOUND, "there is no such host");
 	return NULL;
@@ -240,14 +189,17 @@ void
 hosts_get(struct req *r)
 {
 	const struct Rec__Host *h;
-	struct reading g;
+	struct hosts_reading g;
+	struct fleet_host f;
 	struct ulid id;
 
 	reading_begin(&g, r);
-	h = find_host(&g, &id);
-	if (h != NULL)
-		put_host(&g, h);
-	reading_end(&g);
+	h = find_host(&g, r, &id);
+	if (h != NULL) {
+		fleet_store_host(g.state, h, clock_now_ms(), &f);
+		hosts_json(&g, &f);
+	}
+	reading_answer(&g, r);
 }
 
 /* --------------------------------------------------------------- snapshots */
@@ -255,7 +207,7 @@ hosts_get(struct req *r)
 static bool
 hosts_on_snapshot(void *ctx, const struct Rec__Snapshot *s)
 {
-	struct json_out *j = &((struct reading *)ctx)->j;
+	struct json_out *j = &((struct hosts_reading *)ctx)->j;
 
 	json_obj(j, NULL);
 	json_put(j, "id", s->id);
@@ -274,11 +226,11 @@ void
 hosts_snapshots(struct req *r)
 {
 	const struct Rec__Host *h;
-	struct reading g;
+	struct hosts_reading g;
 	struct ulid id;
 
 	reading_begin(&g, r);
-	h = find_host(&g, &id);
+	h = find_host(&g, r, &id);
 	if (h != NULL) {
 		json_put_time(&g.j, "refreshed_at", h->snapshots_at_ms);
 		json_put_uint(&g.j, "total", snap_store_count(g.state, &id));
@@ -287,7 +239,7 @@ hosts_snapshots(struct req *r)
 		    hosts_on_snapshot, &g);
 		json_arr_end(&g.j);
 	}
-	reading_end(&g);
+	reading_answer(&g, r);
 }
 
 /* ----------------------------------------------------------- source groups */
@@ -295,7 +247,7 @@ hosts_snapshots(struct req *r)
 static bool
 hosts_on_group(void *ctx, const struct Rec__SourceGroup *s)
 {
-	struct json_out *j = &((struct reading *)ctx)->j;
+	struct json_out *j = &((struct hosts_reading *)ctx)->j;
 
 	json_obj(j, NULL);
 	put_id(j, "id", s->id);
@@ -314,111 +266,14 @@ hosts_on_group(void *ctx, const struct Rec__SourceGroup *s)
 void
 hosts_groups(struct req *r)
 {
-	struct reading g;
+	struct hosts_reading g;
 	struct ulid id;
 
 	reading_begin(&g, r);
-	if (find_host(&g, &id) != NULL) {
+	if (find_host(&g, r, &id) != NULL) {
 		json_arr(&g.j, "items");
 		plan_store_of_host(g.state, &id, hosts_on_group, &g);
 		json_arr_end(&g.j);
 	}
-	reading_end(&g);
-}
-
-/* ----------------------------------------------------------------- summary */
-
-struct totals {
-	uint64_t hosts, online, running, behind, init_failed;
-	uint64_t ok, incomplete, failed, never;
-	uint64_t repo_bytes, snapshots;
-};
-
-static bool
-hosts_on_summed(void *ctx, const struct Rec__Host *h)
-{
-	struct totals *t = ctx;
-
-	t->hosts++;
-	t->online += h->online ? 1 : 0;
-	t->running += h->current_job.len > 0;
-	t->behind += h->online &&
-	             version_older(str_of(h->agent_version), STR(RM_VERSION));
-	t->init_failed += h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED;
-	t->repo_bytes += h->repo_size_bytes;
-	t->snapshots += h->snapshot_count;
-	if (h->last_backup_state == REC__JOB_STATE__JOB_NONE)
-		t->never++;
-	else if (h->last_backup_state != REC__JOB_STATE__JOB_SUCCEEDED)
-		t->failed++;
-	else if (h->last_backup_incomplete)
-		t->incomplete++;
-	else
-		t->ok++;
-	return true;
-}
-
-struct rollup {
-	int64_t since_ms;
-	uint64_t of[REC__JOB_STATE__JOB_CANCELLED + 1];
-	uint64_t incomplete, total;
-};
-
-/* Newest first; the creation time is part of the id. */
-static bool
-hosts_on_rolled(void *ctx, const struct Rec__Job *j)
-{
-	struct rollup *u = ctx;
-
-	if (j->created_at_ms < u->since_ms)
-		return false;
-	u->total++;
-	if ((size_t)j->state < ARRAY_LEN(u->of))
-		u->of[j->state]++;
-	u->incomplete += j->incomplete ? 1 : 0;
-	return true;
-}
-
-static void
-put_rollup(struct reading *g)
-{
-	struct rollup u = { .since_ms = clock_now_ms() - DAY_MS };
-	Rec__JobState s;
-
-	job_store_latest(g->state, NULL, ROLLUP_JOBS_MAX, hosts_on_rolled, &u);
-	json_obj(&g->j, "jobs_24h");
-	for (s = REC__JOB_STATE__JOB_QUEUED; s <= REC__JOB_STATE__JOB_CANCELLED;
-	     s++)
-		json_put_uint(&g->j, job_state_name(s), u.of[s]);
-	json_put_uint(&g->j, "incomplete", u.incomplete);
-	json_put_bool(&g->j, "partial", u.total == ROLLUP_JOBS_MAX);
-	json_obj_end(&g->j);
-}
-
-void
-hosts_summary(struct req *r)
-{
-	struct totals t = { 0 };
-	struct reading g;
-
-	reading_begin(&g, r);
-	host_store_each(g.state, hosts_on_summed, &t);
-	json_obj(&g.j, "hosts");
-	json_put_uint(&g.j, "total", t.hosts);
-	json_put_uint(&g.j, "online", t.online);
-	json_put_uint(&g.j, "offline", t.hosts - t.online);
-	json_put_uint(&g.j, "running", t.running);
-	json_put_uint(&g.j, "behind", t.behind);
-	json_put_uint(&g.j, "init_failed", t.init_failed);
-	json_obj_end(&g.j);
-	json_obj(&g.j, "last_backup");
-	json_put_uint(&g.j, "succeeded", t.ok);
-	json_put_uint(&g.j, "incomplete", t.incomplete);
-	json_put_uint(&g.j, "failed", t.failed);
-	json_put_uint(&g.j, "none", t.never);
-	json_obj_end(&g.j);
-	json_put_uint(&g.j, "repo_bytes", t.repo_bytes);
-	json_put_uint(&g.j, "snapshots", t.snapshots);
-	put_rollup(&g);
-	reading_end(&g);
+	reading_answer(&g, r);
 }

@@ -50,6 +50,7 @@ static const struct route routes[] = {
 	{ "DELETE", "/api/tokens/{id}", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, tokens_revoke },
 
 	{ "GET",  "/",           ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_dashboard },
+	{ "GET",  "/hosts.csv",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_csv },
 	{ "GET",  "/hosts/new",  ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_new_page },
 	{ "POST", "/hosts/new",  ROUTE_OPERATOR, ROUTE_FORM, KIB(256), NULL, enrol_mint_form },
 	{ "GET",  "/hosts/pending/{hash}", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_pending },

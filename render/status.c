@@ -33,42 +33,6 @@ static const struct status_look job_cancelled =
 
 _Static_assert(ARRAY_LEN(hosts) == STATUS_HOST_COUNT, "one look per state");
 
-static bool
-within(int64_t since_ms, int64_t span_ms, int64_t now_ms)
-{
-	return now_ms - since_ms <= span_ms;
-}
-
-bool
-status_protected(const struct Rec__Host *h, int64_t now_ms)
-{
-	return h->last_backup_at_ms != 0 &&
-	       within(h->last_backup_at_ms, STATUS_ALLOWED_MS, now_ms);
-}
-
-enum status_host
-status_of_host(const struct Rec__Host *h, bool running, int64_t now_ms)
-{
-	if (running)
-		return STATUS_RUNNING;
-	if (h->last_backup_at_ms != 0 && !status_protected(h, now_ms))
-		return STATUS_STALE;
-	if (h->last_backup_at_ms == 0 &&
-	    !within(h->enrolled_at_ms, STATUS_GRACE_MS, now_ms))
-		return STATUS_NEVER;
-	if (h->last_backup_state == REC__JOB_STATE__JOB_FAILED)
-		return STATUS_FAILED;
-	if (h->last_backup_at_ms == 0)
-		return STATUS_NEW;
-	return h->last_backup_incomplete ? STATUS_INCOMPLETE : STATUS_OK;
-}
-
-bool
-status_needs_attention(enum status_host s)
-{
-	return s <= STATUS_INCOMPLETE;
-}
-
 const struct status_look *
 status_host_look(enum status_host s)
 {

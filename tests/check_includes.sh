@@ -10,7 +10,7 @@
 layers='
 lib/base   | lib/base
 lib/net    | lib/base lib/net proto version.h
-lib/store  | lib/base lib/store proto
+lib/store  | lib/base lib/store proto version.h
 spool      | lib/base spool proto
 controller | lib/base lib/net lib/store proto spool controller version.h
 controller | render/pages.h

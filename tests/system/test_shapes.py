@@ -79,7 +79,7 @@ HOST = {
     "last_backup_status": str, "last_backup_at": TIME,
     "last_attempt_at": TIME, "current_job_id": ID, "config_version": int,
     "applied_config_version": int, "bandwidth_up_kbps": int,
-    "bandwidth_down_kbps": int,
+    "bandwidth_down_kbps": int, "state": str,
 }
 STATS = {
     "files_new": int, "files_changed": int, "files_unmodified": int,
@@ -189,7 +189,8 @@ def test_hosts_and_jobs(console, agent):
     """M-404 to M-408, M-411, M-423, M-128, M-129"""
     ask = console.client.ok
     host = f"/api/hosts/{agent.host_id}"
-    is_shaped(ask("GET", "/api/hosts"), {"items": [HOST]})
+    is_shaped(ask("GET", "/api/hosts"), {
+        "items": [HOST], "total": int, "page": int, "per_page": int})
     job = begin_backup(console, agent)
     agent.tell_progress()
     running = ask("GET", f"/api/jobs/{job}")
@@ -230,7 +231,9 @@ def test_the_summary(console, agent):
     assert agent.host_id
     is_shaped(console.client.ok("GET", "/api/fleet/summary"), {
         "hosts": dict.fromkeys(("total", "online", "offline", "running",
-                                "behind", "init_failed"), int),
+                                "behind", "init_failed", "protected"), int),
+        "states": dict.fromkeys(("stale", "never", "failed", "incomplete",
+                                 "running", "new", "ok"), int),
         "last_backup": dict.fromkeys(("succeeded", "incomplete", "failed",
                                       "none"), int),
         "repo_bytes": int, "snapshots": int,

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef LIB_STORE_STATUS_H
+#define LIB_STORE_STATUS_H
+/*
+ * The backup state of a host: what pages show, and what filters, sorting and
+ * lists go by.  Pure: no transaction, no clock.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/attr.h"
+#include "lib/base/str.h"
+#include "proto/store.pb-c.h"
+
+/* In the order that needs people most. */
+enum status_host {
+	STATUS_STALE,
+	STATUS_NEVER,
+	STATUS_FAILED,
+	STATUS_INCOMPLETE,
+	STATUS_RUNNING,
+	STATUS_NEW,
+	STATUS_OK
+};
+enum {
+	STATUS_HOST_COUNT = 7
+};
+
+/* How long a backup protects, and how long a new host may go without. */
+#define STATUS_ALLOWED_MS ((int64_t)26 * 3600 * 1000)
+#define STATUS_GRACE_MS ((int64_t)24 * 3600 * 1000)
+
+/* running: its current job is under way. */
+enum status_host status_of_host(const struct Rec__Host *h, bool running,
+    int64_t now_ms);
+/* The newest good backup is inside the allowed age. */
+bool status_protected(const struct Rec__Host *h, int64_t now_ms);
+bool status_needs_attention(enum status_host s);
+/* stale, never, failed, incomplete, running, new, ok */
+const char *status_host_name(enum status_host s);
+MUST_USE bool status_host_parse(struct str s, enum status_host *out);
+/* Its agent is older than this program; and online. */
+bool status_outdated(const struct Rec__Host *h);
+bool status_behind(const struct Rec__Host *h);
+/* unknown, ready, init_failed */
+const char *status_repo_name(Rec__RepoStatus s);
+#endif
