@@ -68,6 +68,87 @@ creds_check_password(const char *password, struct err *e)
 	return RC_OK;
 }
 
+/* ---------------------------------------------------------------- places */
+
+enum {
+	PLACE_CAP = 512
+};
+
+/* Backends, from the table of restic's manual: what of the text behind the
+ * colon says to whom credentials go, up to one of these. */
+static const struct {
+	const char *backend;
+	const char *ends;
+} backends[] = {
+	{ "rest", "/" },
+	{ "s3", "/" },
+	{ "sftp", ":/" },
+	{ "b2", ":" },
+	{ "azure", ":" },
+	{ "gs", ":" },
+	{ "swift", ":" },
+	{ "rclone", ":" },
+};
+
+/* Without user@. */
+static struct str
+host_part(struct str rest, const char *ends)
+{
+	size_t n = 0, i;
+
+	while (n < rest.n && strchr(ends, rest.p[n]) == NULL)
+		n++;
+	for (i = n; i > 0; i--)
+		if (rest.p[i - 1] == '@')
+			return str_sub(rest, i, n - i);
+	return str_sub(rest, 0, n);
+}
+
+/* "rest|https|vault:8000", in lower case; "" is a path on the host. */
+static void
+place_of(const char *url, char out[PLACE_CAP])
+{
+	struct str backend, rest, scheme = STR("");
+	const char *slashes, *ends = "/";
+	size_t i;
+
+	out[0] = '\0';
+	(void)str_cut(str_of(url), ':', &backend, &rest);
+	for (i = 0; i < ARRAY_LEN(backends); i++)
+		if (str_eqz(backend, backends[i].backend))
+			break;
+	if (i == ARRAY_LEN(backends))
+		return;
+	slashes = memmem(rest.p, rest.n, "://", 3);
+	if (slashes != NULL) {
+		scheme = str_from(rest.p, (size_t)(slashes - rest.p));
+		rest = str_sub(rest, scheme.n + 3, rest.n);
+	} else if (str_starts(rest, STR("//"))) {
+		rest = str_sub(rest, 2, rest.n);
+	} else {
+		ends = backends[i].ends;
+	}
+	rest = host_part(rest, ends);
+	/* Too long to compare is a place of its own. */
+	if (!str_fmt(out, PLACE_CAP, "%.*s|%.*s|%.*s", STR_ARG(backend),
+	        STR_ARG(scheme), STR_ARG(rest)))
+		memcpy(out, "?", 2);
+	for (i = 0; out[i] != '\0'; i++)
+		if (out[i] >= 'A' && out[i] <= 'Z')
+			out[i] = (char)(out[i] - 'A' + 'a');
+}
+
+bool
+creds_same_place(const char *a, const char *b)
+{
+	char pa[PLACE_CAP], pb[PLACE_CAP];
+
+	place_of(a, pa);
+	place_of(b, pb);
+	return strcmp(a, b) == 0 ||
+	       (strcmp(pa, pb) == 0 && strcmp(pa, "?") != 0);
+}
+
 /* --------------------------------------------------------------- sealing */
 
 void

@@ -74,7 +74,6 @@ no_such_host(struct req *r)
 
 /* -------------------------------------------------------------------- get */
 
-/* A password that does not open is none: it has to be typed again. */
 static bool
 password_opens(struct req *r, struct store_tx *vault, const struct ulid *host)
 {
@@ -93,6 +92,16 @@ password_opens(struct req *r, struct store_tx *vault, const struct ulid *host)
 	opens = repo->password[0] != '\0';
 	creds_wipe(repo);
 	return opens;
+}
+
+bool
+creds_has_password(struct req *r, const struct ulid *host)
+{
+	struct store_tx *vault = store_begin_read(r->ctl->vault, &r->arena);
+	bool has = password_opens(r, vault, host);
+
+	store_abort(vault);
+	return has;
 }
 
 void
@@ -155,6 +164,10 @@ merge(struct store_tx *vault, const struct creds_edit *ed,
 	out->password = pb_text(ed->new_password ? ed->password
 	                        : kept != NULL   ? kept->password
 	                                         : "");
+	out->url = pb_text(or_kept(ed->url, h->repo_url));
+	out->username = pb_text(ed->as_typed && ed->username != NULL
+	                            ? ed->username
+	                            : or_kept(ed->username, h->repo_username));
 	if (rc != RC_OK && out->password[0] == '\0')
 		return store_fail(vault, rc,
 		    "the stored password of host %s does not open with this "
@@ -163,11 +176,13 @@ merge(struct store_tx *vault, const struct creds_edit *ed,
 	if (out->password[0] == '\0')
 		return store_fail(vault, RC_INVALID,
 		    "host %s has no password yet: give repo_password", h->name);
-	out->url = pb_text(or_kept(ed->url, h->repo_url));
-	out->username = pb_text(or_kept(ed->username, h->repo_username));
 	if (out->url[0] == '\0')
 		return store_fail(vault, RC_INVALID,
 		    "host %s has no repository yet: give repo_url", h->name);
+	if (!ed->new_password && !creds_same_place(h->repo_url, out->url))
+		return store_fail_code(vault, RC_INVALID, "password_required",
+		    "the repository moves to another server: give its "
+		    "password anew, the stored one is not sent there");
 	return RC_OK;
 }
 
@@ -257,21 +272,26 @@ creds_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 
 /* -------------------------------------------------------------------- put */
 
+void
+creds_tell(struct controller *c, const struct creds_edit *ed)
+{
+	agents_configure(c->agents, &ed->host);
+	sse_job_changed(c->sse, &ed->host, &ed->job);
+	sse_host_changed(c->sse, &ed->host);
+	courier_queued(c->courier, &ed->host, &ed->job);
+}
+
 static void
 creds_on_put(struct req *r, struct op *op)
 {
 	const struct creds_edit *ed = op->in;
-	struct controller *c = r->ctl;
 	struct shown s;
 
 	if (op->err.rc != RC_OK) {
 		req_fail(r, &op->err);
 		return;
 	}
-	agents_configure(c->agents, &ed->host);
-	sse_job_changed(c->sse, &ed->host, &ed->job);
-	sse_host_changed(c->sse, &ed->host);
-	courier_queued(c->courier, &ed->host, &ed->job);
+	creds_tell(r->ctl, ed);
 	s = (struct shown){ ed->new_url, ed->new_username, true, &ed->job };
 	answer(r, &s);
 }
@@ -298,15 +318,33 @@ copy(struct op *op, const char *z)
 }
 
 void
+creds_submit(struct req *r, const struct creds_edit *from,
+    void (*done)(struct req *r, struct op *op))
+{
+	struct op *op = op_new(creds_put_op, NULL, NULL);
+	struct creds_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
+
+	ASSERT(ed != NULL); /* the op's arena is empty */
+	*ed = *from;
+	ed->key = r->ctl->key;
+	ed->url = copy(op, from->url);
+	ed->username = copy(op, from->username);
+	ed->password = copy(op, from->password);
+	if (from->password != NULL)
+		mem_wipe(from->password, strlen(from->password));
+	op->in = ed;
+	op->vault = true;
+	req_submit(r, op, done);
+}
+
+void
 creds_put(struct req *r)
 {
 	const struct put_in *in = r->in;
-	struct creds_edit *ed;
-	struct ulid host;
+	struct creds_edit ed = { 0 };
 	struct err e;
-	struct op *op;
 
-	if (req_ulid(r, 0, &host) != RC_OK) {
+	if (req_ulid(r, 0, &ed.host) != RC_OK) {
 		no_such_host(r);
 		return;
 	}
@@ -314,17 +352,8 @@ creds_put(struct req *r)
 		req_fail(r, &e);
 		return;
 	}
-	op = op_new(creds_put_op, NULL, NULL);
-	ed = arena_alloc(&op->arena, sizeof(*ed));
-	ASSERT(ed != NULL); /* the op's arena is empty */
-	ed->key = r->ctl->key;
-	ed->host = host;
-	ed->url = copy(op, in->url);
-	ed->username = copy(op, in->username);
-	ed->password = copy(op, in->password);
-	if (in->password != NULL)
-		mem_wipe(in->password, strlen(in->password));
-	op->in = ed;
-	op->vault = true;
-	req_submit(r, op, creds_on_put);
+	ed.url = in->url;
+	ed.username = in->username;
+	ed.password = in->password;
+	creds_submit(r, &ed, creds_on_put);
 }

@@ -9,6 +9,7 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
+#include "controller/tags.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -24,8 +25,6 @@ enum {
 	NAME_MAX_BYTES = 253,
 	PATHS_MAX = 1000,
 	PATH_MAX_BYTES = 4096,
-	TAGS_MAX = 32,
-	TAG_MAX_BYTES = 64,
 	PASSWORD_RAW = 24 /* M-068 */
 };
 
@@ -184,17 +183,13 @@ absolute(const char *z)
 }
 
 static enum rc
-check_lists(const struct mint_in *in, struct mint_refusal *why)
+check_lists(struct mint_in *in, struct mint_refusal *why)
 {
 	size_t i;
 
 	why->param = "error.tags";
-	for (i = 0; i < in->tags.n; i++)
-		if (!name_ok(in->tags.v[i]))
-			return err_set(&why->e, RC_INVALID,
-			    "tag %zu: use "
-			    "letters, digits and . - _, no blanks",
-			    i + 1);
+	if (tags_check(&in->tags, &why->e) != RC_OK)
+		return why->e.rc;
 	why->param = "error.initial_paths";
 	for (i = 0; i < in->initial_paths.n; i++)
 		if (!absolute(in->initial_paths.v[i]))

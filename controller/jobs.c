@@ -142,7 +142,10 @@ find_host(struct store_tx *tx, const struct jobs_wish *w)
 
 	if (h == NULL)
 		return NULL;
-	if (!w->online)
+	if (w->confirm != NULL && strcmp(w->confirm, h->name) != 0)
+		store_fail_code(tx, RC_INVALID, "confirm_mismatch",
+		    "type the host's name, %s, to confirm", h->name);
+	else if (!w->online)
 		store_fail(tx, RC_OFFLINE,
 		    "host %s is offline: nothing can be started on it now",
 		    h->name);
@@ -170,7 +173,8 @@ audit_run(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
 	if (g != NULL)
 		json_put(&j, "source_group", g->name);
 	json_obj_end(&j);
-	op_audit(tx, op, "job.run_now", "host", &w->host, "", buf_text(&b));
+	op_audit(tx, op, w->action != NULL ? w->action : "job.run_now", "host",
+	    &w->host, "", buf_text(&b));
 	buf_fini(&b);
 }
 

@@ -20,6 +20,12 @@ void jobs_dispatch(struct req *r);
 /* POST [/api]/hosts/{id}/source-groups/{gid}/run: 202, the same job again
  * 200; browsers are sent to the job. */
 void jobs_run_group(struct req *r);
+/* POST [/api]/hosts/{id}/repo/probe: tries the repository again by an init;
+ * .../repo/reinit: the same from the danger zone, with the host's name typed
+ * (confirm).  202 {job_id, job_url}, 200 for one that waits; browsers get the
+ * Repository tab. */
+void jobs_repo_probe(struct req *r);
+void jobs_repo_reinit(struct req *r);
 /* POST /hosts/{id}/run-backup, /hosts/{id}/init-repo: 410 for ever. */
 void jobs_gone(struct req *r);
 /* POST [/api]/jobs/{id}/cancel: 202, 404, 409 over, 503 offline. */
@@ -33,7 +39,8 @@ void jobs_log_ndjson(struct req *r);
 
 /* Body of jobs_dispatch. */
 extern const struct route_json jobs_dispatch_body;
-extern const struct route_json jobs_run_body; /* bandwidth_up/down_kbps */
+extern const struct route_json jobs_run_body;    /* bandwidth_up/down_kbps */
+extern const struct route_json jobs_reinit_body; /* confirm */
 
 /* One job as the API shows it. */
 void jobs_json(struct json_out *j, const char *name,

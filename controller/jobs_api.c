@@ -53,8 +53,8 @@ const struct route_json jobs_run_body = { run_fields, ARRAY_LEN(run_fields),
 
 /* -------------------------------------------------------------- starting */
 
-static void
-answer_job(struct req *r, int status, const struct ulid *job)
+void
+jobs_reply(struct req *r, int status, const struct ulid *job)
 {
 	char id[ULID_TEXT_CAP];
 	struct json_out j;
@@ -91,7 +91,7 @@ jobs_on_queued(struct req *r, struct op *op)
 		sse_host_changed(r->ctl->sse, &w->host);
 	}
 	courier_queued(r->ctl->courier, &w->host, &w->job);
-	answer_job(r, w->old ? 200 : 202, &w->job);
+	jobs_reply(r, w->old ? 200 : 202, &w->job);
 }
 
 static void
@@ -214,7 +214,7 @@ jobs_on_cancelled(struct req *r, struct op *op)
 	sse_job_changed(r->ctl->sse, &c->host, &c->job);
 	sse_host_changed(r->ctl->sse, &c->host);
 	courier_wake(r->ctl->courier, &c->host);
-	answer_job(r, 202, &c->job);
+	jobs_reply(r, 202, &c->job);
 }
 
 /* Whether its host can be reached is known on the loop only. */

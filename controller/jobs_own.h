@@ -23,7 +23,9 @@ struct jobs_wish {
 	Rec__JobKind kind;
 	uint32_t up_kbps, down_kbps;
 	bool online;
-	bool send_now; /* set by the op */
+	bool send_now;       /* set by the op */
+	const char *action;  /* of the audit row; NULL: job.run_now */
+	const char *confirm; /* must be the host's name; NULL: none asked */
 	int64_t now_ms;
 	/* out */
 	struct ulid job;
@@ -33,6 +35,10 @@ struct jobs_wish {
  * waits. */
 enum rc jobs_run_op(struct store_tx *state, struct store_tx *vault,
     struct op *op);
+
+/* {job_id, job_url}; browsers are led to the job. */
+struct req;
+void jobs_reply(struct req *r, int status, const struct ulid *job);
 
 /* op->in of jobs_cancel_op. */
 struct jobs_cancel {

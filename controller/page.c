@@ -255,6 +255,7 @@ read_versions(struct store_tx *tx, const struct page_ask *ask,
 		memcpy(id.b, job->host_id.data, sizeof(id.b));
 		host_versions(tx, &id, v);
 	} else if (strcmp(ask->page, "host") == 0 ||
+	           strcmp(ask->page, "host_repo") == 0 ||
 	           strcmp(ask->page, "host_jobs") == 0) {
 		host_versions(tx, &id, v);
 	}
@@ -503,12 +504,35 @@ page_fragment(struct req *r, const char *page, const char *fragment,
 
 /* ------------------------------------------------------------------ routes */
 
+/* clang-format off */
+static const struct {
+	const char *section;
+	struct str sentence;
+} confirmations[] = {
+	{ "tags",       { "Tags saved", 10 } },
+	{ "connection", { "Connection saved, the repository is being tried", 47 } },
+	{ "probe",      { "The repository is being tried", 29 } },
+};
+/* clang-format on */
+
+struct str
+page_saved(struct req *r)
+{
+	struct str section = req_query(r, "saved");
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(confirmations); i++)
+		if (str_eqz(section, confirmations[i].section))
+			return confirmations[i].sentence;
+	return STR("");
+}
+
 /* Query parameters go on to the renderer under their own names: what to show,
  * never a sentence to be shown, for anybody can make a link. */
 static void
 plain_page(struct req *r, const char *page, const char *const *names)
 {
-	struct page_param params[8];
+	struct page_param params[10];
 	size_t n = 0;
 
 	if (r->vars[0].p != NULL)
@@ -520,6 +544,8 @@ plain_page(struct req *r, const char *page, const char *const *names)
 		if (value.n > 0)
 			params[n++] = (struct page_param){ *names, value };
 	}
+	ASSERT(n < ARRAY_LEN(params));
+	params[n++] = (struct page_param){ "notice", page_saved(r) };
 	page_reply(r, 200, page, params, n, NULL);
 }
 

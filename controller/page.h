@@ -45,6 +45,10 @@ void page_reply(struct req *r, int status, const char *page,
  * no HEAD, and there is somebody to draw the page. */
 bool page_may_show(const struct req *r);
 
+/* What ?saved=<section> confirms after a form, as a sentence for the param
+ * notice; empty for anything else. */
+struct str page_saved(struct req *r);
+
 /* A fragment for an event stream; done always comes, not from inside. */
 typedef void page_fragment_fn(void *ctx, enum rc rc, struct str html);
 void page_fragment(struct req *r, const char *page, const char *fragment,

@@ -14,6 +14,7 @@
 #include "controller/req.h"
 #include "controller/server.h"
 #include "controller/sse.h"
+#include "controller/tags.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
 
@@ -57,6 +58,11 @@ static const struct route routes[] = {
 	{ "GET",  "/hosts/pending/{hash}/awaiting", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_awaiting },
 	{ "GET",  "/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host },
 	{ "GET",  "/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host_jobs },
+	{ "GET",  "/hosts/{id}/repo", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, creds_page },
+	{ "POST", "/hosts/{id}/tags", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, tags_form },
+	{ "POST", "/hosts/{id}/repo/credentials", ROUTE_OPERATOR, ROUTE_FORM, KIB(16), NULL, creds_form },
+	{ "POST", "/hosts/{id}/repo/probe", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_probe },
+	{ "POST", "/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_reinit },
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
 
@@ -71,6 +77,9 @@ static const struct route routes[] = {
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
 	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get },
 	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &creds_put_body, creds_put },
+	{ "PUT",  "/api/hosts/{id}/tags", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &tags_put_body, tags_put },
+	{ "POST", "/api/hosts/{id}/repo/probe", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, jobs_repo_probe },
+	{ "POST", "/api/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &jobs_reinit_body, jobs_repo_reinit },
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_groups },
 	{ "GET",  "/api/fleet/summary", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_summary },

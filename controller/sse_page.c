@@ -67,6 +67,10 @@ static const struct watched pages[] = {
 		HOST_REGIONS,
 		{ "host.jobs", 1000, SSE_JOB | SSE_PROGRESS },
 	} },
+	{ "host_repo", OF_HOST, ROUTE_VIEWER, {
+		HOST_REGIONS,
+		{ "repo.health", 1000, SSE_HOST | SSE_JOB },
+	} },
 	{ "job", OF_JOB, ROUTE_VIEWER, {
 		{ "job.state", 500, SSE_JOB },
 		{ "job.progress", 500, SSE_JOB | SSE_PROGRESS },

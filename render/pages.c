@@ -13,6 +13,8 @@ static const char *const host[] = { "host.head", "host.facts", "host.strip",
 	"host.banner", NULL };
 static const char *const host_jobs[] = { "host.head", "host.facts",
 	"host.strip", "host.banner", "host.jobs", NULL };
+static const char *const host_repo[] = { "host.head", "host.facts",
+	"host.strip", "host.banner", "repo.health", NULL };
 static const char *const job[] = { "job.state", "job.progress", "job.announce",
 	NULL };
 static const char *const pending[] = { "enrol.state", NULL };
@@ -27,6 +29,7 @@ static const struct page pages[] = {
 	{ "pending",   "pending",   view_pending,         pending,   true },
 	{ "host",      "host",      view_host,            host,      false },
 	{ "host_jobs", "host_jobs", view_host_jobs,       host_jobs, false },
+	{ "host_repo", "host_repo", view_host_repo,       host_repo, false },
 	{ "job",       "job",       view_job,             job,       false },
 	{ "account",   "account",   view_account,         none,      false },
 	{ "account_token", "account_token", view_account_token, none, true },

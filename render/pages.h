@@ -22,9 +22,15 @@
  * pending    /hosts/pending/{hash}       hash, pin (base64), secrets (of
  *            and .../awaiting, which is  "token password" those that there
  *            fragment enrol.state        are)
- * host       /hosts/{id}                 id, page, error, notice
+ * host       /hosts/{id}                 id, page, tags_typed, error,
+ *                                        error.tags, notice
  * host_jobs  /hosts/{id}/jobs            id, state, day (YYYY-MM-DD), page,
  *                                        error, notice
+ * host_repo  /hosts/{id}/repo            id, has_password ("1": one is stored
+ *                                        that opens), typed ("1": repo_url and
+ *                                        repo_username were typed), confirm,
+ *                                        error, error.<field>, error.reinit,
+ *                                        error.delete, notice
  * job        /jobs/{id}                  id, from (line), error, notice
  * account    /settings/account           sessions (number), must_change ("1"),
  *                                        name, role, expires_in_days, notice,
@@ -45,6 +51,9 @@
  * Forms post to: /bootstrap (csrf, token, username, password), /login (csrf,
  * username, password), /logout (csrf), /hosts/new (csrf, hostname, tags,
  * repo_url, repo_username, repo_password, initial_paths, allow_duplicate),
+ * /hosts/{id}/tags (csrf, tags), /hosts/{id}/repo/credentials (csrf,
+ * repo_url, repo_username, repo_password), /hosts/{id}/repo/probe (csrf),
+ * /hosts/{id}/repo/reinit (csrf, confirm),
  * /hosts/{id}/source-groups/{gid}/run (csrf), /jobs/{id}/cancel (csrf),
  * /settings/account (csrf, current_password, new_password), .../tokens (csrf,
  * name, role, expires_in_days), .../tokens/{id}/revoke and
@@ -59,8 +68,9 @@
  * the other.  Regions (host.row is one element per host, id "host-<id>", and
  * takes the param host when only one is wanted):
  *   dashboard          fleet.headline fleet.stats hosts host.row pending.list
- *   host, host_jobs    host.facts host.strip host.banner host.head
+ *   host...            host.facts host.strip host.banner host.head
  *   host_jobs          also host.jobs
+ *   host_repo          also repo.health
  *   job                job.state job.progress job.announce
  *   pending            enrol.state
  * job.log is fed from /api/jobs/{id}/stream?from=<byte offset> (a

@@ -6,6 +6,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/ulid.h"
+#include "proto/store.pb-c.h"
 #include "render/value.h"
 
 enum {
@@ -77,6 +78,13 @@ view_sentence(const struct view *v, struct str text)
 	if (z[0] >= 'a' && z[0] <= 'z')
 		z[0] = (char)(z[0] - 'a' + 'A');
 	return str_of(z);
+}
+
+bool
+view_can_admin(const struct view *v)
+{
+	return v->req->viewer != NULL &&
+	       v->req->viewer->role >= REC__ROLE__ROLE_ADMIN;
 }
 
 void

@@ -45,6 +45,7 @@ MUST_USE bool view_param_id(const struct view *v, const char *name,
 struct str view_sentence(const struct view *v, struct str text);
 /* At most max bytes, never half a character. */
 struct str view_cut(struct str text, size_t max);
+bool view_can_admin(const struct view *v);
 /* Copies the named params into map under their own names. */
 void view_keep_params(const struct view *v, struct value *map,
     const char *const *names);

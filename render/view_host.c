@@ -10,6 +10,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/snap_store.h"
+#include "render/host_page.h"
 #include "render/host_view.h"
 #include "render/job_view.h"
 #include "render/value.h"
@@ -21,7 +22,6 @@ enum {
 	PAGE_JOBS = 50,
 	WORDS_SHOWN = 20, /* paths or tags of one snapshot */
 	WORD_SHOWN = 512, /* bytes of each */
-	ERROR_SHOWN = 4096,
 	CHIPS = 6,
 	JOBS_LOOKED_AT = 5000, /* by a filter, or for a late page */
 	SIZES_SINCE_MINOR = 17 /* restic 0.17 tells sizes of snapshots */
@@ -47,129 +47,6 @@ static const char *const chips[] = { "queued", "running", "failed",
 	"incomplete", "succeeded", "cancelled" };
 
 _Static_assert(ARRAY_LEN(chips) == CHIPS, "one count per chip");
-
-static void
-put_days(struct view *v, struct value *root, const struct host_view *hv)
-{
-	char codes[CHART_DAYS];
-	int64_t first = host_view_days(v, hv, codes);
-	struct value *list = value_list(root, "days");
-	struct value *item;
-	int64_t day = first;
-
-	chart_days(list, codes, first);
-	for (item = list == NULL ? NULL : list->first; item != NULL;
-	     item = item->next)
-		value_text(item, "date", text_day_machine(v->arena, day++));
-}
-
-/* One problem at a time, the one that blocks the others first. */
-static void
-put_banner(struct view *v, struct value *root, const struct host_view *hv)
-{
-	const struct Rec__Host *h = hv->host;
-	const struct Rec__Job *log = NULL;
-	const char *title = "", *text = "", *class = "bad";
-	struct ulid init;
-
-	if (h->duplicate_notice[0] != '\0') {
-		title = "Another machine tried to sign in as this host";
-		text = h->duplicate_notice;
-		class = "warn";
-	} else if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED) {
-		title = "The repository could not be prepared";
-		text = h->repo_status_error;
-		if (view_ulid(h->init_job, &init))
-			log = job_store_find(v->state, &init);
-	} else if (hv->status == STATUS_FAILED && hv->failed != NULL) {
-		title = "The last backup failed";
-		text = hv->failed->error;
-		log = hv->failed;
-	} else if (hv->status == STATUS_INCOMPLETE && hv->last != NULL) {
-		title = "The last backup is incomplete";
-		text = "A snapshot exists; some files could not be read.";
-		log = hv->last;
-		class = "warn";
-	}
-	if (title[0] == '\0') {
-		value_bool(root, "banner", false);
-		return;
-	}
-	root = value_map(root, "banner");
-	value_text(root, "class", class);
-	value_text(root, "glyph",
-	    strcmp(class, "bad") == 0 ? "failed" : "incomplete");
-	value_text(root, "title", title);
-	value_copy(root, "text", view_cut(str_of(text), ERROR_SHOWN));
-	value_text(root, "log",
-	    log == NULL
-	        ? ""
-	        : arena_printf(v->arena, "/jobs/%s", view_id(v, log->id)));
-}
-
-/* M-243: how far the repository is, with the way to its log. */
-static void
-put_repository(struct view *v, struct value *root, const struct Rec__Host *h)
-{
-	const struct Rec__Job *job = NULL;
-	const char *words = "not prepared yet";
-	struct ulid init;
-	bool ready = h->repo_status == REC__REPO_STATUS__REPO_READY;
-
-	if (view_ulid(h->init_job, &init))
-		job = job_store_find(v->state, &init);
-	if (job != NULL && !job_state_final(job->state))
-		words = "being prepared";
-	else if (ready)
-		words = "ready";
-	else if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
-		words = "not ready";
-	value_text(root, "repo_words", words);
-	value_text(root, "repo_url", h->repo_url);
-	value_text(root, "repo_log",
-	    job == NULL || ready
-	        ? ""
-	        : arena_printf(v->arena, "/jobs/%s", view_id(v, job->id)));
-}
-
-static enum rc
-put_host(struct view *v, struct value *root, struct host_view *hv)
-{
-	const struct Rec__Host *h;
-	struct ulid id;
-
-	if (!view_param_id(v, "id", &id))
-		return RC_NOTFOUND;
-	h = host_store_find(v->state, &id);
-	if (h == NULL)
-		return store_rc(v->state) == RC_OK ? RC_NOTFOUND
-		                                   : store_rc(v->state);
-	host_view_init(v, h, hv);
-	host_view_load(v, hv);
-	host_view_put(v, root, hv);
-	put_days(v, root, hv);
-	put_banner(v, root, hv);
-	put_repository(v, root, h);
-	value_text(root, "agent_version", h->agent_version);
-	value_text(root, "restic_version", h->restic_version);
-	value_text(root, "reported_name",
-	    h->reported_name[0] == '\0' ||
-	            strcmp(h->reported_name, h->name) == 0
-	        ? ""
-	        : h->reported_name);
-	value_text(root, "enrolled",
-	    text_date(v->arena, &v->clock, h->enrolled_at_ms));
-	view_time(v, root, "until",
-	    h->last_backup_at_ms == 0
-	        ? 0
-	        : h->last_backup_at_ms + STATUS_ALLOWED_MS);
-	value_text(root, "allowed",
-	    text_left(v->arena, STATUS_ALLOWED_MS / 1000));
-	value_text(root, "snapshot_count",
-	    text_count(v->arena, snap_store_count(v->state, &hv->id)));
-	value_bool(root, "nav_hosts", true);
-	return RC_OK;
-}
 
 /* The first words of a list, and how many there are besides. */
 static const char *
@@ -234,10 +111,11 @@ view_host(struct view *v, struct value *root)
 	struct host_view hv = { 0 };
 	enum rc rc;
 
-	rc = put_host(v, root, &hv);
+	rc = host_page_put(v, root, &hv);
 	if (rc != RC_OK)
 		return rc;
 	ASSERT(hv.host != NULL);
+	host_page_tab(root, "snapshots");
 	pager.total = snap_store_count(v->state, &hv.id);
 	pager.base =
 	    arena_printf(v->arena, "/hosts/%s?page=", view_id(v, hv.host->id));
@@ -248,8 +126,6 @@ view_host(struct view *v, struct value *root)
 	view_time(v, root, "refreshed", hv.host->snapshots_at_ms);
 	value_text(root, "event_query", "");
 	value_bool(root, "sizes", tells_sizes(hv.host->restic_version));
-	value_bool(root, "tab_snapshots", true);
-	value_bool(root, "tab_jobs", false);
 	return RC_OK;
 }
 
@@ -364,7 +240,7 @@ view_host_jobs(struct view *v, struct value *root)
 	const char *base;
 	enum rc rc;
 
-	rc = put_host(v, root, &hv);
+	rc = host_page_put(v, root, &hv);
 	if (rc != RC_OK)
 		return rc;
 	l.list = value_list(root, "jobs");
@@ -386,7 +262,6 @@ view_host_jobs(struct view *v, struct value *root)
 	value_text(root, "jobs_link", base);
 	value_text(root, "day",
 	    l.day < 0 ? "" : text_day_name(v->arena, l.day));
-	value_bool(root, "tab_snapshots", false);
-	value_bool(root, "tab_jobs", true);
+	host_page_tab(root, "jobs");
 	return RC_OK;
 }

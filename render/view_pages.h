@@ -11,6 +11,7 @@ pages_view_fn view_host_new;
 pages_view_fn view_pending;
 pages_view_fn view_host;
 pages_view_fn view_host_jobs;
+pages_view_fn view_host_repo;
 pages_view_fn view_job;
 pages_view_fn view_account;
 pages_view_fn view_account_token;

@@ -174,7 +174,11 @@ def test_a_host_moves_to_another_repository(lab, console):
                      repo_password=PASSWORD)
     console.wait_job(console.run_group(agent.host_id), 90)
     assert console.host(agent.host_id)["snapshot_count"] == 1
-    put(console, agent, repo_url=url, repo_username="web-1")
+    refused(console.client.request("PUT", path_of(agent), {
+        "repo_url": url, "repo_username": "web-1"}), 422,
+        "password_required")
+    put(console, agent, repo_url=url, repo_username="web-1",
+        repo_password=PASSWORD)
     # The list is that of the repository in use.
     assert console.wait_ready(agent.host_id)["snapshot_count"] == 0
     end = console.wait_job(console.run_group(agent.host_id), 90)

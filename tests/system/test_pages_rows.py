@@ -377,7 +377,8 @@ def test_the_host_page_has_its_header_and_strip(site):
     """M-314: as far as this stage has tabs."""
     text = site.browser.get(site.paths["host"]).text
     facts = html.unescape(re.search(
-        r'<p class="facts" data-live="host.facts">(.*?)</p>', text).group(1))
+        r'<p class="facts" data-live="host.facts">(.*?)</p>', text,
+        re.S).group(1))
     host = site.console.host(site.agent.host_id)
     for word in ("Online", host["agent_version"], "0.18.0", "prod", "linux"):
         assert word in facts, word
@@ -388,7 +389,7 @@ def test_the_host_page_has_its_header_and_strip(site):
     assert strip.count("<li>") == 30
     tabs = re.search(r'<nav class="tabs".*?</nav>', text, re.S).group()
     assert re.findall(r'href="([^"]+)"', tabs) == [
-        site.paths["host"], site.paths["jobs"]]
+        site.paths["host"], site.paths["jobs"], site.paths["host"] + "/repo"]
     assert re.search(r'aria-current="page">Snapshots <span class="count">1<',
                      tabs)
     other = site.browser.get(site.paths["jobs"]).text

@@ -10,7 +10,7 @@
 #include "lib/base/buf.h"
 
 enum {
-	ENTRIES_MAX = 100
+	ENTRIES_MAX = 200
 };
 
 /* One address of the page with what is said of it. */
@@ -127,7 +127,7 @@ every_address_is_told_with_its_role(void **state)
 {
 	const struct route *rows;
 	struct entry *en;
-	struct page p;
+	static struct page p;
 	size_t i, n;
 
 	(void)state;
@@ -153,7 +153,7 @@ every_member_of_a_body_is_told(void **state)
 	const struct route *rows;
 	struct entry *en;
 	char limit[32];
-	struct page p;
+	static struct page p;
 	size_t i, k, n;
 
 	(void)state;

@@ -52,6 +52,53 @@ urls_hold_no_credentials(void **state)
 	assert_rc(creds_check_password("ä ö", &e), RC_OK);
 }
 
+/* What is stored goes to the server it was given for, and nowhere else. */
+static void
+places_are_servers(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} pairs[] = {
+		{ "/srv/a", "/mnt/b", true },
+		{ "C:\\repo", "/srv/a", true },
+		{ "rest:https://vault:8000/a/", "rest:https://VAULT:8000/b",
+		    true },
+		{ "rest:https://ann@vault/a", "rest:https://vault/a/b@c",
+		    true },
+		{ "rest:https://vault/a", "rest:http://vault/a", false },
+		{ "rest:https://vault/a", "rest:https://vault:8000/a", false },
+		{ "rest:https://vault/a", "rest:https://evil/vault/a", false },
+		{ "rest:https://vault/a", "rest:https://vault@evil/a", false },
+		{ "rest:https://vault/a", "/srv/a", false },
+		{ "sftp:ann@nas:/a", "sftp:bob@nas:/b", true },
+		{ "sftp:ann@nas:/a", "sftp:ann@evil:/a", false },
+		{ "sftp://ann@nas:22//a", "sftp://ann@nas:2222//a", false },
+		{ "s3:s3.example/a", "s3:s3.example/b", true },
+		{ "s3:https://s3.example/a", "s3:https://s3.evil/a", false },
+		{ "b2:mine:a", "b2:mine:b", true },
+		{ "b2:mine:a", "b2:other:a", false },
+		{ "rclone:nas:a", "rclone:evil:a", false },
+		{ "", "rest:https://vault/a", false },
+	};
+	char far[CREDS_URL_MAX], further[CREDS_URL_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		assert_int_equal(creds_same_place(pairs[i].a, pairs[i].b),
+		    pairs[i].same);
+		assert_int_equal(creds_same_place(pairs[i].b, pairs[i].a),
+		    pairs[i].same);
+		assert_true(creds_same_place(pairs[i].a, pairs[i].a));
+	}
+	assert_true(str_fmt(far, sizeof(far), "rest:https://%0900d/a", 1));
+	assert_true(
+	    str_fmt(further, sizeof(further), "rest:https://%0900d/a", 2));
+	assert_true(creds_same_place(far, far));
+	assert_false(creds_same_place(far, further));
+}
+
 /* M-205, M-209: the same text is sealed differently each time, opens for its
  * own row only, and holds nothing in clear. */
 static void
@@ -358,6 +405,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_hold_no_credentials),
+		cmocka_unit_test(places_are_servers),
 		cmocka_unit_test(blobs_are_bound_to_their_row),
 		cmocka_unit_test(longer_credentials_than_fit_are_refused),
 		store_test(blank_fields_keep_what_is_stored),

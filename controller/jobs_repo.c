@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Trying a host's repository on demand: an init, which takes one that is
+ * there for success.  Never by itself after a failure (M-241). */
+#include <string.h>
+
+#include "controller/agents.h"
+#include "controller/controller.h"
+#include "controller/courier.h"
+#include "controller/creds.h"
+#include "controller/jobs.h"
+#include "controller/jobs_own.h"
+#include "controller/op.h"
+#include "controller/req.h"
+#include "controller/route.h"
+#include "controller/sse.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+
+enum {
+	CONFIRM_MAX = 255
+};
+
+struct reinit_in {
+	char *confirm;
+};
+
+/* clang-format off */
+static const struct json_field reinit_fields[] = {
+	{ "confirm", JSON_STR, JSON_REQUIRED, 0, CONFIRM_MAX, offsetof(struct reinit_in, confirm), 0, JSON_NO_SEEN },
+};
+/* clang-format on */
+
+const struct route_json jobs_reinit_body = { reinit_fields,
+	ARRAY_LEN(reinit_fields), sizeof(struct reinit_in) };
+
+static void
+refuse(struct req *r, const char *param, const struct err *e)
+{
+	if (r->wants_html)
+		creds_page_again(r, param, e);
+	else
+		req_fail(r, e);
+}
+
+static void
+jobs_on_tried(struct req *r, struct op *op)
+{
+	const struct jobs_wish *w = op->in;
+	bool confirm = w->confirm != NULL && op->err.rc == RC_INVALID;
+
+	if (op->err.rc != RC_OK) {
+		refuse(r, confirm ? "error.reinit" : "error", &op->err);
+		return;
+	}
+	if (!w->old) {
+		sse_job_changed(r->ctl->sse, &w->host, &w->job);
+		sse_host_changed(r->ctl->sse, &w->host);
+	}
+	courier_queued(r->ctl->courier, &w->host, &w->job);
+	if (r->wants_html)
+		req_redirect(r,
+		    arena_printf(&r->arena, "/hosts/%.*s/repo?saved=probe",
+		        STR_ARG(r->vars[0])));
+	else
+		jobs_reply(r, w->old ? 200 : 202, &w->job);
+}
+
+static void
+try(struct req *r, const char *action, const char *confirm)
+{
+	struct op *op = op_new(jobs_run_op, NULL, NULL);
+	struct jobs_wish *w = arena_alloc(&op->arena, sizeof(*w));
+	struct err e;
+
+	ASSERT(w != NULL);
+	*w = (struct jobs_wish){ .kind = REC__JOB_KIND__KIND_INIT };
+	if (req_ulid(r, 0, &w->host) != RC_OK) {
+		op_free(op);
+		(void)err_set(&e, RC_NOTFOUND, "there is no such host");
+		req_fail(r, &e);
+		return;
+	}
+	w->action = action;
+	w->confirm = confirm != NULL ? arena_dup(&op->arena, confirm) : NULL;
+	w->online = agents_online(r->ctl->agents, &w->host);
+	w->now_ms = clock_now_ms();
+	op->in = w;
+	req_submit(r, op, jobs_on_tried);
+}
+
+void
+jobs_repo_probe(struct req *r)
+{
+	try(r, "host.repo_probe", NULL);
+}
+
+void
+jobs_repo_reinit(struct req *r)
+{
+	const struct reinit_in *in = r->in;
+
+	/* A form without the field has typed nothing. */
+	try(r, "host.repo_reinit",
+	    in != NULL
+	        ? in->confirm
+	        : arena_str(&r->arena, str_trim(req_field(r, "confirm"))));
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/tags.h"
+
+#include <string.h>
+
+#include "controller/controller.h"
+#include "controller/op.h"
+#include "controller/page.h"
+#include "controller/req.h"
+#include "controller/route.h"
+#include "controller/sse.h"
+#include "lib/base/buf.h"
+#include "lib/base/json.h"
+#include "lib/store/host_store.h"
+
+struct tags_in {
+	struct json_strs tags;
+};
+
+/* clang-format off */
+static const struct json_field put_fields[] = {
+	{ "tags", JSON_STRS, JSON_REQUIRED, 0, TAGS_MAX, offsetof(struct tags_in, tags), TAG_MAX_BYTES, JSON_NO_SEEN },
+};
+/* clang-format on */
+
+const struct route_json tags_put_body = { put_fields, ARRAY_LEN(put_fields),
+	sizeof(struct tags_in) };
+
+/* op->in */
+struct tags_edit {
+	struct ulid host;
+	struct json_strs tags;
+	bool changed;
+};
+
+/* ------------------------------------------------------------------- rules */
+
+static bool
+alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9');
+}
+
+static bool
+tag_ok(const char *z)
+{
+	const char *p;
+
+	for (p = z; *p != '\0'; p++)
+		if (!alnum(*p) && strchr(".-_", *p) == NULL)
+			return false;
+	return (size_t)(p - z) <= TAG_MAX_BYTES && (alnum(*z) || *z == '_');
+}
+
+static bool
+among(const struct json_strs *tags, size_t n, const char *tag)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(tags->v[i], tag) == 0)
+			return true;
+	return false;
+}
+
+enum rc
+tags_check(struct json_strs *tags, struct err *e)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < tags->n; i++) {
+		if (!tag_ok(tags->v[i]))
+			return err_set(e, RC_INVALID,
+			    "tag %zu: use "
+			    "letters, digits and . - _, no blanks, at most %d "
+			    "characters",
+			    i + 1, (int)TAG_MAX_BYTES);
+		if (!among(tags, n, tags->v[i]))
+			tags->v[n++] = tags->v[i];
+	}
+	tags->n = n;
+	if (n > TAGS_MAX)
+		return err_set(e, RC_INVALID, "a host has at most %d tags",
+		    (int)TAGS_MAX);
+	return RC_OK;
+}
+
+/* ---------------------------------------------------------------------- op */
+
+static void
+put_strings(struct json_out *j, const char *name, char *const *v, size_t n)
+{
+	size_t i;
+
+	json_arr(j, name);
+	for (i = 0; i < n; i++)
+		json_put(j, NULL, v[i]);
+	json_arr_end(j);
+}
+
+static void
+audit(struct store_tx *tx, const struct op *op, const struct tags_edit *ed,
+    const struct Rec__Host *h)
+{
+	struct json_out j;
+	struct buf b;
+
+	buf_init(&b, KIB(32));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	put_strings(&j, "before", h->tags, h->n_tags);
+	put_strings(&j, "after", ed->tags.v, ed->tags.n);
+	json_obj_end(&j);
+	op_audit(tx, op, "host.tags_updated", "host", &ed->host, h->name,
+	    buf_text(&b));
+	buf_fini(&b);
+}
+
+static bool
+same(const struct Rec__Host *h, const struct json_strs *tags)
+{
+	size_t i;
+
+	if (h->n_tags != tags->n)
+		return false;
+	for (i = 0; i < tags->n; i++)
+		if (strcmp(h->tags[i], tags->v[i]) != 0)
+			return false;
+	return true;
+}
+
+static enum rc
+tags_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct tags_edit *ed = op->in;
+	struct Rec__Host *h = host_store_get(state, &ed->host);
+
+	(void)vault;
+	if (h == NULL)
+		return store_rc(state);
+	ed->changed = !same(h, &ed->tags);
+	if (!ed->changed)
+		return RC_OK;
+	audit(state, op, ed, h);
+	h->tags = ed->tags.v;
+	h->n_tags = ed->tags.n;
+	host_store_put(state, h);
+	return store_rc(state);
+}
+
+/* ------------------------------------------------------------------ routes */
+
+static void
+page_again(struct req *r, const struct err *e)
+{
+	const struct page_param params[] = {
+		{ "id", r->vars[0] },
+		{ "tags_typed", req_field(r, "tags") },
+		{ "error.tags", str_of(arena_dup(&r->arena, e->msg)) },
+	};
+
+	page_reply(r, rc_info(e->rc)->http_status, "host", params,
+	    ARRAY_LEN(params), NULL);
+}
+
+static void
+refuse(struct req *r, const struct err *e)
+{
+	if (r->wants_html && e->rc == RC_INVALID)
+		page_again(r, e);
+	else
+		req_fail(r, e);
+}
+
+static void
+answer(struct req *r, const struct tags_edit *ed)
+{
+	struct json_out j;
+	struct buf b;
+
+	if (r->wants_html) {
+		req_redirect(r,
+		    arena_printf(&r->arena, "/hosts/%.*s?saved=tags",
+		        STR_ARG(r->vars[0])));
+		return;
+	}
+	buf_init(&b, KIB(32));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	put_strings(&j, "tags", ed->tags.v, ed->tags.n);
+	json_obj_end(&j);
+	req_json(r, 200, &b);
+	buf_fini(&b);
+}
+
+static void
+tags_on_stored(struct req *r, struct op *op)
+{
+	const struct tags_edit *ed = op->in;
+
+	if (op->err.rc != RC_OK) {
+		refuse(r, &op->err);
+		return;
+	}
+	if (ed->changed)
+		sse_host_changed(r->ctl->sse, &ed->host);
+	answer(r, ed);
+}
+
+static void
+edit(struct req *r, const struct json_strs *tags)
+{
+	struct op *op = op_new(tags_op, NULL, NULL);
+	struct tags_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
+	struct err e = { 0 };
+	size_t i;
+	enum rc rc;
+
+	ASSERT(ed != NULL);
+	ed->tags.v = arena_array(&op->arena, tags->n + 1, sizeof(*ed->tags.v));
+	ed->tags.n = tags->n;
+	ASSERT(ed->tags.v != NULL); /* a request's body is small */
+	for (i = 0; i < tags->n; i++)
+		ed->tags.v[i] = arena_dup(&op->arena, tags->v[i]);
+	rc = req_ulid(r, 0, &ed->host);
+	if (rc != RC_OK)
+		(void)err_set(&e, rc, "there is no such host");
+	else
+		rc = tags_check(&ed->tags, &e);
+	if (rc != RC_OK) {
+		op_free(op);
+		refuse(r, &e);
+		return;
+	}
+	op->in = ed;
+	req_submit(r, op, tags_on_stored);
+}
+
+void
+tags_put(struct req *r)
+{
+	const struct tags_in *in = r->in;
+
+	edit(r, &in->tags);
+}
+
+void
+tags_form(struct req *r)
+{
+	struct str text = req_field(r, "tags"), word;
+	struct json_strs tags = { .n = 0 };
+	size_t from = 0, i;
+	struct err e;
+
+	/* Not more words than every second character. */
+	tags.v = arena_array(&r->arena, text.n / 2 + 2, sizeof(*tags.v));
+	for (i = 0; tags.v != NULL && i <= text.n; i++) {
+		if (i < text.n && strchr(", \t\r\n", text.p[i]) == NULL)
+			continue;
+		word = str_sub(text, from, i - from);
+		from = i + 1;
+		if (word.n > 0)
+			tags.v[tags.n++] = arena_str(&r->arena, word);
+	}
+	if (tags.v == NULL) {
+		(void)err_set(&e, RC_LIMIT, "the form is too large");
+		req_fail(r, &e);
+		return;
+	}
+	edit(r, &tags);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_TAGS_H
+#define CONTROLLER_TAGS_H
+/*
+ * Tags of hosts: the rules, when a token is made and later, and how an
+ * operator edits them.
+ */
+#include <stddef.h>
+
+#include "lib/base/rc.h"
+
+struct json_strs;
+struct req;
+struct route_json;
+
+enum {
+	TAGS_MAX = 32,
+	TAG_MAX_BYTES = 64
+};
+
+/* Letters, digits and . - _, none at the front but letters and digits; a tag
+ * that stands there twice is dropped.  RC_INVALID names the first wrong one. */
+MUST_USE enum rc tags_check(struct json_strs *tags, struct err *e);
+
+/* PUT /api/hosts/{id}/tags {tags}: 200 {tags}.  All of them are replaced. */
+void tags_put(struct req *r);
+extern const struct route_json tags_put_body;
+/* POST /hosts/{id}/tags: field tags, separated by commas or blanks. */
+void tags_form(struct req *r);
+#endif

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pages of one host: head, tabs, tags, repository, danger zone.  One
+console with a few hosts; the tests run in order."""
+import html
+import re
+import urllib.parse
+
+import pytest
+
+import lab as lab_module
+from lab import PASSWORD, ROOT, Client, wait_for
+from test_edge import Browser
+
+FAKE = ROOT / "tests/fake/restic"
+
+
+class Site:
+    def __init__(self, lab):
+        self.lab = lab
+        self.console = lab.controller().start()
+        self.console.bootstrap()
+        self.browser = Browser(self.console.port)
+        self.browser.send("/login", "/login", username="admin",
+                          password=PASSWORD)
+        self.agent = lab.host(self.console, restic=FAKE, tags=["prod"],
+                              repo_password="first password")
+        self.path = f"/hosts/{self.agent.host_id}"
+        self.api = f"/api{self.path}"
+
+    def host(self):
+        return self.console.host(self.agent.host_id)
+
+    def text(self, path=""):
+        return html.unescape(self.browser.get(self.path + path).text)
+
+    def send(self, path, **fields):
+        return self.browser.send(self.path + "/repo", self.path + path,
+                                 **fields)
+
+    def ready(self):
+        wait_for("the init", lambda: self.console.job(
+            self.host()["init_job_id"])["status"] == "succeeded", 30)
+        return self.console.wait_ready(self.agent.host_id)
+
+    def audit(self, action):
+        """Rows of the audit log are in the database in clear, on as many
+        pages as it has versions."""
+        return action.encode() in (
+            self.console.data / "db/state/data.mdb").read_bytes()
+
+
+@pytest.fixture(name="site", scope="module")
+def fixture_site():
+    with lab_module.Lab() as lab:
+        yield Site(lab)
+
+
+# ------------------------------------------------------------------- head
+
+
+def test_the_head_tells_who_and_how(site):
+    """M-314, M-315: name, connection, system, versions, last seen, tags; tabs
+    that are links; a day is a link to its jobs."""
+    site.console.wait_job(site.console.run_group(site.agent.host_id))
+    text = site.text()
+    facts = re.search(r'<p class="facts".*?</p>', text, re.S).group()
+    for word in ("Online", "linux/", "agent <b", "restic <b", "seen <time",
+                 "enrolled ", '<span class="tag">prod</span>'):
+        assert word in facts, word
+    days = re.search(r'<ol class="days".*?</ol>', text, re.S).group()
+    links = re.findall(rf'href="{site.path}/jobs\?day=(\d{{4}}-\d\d-\d\d)"',
+                       days)
+    assert len(links) == 30 and links == sorted(links)
+    today = site.browser.get(f"{site.path}/jobs?day={links[-1]}").text
+    assert today.count('class="go"') == 2
+    empty = site.browser.get(f"{site.path}/jobs?day={links[0]}").text
+    assert empty.count('class="go"') == 0 and "No job on" in empty
+
+
+# ------------------------------------------------------------------- tags
+
+
+def test_tags_are_edited_by_form_and_json(site):
+    """M-322, M-429: labelled button, help, the rules of the mint, audited."""
+    text = site.text()
+    assert ">Edit tags</summary>" in text and 'id="host-tags-hint"' in text
+    answer = site.send("/tags", tags="prod, db  db,web-1")
+    assert answer.status == 303
+    assert answer.headers["Location"] == site.path + "?saved=tags"
+    assert "Tags saved" in site.text("?saved=tags")
+    assert site.host()["tags"] == ["prod", "db", "web-1"]
+    assert site.console.client.ok("PUT", site.api + "/tags", {
+        "tags": ["db", "prod"]}) == {"tags": ["db", "prod"]}
+    assert site.audit("host.tags_updated")
+    assert site.send("/tags", tags=" ,").status == 303
+    assert site.host()["tags"] == []
+
+
+def test_bad_tags_are_refused_with_what_was_typed(site):
+    """M-320"""
+    for bad in ("a b/c", "-x", "x" * 65, ",".join(map(str, range(33)))):
+        answer = site.send("/tags", tags=bad)
+        assert answer.status == 422
+        text = html.unescape(answer.text)
+        assert f'value="{bad}"' in text and 'id="host-tags-error"' in text
+        refused = site.console.client.request(
+            "PUT", site.api + "/tags", {"tags": bad.split(",")})
+        assert refused.status == 422 and refused.json()["code"] == "invalid"
+    assert site.host()["tags"] == []
+    nobody = "/api/hosts/01ARZ3NDEKTSV4RRFFQ69G5FAV/tags"
+    assert site.console.client.request("PUT", nobody, {"tags": []}).status \
+        == 404
+    assert Client(site.console.port).request(
+        "PUT", site.api + "/tags", {"tags": []}).status == 401
+
+
+# ------------------------------------------------------------- repository
+
+
+def field(text, name):
+    return re.search(rf'<input[^>]*name="{name}"[^>]*>', text).group()
+
+
+def test_the_connection_form_never_shows_the_password(site):
+    """M-318, M-202"""
+    text = site.text("/repo")
+    host = site.host()
+    assert f'value="{host["repo_url"]}"' in field(text, "repo_url")
+    assert 'value="web-1"' in field(text, "repo_username")
+    password = field(text, "repo_password")
+    assert "value=" not in password and "required" not in password
+    assert "placeholder=" in password and "first password" not in text
+
+
+def test_saving_the_connection_tries_it(site):
+    """M-241, M-317, M-416: a blank password keeps the stored one."""
+    before = site.host()
+    answer = site.send("/repo/credentials", repo_username="ann",
+                       repo_password="",
+                       repo_url=str(site.lab.path / "repo-two"))
+    assert answer.status == 303
+    assert answer.headers["Location"] == site.path + "/repo?saved=connection"
+    assert "Connection saved" in site.text("/repo?saved=connection")
+    after = site.ready()
+    assert after["repo_username"] == "ann"
+    assert after["init_job_id"] != before["init_job_id"]
+    assert (site.lab.path / "repo-two/config").exists()
+    # an empty user name in the form is none
+    assert site.send("/repo/credentials", repo_username="",
+                     repo_url=after["repo_url"]).status == 303
+    assert site.ready()["repo_username"] == ""
+
+
+def test_the_stored_password_is_not_sent_to_another_server(site):
+    """Overrules M-202 for this case: form and JSON ask for it anew."""
+    before = site.host()
+    evil = "rest:http://127.0.0.1:9/steal/"
+    answer = site.send("/repo/credentials", repo_url=evil,
+                       repo_username="bob", repo_password="")
+    assert answer.status == 422
+    text = html.unescape(answer.text)
+    assert f'value="{evil}"' in field(text, "repo_url")
+    assert 'value="bob"' in field(text, "repo_username")
+    assert 'aria-invalid="true"' in field(text, "repo_password")
+    assert "another server" in text
+    refused = site.console.client.request(
+        "PUT", site.api + "/repo-credentials", {"repo_url": evil})
+    assert refused.status == 422
+    assert refused.json()["code"] == "password_required"
+    assert site.host()["config_version"] == before["config_version"]
+    assert site.host()["repo_url"] == before["repo_url"]
+
+
+def test_a_refused_form_keeps_what_was_typed_and_leaves_the_others(site):
+    """M-317, M-320: a password in the URL comes back without it."""
+    answer = site.send("/repo/credentials", repo_username="x\ty",
+                       repo_url="/srv/x")
+    assert answer.status == 422
+    assert 'id="repo-username-error"' in answer.text
+    assert 'id="c-reinit-error"' not in answer.text
+    answer = site.send("/repo/credentials", repo_password="canary-7",
+                       repo_url="rest:https://ann:canary-8@vault/x")
+    assert answer.status == 422 and "canary" not in answer.text
+    assert 'value="rest:https://vault/x"' in answer.text
+    answer = site.send("/repo/reinit", confirm="web-2")
+    assert answer.status == 422
+    assert 'value="web-2"' in answer.text
+    assert 'id="c-reinit-error"' in answer.text
+    assert 'id="repo-url-error"' not in answer.text
+
+
+def test_the_repository_is_tried_on_demand_only(site):
+    """M-241, M-243, M-426: what failed stays so until somebody asks."""
+    folder = site.lab.path / "broken"
+    folder.write_text("a file, no folder")
+    before = site.host()["init_job_id"]
+    assert site.send("/repo/credentials",
+                     repo_url=str(folder / "repo")).status == 303
+    failed = wait_for("init to fail", lambda: (
+        lambda h: h if h["repo_status"] == "init_failed" else None)(
+            site.host()), 30)
+    text = site.text("/repo")
+    assert "Not ready" in text and "see log" in text
+    assert "The repository could not be prepared" in text
+    assert f'action="{site.path}/repo/probe"' in text
+    site.agent.stop()
+    site.agent.start()
+    wait_for("the agent", lambda: site.host()["status"] == "online")
+    assert site.host()["init_job_id"] == failed["init_job_id"] != before
+    folder.unlink()
+    answer = site.send("/repo/probe")
+    assert answer.status == 303
+    assert "is being tried" in html.unescape(
+        site.browser.get(answer.headers["Location"]).text)
+    assert site.ready()["init_job_id"] != failed["init_job_id"]
+    assert site.audit("host.repo_probe")
+    job = site.console.client.post(site.api + "/repo/probe")
+    assert job.status == 202 and job.json()["job_url"].startswith("/jobs/")
+    site.ready()
+
+
+def test_an_initialisation_anew_needs_the_name(site):
+    """M-242, M-426"""
+    for body in ({}, {"confirm": 1}):
+        assert site.console.client.post(
+            site.api + "/repo/reinit", body).status == 422
+    answer = site.console.client.post(site.api + "/repo/reinit",
+                                      {"confirm": "WEB-1"})
+    assert answer.status == 422
+    assert answer.json()["code"] == "confirm_mismatch"
+    assert not site.audit("host.repo_reinit")
+    before = site.host()["init_job_id"]
+    assert site.send("/repo/reinit", confirm="web-1").status == 303
+    assert site.ready()["init_job_id"] != before
+    assert site.audit("host.repo_reinit")
+
+
+def test_a_second_click_gives_the_job_that_waits(site):
+    """One that waits is given again; a host away is said so, with 503."""
+    busy = site.lab.sources("busy")
+    (busy / ".pretend").write_text("lines=40000 delay_ms=50")
+    agent = site.lab.host(site.console, name="web-2", restic=FAKE,
+                          paths=[busy])
+    run = site.console.run_group(agent.host_id)
+    wait_for("its start", lambda: site.console.job(run)["status"] == "running")
+    path = f"/api/hosts/{agent.host_id}/repo/probe"
+    one, two = (site.console.client.post(path) for _ in range(2))
+    assert (one.status, two.status) == (202, 200)
+    assert one.json() == two.json()
+    assert "Waiting to be tried" in site.browser.get(
+        f"/hosts/{agent.host_id}/repo").text
+    site.console.client.post(f"/api/jobs/{run}/cancel")
+    site.console.wait_job(run)
+    site.console.wait_job(one.json()["job_id"])
+    site.busy = agent
+
+
+def test_a_viewer_sees_the_repository_and_no_form(site):
+    """M-402: what a role may not do is not offered."""
+    # There is no second user yet: the table of routes has the roles.
+    for path in ("/repo", "/tags"):
+        answer = Client(site.console.port).get(site.path + path)
+        assert answer.status in (303, 405)
+    query = urllib.parse.urlencode({"saved": "<script>"})
+    assert "<script>" not in site.browser.get(
+        f"{site.path}/repo?{query}").text.replace("<script src", "")
+    assert site.browser.get("/hosts/nowhere/repo").status == 404
