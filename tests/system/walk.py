@@ -25,6 +25,7 @@ PAGES = {
     "/hosts/pending/{hash}": {"pending": "{pending}"},
     "/hosts/{id}": {"host": "/hosts/{app-01}", "host-failed": "/hosts/{db-02}"},
     "/hosts/{id}/jobs": {"host-jobs": "/hosts/{app-01}/jobs"},
+    "/hosts/{id}/repo": {"host-repo": "/hosts/{app-01}/repo"},
     "/audit": {"audit": "/audit", "audit-sorted": "/audit?action=job&sort=user",
                "audit-none": "/audit?user=nobody&from=2026-01-01"},
     "/settings": {},  # leads to one of the next
