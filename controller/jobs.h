@@ -30,6 +30,8 @@ void jobs_repo_reinit(struct req *r);
 void jobs_gone(struct req *r);
 /* POST [/api]/jobs/{id}/cancel: 202, 404, 409 over, 503 offline. */
 void jobs_cancel(struct req *r);
+/* GET /api/jobs: of the whole fleet, filtered, by pages. */
+void jobs_fleet(struct req *r);
 /* GET /api/hosts/{id}/jobs, /api/jobs/{id}. */
 void jobs_list(struct req *r);
 void jobs_get(struct req *r);

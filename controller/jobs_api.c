@@ -319,8 +319,8 @@ put_log(struct json_out *j, const struct Rec__Job *job)
 	json_obj_end(j);
 }
 
-static void
-put_job(struct json_out *j, const struct Rec__Job *job)
+void
+jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 {
 	put_id(j, "id", &job->id);
 	put_id(j, "host_id", &job->host_id);
@@ -352,7 +352,7 @@ void
 jobs_json(struct json_out *j, const char *name, const struct Rec__Job *job)
 {
 	json_obj(j, name);
-	put_job(j, job);
+	jobs_json_members(j, job);
 	json_obj_end(j);
 }
 
@@ -431,7 +431,7 @@ answer_one(struct req *r, const struct ulid *id, const struct Rec__Job *job)
 	buf_init(&b, MIB(1));
 	json_out_init(&j, &b);
 	json_obj(&j, NULL);
-	put_job(&j, job);
+	jobs_json_members(&j, job);
 	put_progress(&j, r, id);
 	json_put(&j, "log_txt_url",
 	    arena_printf(&r->arena, "/api/jobs/%s/log.txt", text));

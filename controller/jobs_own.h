@@ -3,7 +3,7 @@
 #define CONTROLLER_JOBS_OWN_H
 /*
  * What the files of jobs share: jobs.c has the ops, jobs_api.c the routes,
- * jobs_log.c the downloads.
+ * jobs_list.c the fleet's list, jobs_log.c the downloads.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,11 @@
 #include "lib/base/ulid.h"
 #include "proto/store.pb-c.h"
 
+struct json_out;
 struct store_tx;
+
+/* What the API shows of a job, into the object that is open. */
+void jobs_json_members(struct json_out *j, const struct Rec__Job *job);
 
 /* op->in of jobs_run_op. */
 struct jobs_wish {

@@ -235,7 +235,8 @@ read_versions(struct store_tx *tx, const struct page_ask *ask,
 	bool running = false;
 
 	memset(v, 0, sizeof(*v));
-	if (strcmp(ask->page, "dashboard") == 0) {
+	if (strcmp(ask->page, "dashboard") == 0 ||
+	    strcmp(ask->page, "jobs") == 0) {
 		v->any = true;
 		v->hosts = store_version(tx, VER_HOSTS);
 		v->jobs = store_version(tx, VER_JOBS);
@@ -572,6 +573,15 @@ page_host_jobs(struct req *r)
 	static const char *const names[] = { "state", "day", "page", NULL };
 
 	plain_page(r, "host_jobs", names);
+}
+
+void
+page_jobs(struct req *r)
+{
+	static const char *const names[] = { "q", "state", "kind", "host",
+		"since", "until", "page", NULL };
+
+	plain_page(r, "jobs", names);
 }
 
 void

@@ -60,5 +60,6 @@ void page_dashboard(struct req *r);
 void page_host(struct req *r);
 void page_host_jobs(struct req *r);
 void page_job(struct req *r);
+void page_jobs(struct req *r);
 void page_audit(struct req *r);
 #endif

@@ -32,11 +32,18 @@ struct region {
 
 /* What a page's stream is about. */
 enum scope {
-	OF_FLEET,
+	OF_FLEET, /* and each host's row */
+	OF_ALL_JOBS,
 	OF_HOST,
 	OF_JOB,
 	OF_TOKEN
 };
+
+static bool
+of_all(enum scope s)
+{
+	return s == OF_FLEET || s == OF_ALL_JOBS;
+}
 
 struct watched {
 	const char *page;
@@ -75,6 +82,11 @@ static const struct watched pages[] = {
 		{ "job.state", 500, SSE_JOB },
 		{ "job.progress", 500, SSE_JOB | SSE_PROGRESS },
 		{ "job.announce", 1000, SSE_JOB | SSE_PROGRESS },
+	} },
+	{ "jobs", OF_ALL_JOBS, ROUTE_VIEWER, {
+		{ "jobs.headline", 2000, SSE_JOB },
+		{ "jobs.running", 1000, SSE_HOST | SSE_JOB | SSE_PROGRESS },
+		{ "jobs.next", 1000, SSE_HOST | SSE_JOB },
 	} },
 	{ "pending", OF_TOKEN, ROUTE_OPERATOR, {
 		{ "enrol.state", 500, SSE_HOST | SSE_JOB | SSE_TOKEN },
@@ -447,6 +459,7 @@ find_subject(struct sse_page *p, struct req *r)
 		           sizeof(p->token)) &&
 		       find_token(p);
 	case OF_FLEET:
+	case OF_ALL_JOBS:
 		break;
 	}
 	return true;
@@ -493,7 +506,7 @@ catch_up(struct sse_page *p, struct req *r)
 
 		if (c->causes == 0 || c->at_ms < since)
 			continue;
-		if (p->what->scope == OF_FLEET || ulid_eq(&c->host, &p->host))
+		if (of_all(p->what->scope) || ulid_eq(&c->host, &p->host))
 			mark_causes(p, &c->host, c->causes);
 	}
 }
@@ -572,7 +585,7 @@ sse_page_changed(struct sse *s, const struct ulid *host, const struct ulid *job,
 		struct sse_page *p = page_of((struct sse_stream *)(void *)el);
 		enum scope scope = p->what->scope;
 
-		if (scope != OF_FLEET && !ulid_eq(&p->host, host))
+		if (!of_all(scope) && !ulid_eq(&p->host, host))
 			continue;
 		if (scope == OF_JOB && (job == NULL || !ulid_eq(&p->job, job)))
 			continue;

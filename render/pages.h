@@ -38,6 +38,8 @@
  *                                        viewer's own record
  * account_   /settings/account/tokens/   id, shown ("1": it was before)
  * token      {id}
+ * jobs       /jobs                       q, state, kind, host (id), since,
+ *                                        until (YYYY-MM-DD), page
  * audit      /audit                      user, action, target, q, from, to,
  *                                        sort, page
  * error      any                         status (403, 404, 409, 410, 413,
@@ -72,6 +74,7 @@
  *   host_jobs          also host.jobs
  *   host_repo          also repo.health
  *   job                job.state job.progress job.announce
+ *   jobs               jobs.headline jobs.running jobs.next
  *   pending            enrol.state
  * job.log is fed from /api/jobs/{id}/stream?from=<byte offset> (a
  * Last-Event-ID field wins over from).  /events?page=<name>&<params>

@@ -218,6 +218,37 @@ text_day_machine(struct arena *a, int64_t day)
 	return arena_printf(a, "%04d-%02d-%02d", t.year, t.month, t.day);
 }
 
+int64_t
+text_day_parse(struct str s)
+{
+	const size_t form = sizeof("2026-11-09") - 1;
+	char z[32];
+	int64_t ms;
+
+	if (s.n != form ||
+	    !str_fmt(z, sizeof(z), "%.*sT00:00:00Z", STR_ARG(s)) ||
+	    !clock_parse(str_of(z), &ms))
+		return -1;
+	return ms / day_ms;
+}
+
+/* Clocks are put forward or back at night, but seldom at midnight: the
+ * offset then is looked up twice. */
+int64_t
+text_day_start(const struct text_clock *c, int64_t day)
+{
+	int64_t ms = day * day_ms, at = ms;
+	int32_t offset = 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!clock_zone_offset(c->zone, at, &offset))
+			offset = 0;
+		at = ms - (int64_t)offset * SECOND_MS;
+	}
+	return at;
+}
+
 int
 text_weekday(int64_t day)
 {

@@ -8,6 +8,8 @@
  */
 #include <stdint.h>
 
+#include "lib/base/str.h"
+
 struct arena;
 
 /* What civil times depend on. */
@@ -47,6 +49,10 @@ int64_t text_day(const struct text_clock *c, int64_t ms);
 const char *text_day_name(struct arena *a, int64_t day);
 /* 2026-11-09 */
 const char *text_day_machine(struct arena *a, int64_t day);
+/* "2026-11-09" as a day; -1 for anything else. */
+int64_t text_day_parse(struct str s);
+/* When it begins in the zone. */
+int64_t text_day_start(const struct text_clock *c, int64_t day);
 /* 0 Sunday .. 6 Saturday */
 int text_weekday(int64_t day);
 #endif

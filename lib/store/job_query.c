@@ -325,16 +325,32 @@ add_named(struct store_tx *tx, struct str text, struct hosts *h)
 	qsort(h->v, h->n, sizeof(*h->v), by_id);
 }
 
+/* False stops the walk: the record is damaged. */
+static bool
+group_named(struct store_tx *tx, struct str value, struct str text, bool *out)
+{
+	struct arena *whole = tx->arena, one;
+	struct Rec__SourceGroup *g;
+
+	arena_init(&one, RECORD_MAX);
+	tx->arena = &one;
+	g = table_unpack(tx, TB_GROUP, value, &rec__source_group__descriptor);
+	*out = g != NULL && job_query_contains(str_of(g->name), text);
+	tx->arena = whole;
+	arena_fini(&one);
+	return g != NULL;
+}
+
 /* Groups are sorted by host, so one behind the other is enough to see that
  * a host is there already. */
 static void
 add_grouped(struct store_tx *tx, struct str text, struct hosts *h)
 {
 	const struct hosts named = *h;
-	struct Rec__SourceGroup *g;
 	struct table_scan sc;
 	struct str key, value;
 	struct ulid id;
+	bool named_so;
 
 	table_scan_init(&sc, tx, TB_GROUP, NULL, SCAN_UP);
 	while (h->n < h->cap && table_scan_next(&sc, &key, &value)) {
@@ -343,11 +359,9 @@ add_grouped(struct store_tx *tx, struct str text, struct hosts *h)
 		if (has_host(&named, &id) ||
 		    (h->n > named.n && ulid_eq(&h->v[h->n - 1].id, &id)))
 			continue;
-		g = table_unpack(tx, TB_GROUP, value,
-		    &rec__source_group__descriptor);
-		if (g == NULL)
+		if (!group_named(tx, value, text, &named_so))
 			break;
-		if (job_query_contains(str_of(g->name), text))
+		if (named_so)
 			h->v[h->n++] = (struct job_query_host){ .id = id,
 				.by_group = true };
 	}

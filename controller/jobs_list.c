@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* GET /api/jobs.  lib/store/job_query.h says what it costs. */
+#include "controller/controller.h"
+#include "controller/jobs.h"
+#include "controller/jobs_own.h"
+#include "controller/pb.h"
+#include "controller/req.h"
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_query.h"
+
+enum {
+	PAGE_SIZE = 50,
+	PAGE_MAX = 500,
+	ANSWER_MAX = 16 << 20,
+	RECORDS_MAX = 64 << 20 /* of a page, unpacked */
+};
+
+struct asked {
+	struct job_query q;
+	struct str text;
+	struct ulid host;
+	bool one_host;
+	uint64_t page, per_page;
+};
+
+/* ------------------------------------------------------------- the question */
+
+static enum rc
+bad(struct err *e, const char *name, const char *what)
+{
+	return err_set(e, RC_INVALID, "%s: %s", name, what);
+}
+
+static enum rc
+read_state(struct req *r, struct asked *a, struct err *e)
+{
+	struct str state = req_query(r, "state");
+	enum job_look look = job_look_parse(state);
+
+	if (state.n == 0)
+		return RC_OK;
+	if (look == JOB_LOOK_NONE)
+		return bad(e, "state",
+		    "one of queued, running, succeeded, incomplete, failed, "
+		    "cancelled");
+	a->q.looks = 1U << look;
+	/* As the member "status": it succeeded, if incompletely. */
+	if (look == JOB_LOOK_SUCCEEDED)
+		a->q.looks |= 1U << JOB_LOOK_INCOMPLETE;
+	return RC_OK;
+}
+
+static enum rc
+read_kind_and_host(struct req *r, struct asked *a, struct err *e)
+{
+	struct str kind = req_query(r, "kind"), host = req_query(r, "host");
+
+	a->q.kind = job_kind_parse(kind);
+	if (kind.n > 0 && a->q.kind == REC__JOB_KIND__KIND_UNKNOWN)
+		return bad(e, "kind", "there is no such kind of job");
+	a->one_host = host.n > 0;
+	if (a->one_host && !ulid_parse(host, &a->host))
+		return bad(e, "host", "the id of a host");
+	a->text = str_trim(req_query(r, "q"));
+	if (a->text.n > JOB_QUERY_TEXT_MAX)
+		return bad(e, "q", "at most 200 bytes");
+	return RC_OK;
+}
+
+static enum rc
+read_time(struct req *r, const char *name, int64_t *out, struct err *e)
+{
+	struct str text = req_query(r, name);
+
+	if (text.n > 0 && !clock_parse(text, out))
+		return bad(e, name, "a time like 2026-11-20T20:43:11Z");
+	return RC_OK;
+}
+
+static enum rc
+read_number(struct req *r, const char *name, uint64_t max, uint64_t *out,
+    struct err *e)
+{
+	struct str text = req_query(r, name);
+
+	if (text.n == 0)
+		return RC_OK;
+	if (!str_u64(text, max, out) || *out == 0)
+		return err_set(e, RC_INVALID,
+		    "%s: a whole number from 1 to %llu", name,
+		    (unsigned long long)max);
+	return RC_OK;
+}
+
+static enum rc
+read_page(struct req *r, struct asked *a, struct err *e)
+{
+	a->page = 1;
+	a->per_page = PAGE_SIZE;
+	if (read_number(r, "page", JOB_QUERY_REACH, &a->page, e) != RC_OK ||
+	    read_number(r, "per_page", PAGE_MAX, &a->per_page, e) != RC_OK)
+		return e->rc;
+	a->q.skip = (a->page - 1) * a->per_page;
+	a->q.max = a->per_page;
+	if (a->q.skip >= JOB_QUERY_REACH)
+		return bad(e, "page",
+		    "only the first 10000 can be paged through; ask for "
+		    "older ones with until");
+	return RC_OK;
+}
+
+static enum rc
+read_question(struct req *r, struct asked *a, struct err *e)
+{
+	if (read_state(r, a, e) != RC_OK ||
+	    read_kind_and_host(r, a, e) != RC_OK ||
+	    read_time(r, "since", &a->q.since_ms, e) != RC_OK ||
+	    read_time(r, "until", &a->q.until_ms, e) != RC_OK)
+		return e->rc;
+	return read_page(r, a, e);
+}
+
+/* --------------------------------------------------------------- the answer */
+
+struct answer {
+	struct store_tx *tx;
+	struct json_out j;
+};
+
+static bool
+jobs_on_found(void *ctx, const struct Rec__Job *job)
+{
+	struct answer *a = ctx;
+	const struct Rec__Host *h = NULL;
+	struct ulid host;
+
+	if (pb_id_get(&job->host_id, &host))
+		h = host_store_find(a->tx, &host);
+	json_obj(&a->j, NULL);
+	jobs_json_members(&a->j, job);
+	if (h == NULL)
+		json_put_null(&a->j, "host_name");
+	else
+		json_put(&a->j, "host_name", h->name);
+	json_obj_end(&a->j);
+	return true;
+}
+
+static void
+put_answer(struct answer *out, struct asked *a)
+{
+	struct job_found found;
+
+	if (a->text.n > 0)
+		job_query_by_text(out->tx, a->text, &a->q);
+	if (a->one_host)
+		job_query_by_host(out->tx, &a->host, &a->q);
+	json_obj(&out->j, NULL);
+	json_arr(&out->j, "items");
+	job_query(out->tx, &a->q, &found, jobs_on_found, out);
+	json_arr_end(&out->j);
+	json_put_uint(&out->j, "total", found.total);
+	json_put_bool(&out->j, "more", found.more);
+	json_put_time(&out->j, "looked_back_to", found.back_to_ms);
+	json_put_uint(&out->j, "page", a->page);
+	json_put_uint(&out->j, "per_page", a->per_page);
+	json_obj_end(&out->j);
+}
+
+void
+jobs_fleet(struct req *r)
+{
+	struct asked a = { .page = 1 };
+	struct answer out;
+	struct arena records;
+	struct err e;
+	struct buf b;
+
+	if (read_question(r, &a, &e) != RC_OK) {
+		req_fail(r, &e);
+		return;
+	}
+	buf_init(&b, ANSWER_MAX);
+	json_out_init(&out.j, &b);
+	arena_init(&records, RECORDS_MAX);
+	out.tx = store_begin_read(r->ctl->state, &records);
+	put_answer(&out, &a);
+	if (store_rc(out.tx) != RC_OK)
+		req_fail(r, store_err(out.tx));
+	else
+		req_json(r, 200, &b);
+	store_abort(out.tx);
+	arena_fini(&records);
+	buf_fini(&b);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The pages about jobs over a made-up fleet. */
+#include "tests/unit/render/pages_help.h"
+
+/* W-26: the whole fleet's jobs; every state is told by word and glyph. */
+static void
+the_jobs_page_shows_now_next_and_history(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
+	check_safe(s);
+	must(s, "<h1>1 job running</h1>");
+	must(s, "1 queued.");
+	must(s, "62 %");
+	must(s, "4 min left");
+	must(s, "aria-label=\"Stop Backup of db-01\"");
+	must(s, "aria-label=\"Cancel ");
+	must(s, "The repository is locked by another process");
+	must(s, "37 unread");
+	must(s, ">Cancelled<");
+	must(s, "aria-current=\"page\"><svg class=\"i\" aria-hidden=\"true\">"
+	        "<use href=\"/static/sprite.svg?v=");
+	must_not(s, "Older ones");
+	/* Who may not stop is offered nothing. */
+	ask(s, &(struct ask){ "jobs", NULL, 1, { NULL } }, 200);
+	must_not(s, "/cancel");
+}
+
+static void
+jobs_are_filtered_and_links_keep_the_filter(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "jobs", NULL, 2,
+	        { "state", "failed", "kind", "backup", "q", "DB-0 <", "until",
+	            "2026-11-19" } },
+	    200);
+	check_safe(s);
+	must(s, "No job fits these filters");
+	must(s, "value=\"DB-0 &lt;\"");
+	must(s, "?q=DB-0%20%3C&amp;state=queued&amp;kind=backup&amp;"
+	        "until=2026-11-19&amp;");
+	must(s, "<option value=\"backup\" selected>");
+	ask(s,
+	    &(struct ask){ "jobs", NULL, 2,
+	        { "state", "failed", "q", "DB-0" } },
+	    200);
+	must(s, "The repository is locked by another process");
+	must_not(s, "37 unread");
+	ask(s, &(struct ask){ "jobs", NULL, 2, { "host", host_text(SEED_FS) } },
+	    200);
+	must(s, "37 unread");
+	must(s, "only, show all");
+	must_not(s, "The repository is locked");
+	ask(s,
+	    &(struct ask){ "jobs", NULL, 2,
+	        { "since", "2026-11-20", "page", "7" } },
+	    200);
+	must(s, "No job fits these filters");
+	/* What makes no sense filters nothing. */
+	ask(s,
+	    &(struct ask){ "jobs", NULL, 2,
+	        { "state", "<b>", "kind", "x", "since", "2026-13-99", "host",
+	            "nobody" } },
+	    200);
+	check_safe(s);
+	must(s, "37 unread");
+}
+
+static void
+no_job_at_all_is_told(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
+	check_safe(s);
+	must(s, "<h1>No job is running</h1>");
+	must(s, "None ended in the last 24 hours.");
+	must(s, "Nothing runs.");
+	must(s, "Nothing waits.");
+	must(s, "No job yet.");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FLEET(the_jobs_page_shows_now_next_and_history),
+		FLEET(jobs_are_filtered_and_links_keep_the_filter),
+		EMPTY(no_job_at_all_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
