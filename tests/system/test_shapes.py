@@ -206,6 +206,9 @@ def test_hosts_and_jobs(console, agent):
         "current_job_id": None})
     jobs = ask("GET", f"{host}/jobs")
     is_shaped(jobs, {"items": [JOB]})
+    is_shaped(ask("GET", "/api/jobs"), {
+        "items": [{**JOB, "host_name": str}], "total": int, "more": bool,
+        "looked_back_to": TIME, "page": int, "per_page": int})
     assert len(jobs["items"]) == 2
     is_shaped(ask("POST", f"{host}/jobs", {"kind": "init"}), STARTED_JOB)
     groups = ask("GET", f"{host}/source-groups")
