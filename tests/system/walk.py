@@ -31,6 +31,8 @@ PAGES = {
     "/settings": {},  # leads to one of the next
     "/settings/account": {"account": "/settings/account"},
     "/settings/account/tokens/{id}": {},  # test_users.py looks at it
+    "/jobs": {"jobs": "/jobs", "jobs-failed": "/jobs?state=failed&q=db",
+              "jobs-none": "/jobs?q=nobody&since=2026-11-01"},
     "/jobs/{id}": {"job": "/jobs/{job:app-01}", "job-running": "/jobs/{job:db-01}",
                    "job-failed": "/jobs/{job:db-02}",
                    "job-incomplete": "/jobs/{job:fs-01}"},
