@@ -53,6 +53,9 @@ enum {
 	X(TB_AUDIT,         IN_STATE, "audit",         "entry -> AuditEntry") \
 	X(TB_AUDIT_HEAD,    IN_STATE, "audit_head",    "'head' -> AuditHead") \
 	X(TB_ENROLMENT,     IN_STATE, "enrolment",     "secret hash[32] -> Enrolment") \
+	X(TB_PENDING,       IN_STATE, "pending",       "pending -> PendingHost") \
+	X(TB_PENDING_KEY,   IN_STATE, "pending_key",   "public key[32] -> pending") \
+	X(TB_PENDING_HOST,  IN_STATE, "pending_host",  "host -> pending") \
 	X(TB_PASSWORD,      IN_VAULT, "password",      "user -> Password") \
 	X(TB_SESSION,       IN_VAULT, "session",       "cookie hash[32] -> Session") \
 	X(TB_SESSION_USER,  IN_VAULT, "session_user",  "user, created u64, hash[32] -> ") \
