@@ -3,20 +3,14 @@
 
 #include <string.h>
 
-#include "agent/events.h"
-#include "agent/facts.h"
-#include "agent/restic.h"
-#include "agent/secrets.h"
+#include "agent/identity.h"
 #include "lib/base/buf.h"
 #include "lib/base/crypt.h"
-#include "lib/base/fsio.h"
 #include "lib/base/mem.h"
-#include "lib/base/ulid.h"
 #include "lib/net/grpc_client.h"
 #include "lib/net/loop.h"
 #include "lib/net/tls.h"
 #include "proto/agent.pb-c.h"
-#include "spool/queue.h"
 #include "version.h"
 
 #define ENROL_PATH "/resticmanager.v1.Agent/Enroll"
@@ -35,9 +29,7 @@ struct enrol {
 	struct grpc_ccall *call;
 	struct loop_timer *limit;
 	struct tls_ctx *tls;
-	struct facts facts;
-	struct restic restic;
-	struct queue *queue; /* held: no agent runs meanwhile */
+	struct identity id;
 	char secret[ENROL_HALF + 1];
 	uint8_t pin[TLS_PIN_SIZE];
 	bool answered;
@@ -66,54 +58,14 @@ enrol_on_limit(void *ctx)
 	        "60 s"));
 }
 
-static enum rc
-enrol_forget_credentials(const struct settings *s, struct err *e)
-{
-	const struct secrets_config none = { 0 };
-	struct secrets *secrets = NULL;
-	uint8_t key[CRYPT_KEY_SIZE];
-	size_t n = 0;
-	enum rc rc;
-
-	if (!str_unb64(str_of(s->secrets_key), false, key, sizeof(key), &n) ||
-	    n != sizeof(key))
-		return err_set(e, RC_INVALID,
-		    "secrets_key is not base64 of 32 bytes");
-	rc = secrets_open(s->secrets_file, key, &secrets, e);
-	mem_wipe(key, sizeof(key));
-	if (rc == RC_OK)
-		rc = secrets_put(secrets, SECRETS_REPO, NULL, &none, e);
-	secrets_close(secrets);
-	return rc;
-}
-
-/* Events and credentials of the host that this one was before are nothing
- * to the controller it belongs to now. */
-static enum rc
-enrol_become(struct enrol *en, const char *host_id)
-{
-	const char *before = en->settings->host_id;
-
-	if (before == NULL || strcmp(before, host_id) == 0)
-		return RC_OK;
-	if (queue_renew(en->queue, &en->err) != RC_OK)
-		return en->err.rc;
-	return enrol_forget_credentials(en->settings, &en->err);
-}
-
 static void
 enrol_take(struct enrol *en, const Wire__EnrollReply *r)
 {
 	char pin[2 * TLS_PIN_SIZE + 1];
+	const struct identity_answer a = { r->host_id, r->agent_token, pin };
 
-	if (enrol_become(en, r->host_id) != RC_OK)
-		return;
-	settings_set(&en->settings->host_id, r->host_id);
-	settings_set(&en->settings->agent_token, r->agent_token);
-	settings_set(&en->settings->enrol_id, NULL);
 	str_hex(en->pin, sizeof(en->pin), pin, sizeof(pin));
-	settings_set(&en->settings->cert_pin_sha256, pin);
-	if (settings_save(en->settings, &en->err) == RC_OK)
+	if (identity_take(&en->id, &a, &en->err) == RC_OK)
 		en->answered = true;
 }
 
@@ -125,8 +77,7 @@ enrol_on_message(void *ctx, struct grpc_ccall *c, struct str msg)
 	    wire__enroll_reply__unpack(NULL, msg.n, (const uint8_t *)msg.p);
 
 	(void)c;
-	if (r == NULL || strlen(r->host_id) != ULID_TEXT_CAP - 1 ||
-	    r->agent_token[0] == '\0')
+	if (r == NULL)
 		err_set(&en->err, RC_PROTO,
 		    "the controller's answer is malformed");
 	else
@@ -165,11 +116,11 @@ enrol_on_ready(void *ctx, struct grpc_conn *conn)
 
 	q.token = en->secret;
 	q.enrol_id = en->settings->enrol_id;
-	q.hostname = en->facts.hostname;
-	q.os = en->facts.os;
-	q.arch = en->facts.arch;
+	q.hostname = en->id.facts.hostname;
+	q.os = en->id.facts.os;
+	q.arch = en->id.facts.arch;
 	q.agent_version = (char *)(uintptr_t)RM_VERSION;
-	q.restic_version = en->restic.version;
+	q.restic_version = en->id.restic.version;
 	o.timeout_ms = ENROL_MS;
 	o.on_message = enrol_on_message;
 	o.on_end = enrol_on_end;
@@ -224,43 +175,18 @@ enrol_fresh_id(char **field)
 	settings_set(field, text);
 }
 
-static enum rc
-enrol_hold_queue(struct enrol *en, struct err *e)
-{
-	const struct queue_opts o = { .dir = en->settings->queue_dir,
-		.gap = events_gap };
-	bool fresh;
-	enum rc rc = queue_open(&o, &en->queue, &fresh, e);
-
-	if (rc == RC_BUSY)
-		return err_set(e, RC_BUSY,
-		    "an agent runs on %s; stop it first: systemctl stop "
-		    "restic-manager-agent",
-		    en->settings->state_dir);
-	return rc;
-}
-
 /* Everything that can fail here fails before the token is used. */
 static enum rc
 enrol_prepare(struct enrol *en, const char *server, struct err *e)
 {
 	struct settings *s = en->settings;
-	struct err none = { 0 };
 	enum rc rc;
 
-	if ((rc = fsio_mkdirs(s->queue_dir, 0700, e)) != RC_OK ||
-	    (rc = fsio_mkdirs(s->jobs_dir, 0700, e)) != RC_OK ||
-	    (rc = enrol_hold_queue(en, e)) != RC_OK ||
-	    (rc = facts_read(&en->facts, s->queue_dir, e)) != RC_OK)
+	if ((rc = identity_open(&en->id, s, e)) != RC_OK)
 		return rc;
-	/* Without restic the host can enrol; its commands will say so. */
-	if (restic_locate(&en->restic, s->restic_path, &none) != RC_OK)
-		en->restic.version[0] = '\0';
 	settings_set(&s->server, server);
 	if (s->enrol_id == NULL)
 		enrol_fresh_id(&s->enrol_id);
-	if ((rc = settings_mint_key(s, e)) != RC_OK)
-		return rc;
 	return settings_save(s, e);
 }
 
@@ -299,7 +225,7 @@ enrol_run(struct settings *s, struct loop *l, const char *server,
 		if (rc != RC_OK && e != NULL)
 			*e = en.err;
 	}
-	queue_close(en.queue);
+	identity_close(&en.id);
 	tls_ctx_unref(en.tls);
 	mem_wipe(en.secret, sizeof(en.secret));
 	return rc;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/announce.h"
 #include "agent/command.h"
 #include "agent/enrol.h"
 #include "agent/events.h"
@@ -46,6 +47,8 @@ static const char usage[] =
     "usage: restic-manager-agent [-config FILE] [-cert-pin HEX] [run]\n"
     "       restic-manager-agent [-config FILE] -enroll-server URL "
     "-enroll-token TOKEN\n"
+    "       restic-manager-agent [-config FILE] [-cert-pin HEX] "
+    "-enroll-server URL [run]\n"
     "       restic-manager-agent -version\n";
 
 /* ------------------------------------------------------------ arguments */
@@ -81,9 +84,6 @@ main_check_args(const struct args *a, struct err *e)
 	if (a->enroll_token != NULL && a->enroll_server == NULL)
 		return err_set(e, RC_INVALID,
 		    "-enroll-token needs -enroll-server");
-	if (a->enroll_server != NULL && a->enroll_token == NULL)
-		return err_set(e, RC_INVALID,
-		    "-enroll-server needs -enroll-token");
 	return RC_OK;
 }
 
@@ -296,7 +296,7 @@ main_run(struct agent *a, struct err *e)
 		return err_set(e, RC_INVALID,
 		    "not enrolled: %s has no host_id "
 		    "and agent_token; run restic-manager-agent -enroll-server "
-		    "URL -enroll-token TOKEN first",
+		    "URL [-enroll-token TOKEN] first",
 		    a->settings.path);
 	if ((rc = main_open(a, e)) != RC_OK)
 		return rc;
@@ -325,6 +325,38 @@ main_enrol(struct agent *a, const struct args *args, struct err *e)
 	return rc;
 }
 
+/* Who is a host already stays it: the command may be given at each start. */
+static enum rc
+main_is_enrolled(const struct settings *s, const char *server, struct err *e)
+{
+	if (s->server != NULL && strcmp(s->server, server) == 0)
+		return RC_OK;
+	return err_set(e, RC_CONFLICT,
+	    "this is host %s of %s already; to announce it elsewhere, remove "
+	    "host_id and agent_token from %s first",
+	    s->host_id, s->server != NULL ? s->server : "another server",
+	    s->path);
+}
+
+/* Announces this host, unless it is one.  Ends then, as an installer needs
+ * it (X-13); with the verb run it goes on as an agent (M-096). */
+static enum rc
+main_announce(struct agent *a, const struct args *args, struct err *e)
+{
+	struct settings *s = &a->settings;
+	bool before = s->host_id != NULL && s->agent_token != NULL;
+	enum rc rc;
+
+	rc = before ? main_is_enrolled(s, args->enroll_server, e)
+	            : announce_run(s, a->loop, args->enroll_server, e);
+	if (rc != RC_OK)
+		return rc;
+	printf("%s as host %s; configuration in %s\n",
+	    before ? "enrolled already" : "accepted", s->host_id, s->path);
+	(void)fflush(stdout);
+	return args->verb != NULL ? main_run(a, e) : RC_OK;
+}
+
 static enum rc
 main_start(struct agent *a, struct args *args, struct err *e)
 {
@@ -345,7 +377,9 @@ main_start(struct agent *a, struct args *args, struct err *e)
 	if ((rc = tls_init(e)) != RC_OK ||
 	    (rc = loop_new(&a->loop, e)) != RC_OK)
 		return rc;
-	return args->enroll_server != NULL ? main_enrol(a, args, e)
+	if (args->enroll_token != NULL)
+		return main_enrol(a, args, e);
+	return args->enroll_server != NULL ? main_announce(a, args, e)
 	                                   : main_run(a, e);
 }
 

@@ -2,6 +2,7 @@
 #include "agent/uplink.h"
 
 #include "agent/agent.h"
+#include "agent/backoff.h"
 #include "agent/events.h"
 #include "agent/uplink_own.h"
 #include "lib/base/clock.h"
@@ -14,19 +15,10 @@
 
 /* -------------------------------------------------------------- failing */
 
-/* Full jitter: a controller that restarts meets no stampede. */
 uint64_t
 uplink_backoff(struct uplink *u)
 {
-	uint64_t most = UPLINK_BACKOFF_MIN_MS;
-	unsigned i;
-
-	for (i = 0; i < u->failures && most < UPLINK_BACKOFF_MAX_MS; i++)
-		most *= 2;
-	if (most > UPLINK_BACKOFF_MAX_MS)
-		most = UPLINK_BACKOFF_MAX_MS;
-	u->failures++;
-	return 50 + crypt_random_below((uint32_t)most);
+	return backoff_ms(&u->failures);
 }
 
 /* The one teardown: after it nothing of the old connection calls back. */

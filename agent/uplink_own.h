@@ -21,8 +21,6 @@ struct loop_timer;
 struct tls_ctx;
 
 enum {
-	UPLINK_BACKOFF_MIN_MS = 1000,
-	UPLINK_BACKOFF_MAX_MS = 60000,
 	UPLINK_REFUSED_MS = 300000,  /* the bearer is unknown or revoked */
 	UPLINK_VERSION_MS = 3600000, /* until one side is updated */
 	UPLINK_DUPLICATE_MS = 60000,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/agent.h"
+#include "agent/backoff.h"
 #include "agent/command.h"
 #include "agent/config.h"
 #include "agent/uplink_own.h"
@@ -23,7 +24,7 @@ uplink_on_resume(struct uplink *u, const Wire__HelloReply *h)
 		    "the controller has events this queue never gave "
 		    "error=%s",
 		    e.msg);
-		uplink_down(u, UPLINK_BACKOFF_MIN_MS);
+		uplink_down(u, BACKOFF_MIN_MS);
 		return false;
 	}
 	u->failures = 0;
@@ -161,7 +162,7 @@ uplink_renew(struct uplink *u)
 	else
 		log_error(LOG_SPOOL, "the event queue is damaged error=%s",
 		    e.msg);
-	uplink_down(u, UPLINK_BACKOFF_MIN_MS);
+	uplink_down(u, BACKOFF_MIN_MS);
 }
 
 /* Sends what is durable and fits the window. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controller/agents_own.h"
+#include "controller/announce.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/enrol.h"
@@ -604,6 +605,12 @@ static const struct grpc_method methods[] = {
 	    .on_message = agents_on_enrol_message,
 	    .on_half_close = agents_on_enrol_half_close,
 	    .on_close = agents_on_enrol_close },
+	{ .path = SERVICE "Announce",
+	    .client_stream = true,
+	    .on_open = announce_on_open,
+	    .on_message = announce_on_message,
+	    .on_half_close = announce_on_half_close,
+	    .on_close = announce_on_close },
 	{ .path = SERVICE "Poll",
 	    .on_open = agents_on_poll_open,
 	    .on_message = agents_on_poll_message,

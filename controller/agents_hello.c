@@ -3,6 +3,7 @@
 
 #include "controller/agents.h"
 #include "controller/agents_own.h"
+#include "controller/announce.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/creds.h"
@@ -67,6 +68,7 @@ hello_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		return store_rc(state);
 	f->queued = f->queued && pb_id_get(&h->init_job, &f->job);
 	host_store_put(state, h);
+	announce_heard(state, &f->host);
 	return store_rc(state);
 }
 

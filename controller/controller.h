@@ -30,6 +30,7 @@ struct controller {
 	struct tokens *tokens;     /* API tokens */
 	struct shown *shown;       /* secrets that a page will show once */
 	struct enrol *enrol;       /* tokens whose text is still shown */
+	struct announce *announce; /* agents that wait for approval */
 	struct agents *agents;     /* connected agents */
 	struct ingest *ingest;     /* events in */
 	struct courier *courier;   /* commands out */

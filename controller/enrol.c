@@ -164,8 +164,8 @@ name_char(char c)
 	       (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
 }
 
-static bool
-name_ok(const char *z)
+bool
+enrol_name_ok(const char *z)
 {
 	const char *p;
 
@@ -223,7 +223,7 @@ enrol_check_mint(struct mint_in *in, struct req *r, bool *generated,
     struct mint_refusal *why)
 {
 	why->param = "error.hostname";
-	if (in->hostname == NULL || !name_ok(in->hostname))
+	if (in->hostname == NULL || !enrol_name_ok(in->hostname))
 		return err_set(&why->e, RC_INVALID,
 		    "the hostname needs 1 to "
 		    "253 letters, digits or . - _");

@@ -65,4 +65,10 @@ struct enrol_out {
 enum rc enrol_op(struct store_tx *state, struct store_tx *vault, struct op *op);
 /* What follows its commit, on the loop. */
 void enrol_consumed(struct controller *c, const struct enrol_out *out);
+
+/* What a host may be called: letters, digits and . - _ */
+bool enrol_name_ok(const char *z);
+/* What an unknown agent says of its host (hostname, os, arch, versions of
+ * in); RC_PROTO. */
+MUST_USE enum rc enrol_check_facts(const struct enrol_in *in, struct err *e);
 #endif

@@ -29,13 +29,30 @@ short_text(const char *z, size_t min, size_t max)
 	return s.n >= min && s.n <= max && str_utf8_ok(s);
 }
 
+enum rc
+enrol_check_facts(const struct enrol_in *in, struct err *e)
+{
+	static const char *const systems[] = { "linux", "windows" };
+	size_t i;
+
+	if (!short_text(in->hostname, 1, NAME_MAX_BYTES) ||
+	    !short_text(in->arch, 1, VERSION_MAX_BYTES) ||
+	    !short_text(in->agent_version, 0, VERSION_MAX_BYTES) ||
+	    !short_text(in->restic_version, 0, VERSION_MAX_BYTES))
+		return err_set(e, RC_PROTO,
+		    "hostname, arch or versions are malformed");
+	for (i = 0; i < ARRAY_LEN(systems); i++)
+		if (strcmp(in->os, systems[i]) == 0)
+			return RC_OK;
+	return err_set(e, RC_PROTO, "os must be linux or windows");
+}
+
 /* The shape of a request, before anything is looked up. */
 static enum rc
 check_shape(struct store_tx *tx, const struct enrol_in *in, struct str *secret)
 {
-	static const char *const systems[] = { "linux", "windows" };
 	struct str pin;
-	size_t i;
+	struct err e;
 
 	str_cut(str_of(in->token), '.', secret, &pin);
 	if (secret->n != ENROL_SECRET_CHARS ||
@@ -43,17 +60,11 @@ check_shape(struct store_tx *tx, const struct enrol_in *in, struct str *secret)
 		return store_fail(tx, RC_PROTO,
 		    "the token is malformed; copy "
 		    "it whole");
-	if (!short_text(in->hostname, 1, NAME_MAX_BYTES) ||
-	    !short_text(in->arch, 1, VERSION_MAX_BYTES) ||
-	    !short_text(in->agent_version, 0, VERSION_MAX_BYTES) ||
-	    !short_text(in->restic_version, 0, VERSION_MAX_BYTES) ||
-	    !short_text(in->enrol_id, 0, ENROL_ID_MAX_BYTES))
-		return store_fail(tx, RC_PROTO,
-		    "hostname, arch, versions or enrol_id are malformed");
-	for (i = 0; i < ARRAY_LEN(systems); i++)
-		if (strcmp(in->os, systems[i]) == 0)
-			return RC_OK;
-	return store_fail(tx, RC_PROTO, "os must be linux or windows");
+	if (!short_text(in->enrol_id, 0, ENROL_ID_MAX_BYTES))
+		return store_fail(tx, RC_PROTO, "enrol_id is malformed");
+	if (enrol_check_facts(in, &e) != RC_OK)
+		return store_fail(tx, e.rc, "%s", e.msg);
+	return RC_OK;
 }
 
 /* A rejected enrolment tells the wire nothing of the token. */

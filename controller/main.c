@@ -11,6 +11,7 @@
 #include <version.h>
 
 #include "controller/agents.h"
+#include "controller/announce.h"
 #include "controller/asset.h"
 #include "controller/audit.h"
 #include "controller/controller.h"
@@ -298,6 +299,7 @@ start(struct controller *c, struct err *e)
 	if ((rc = page_client_new(c, &c->pages, e)) != RC_OK)
 		return rc;
 	c->sse = sse_new(c);
+	c->announce = announce_new(c);
 	c->agents = agents_new(c);
 	c->courier = courier_new(c);
 	c->ingest = ingest_new(c);
@@ -325,6 +327,7 @@ stop(struct controller *c)
 	ingest_free(c->ingest);
 	courier_free(c->courier);
 	agents_free(c->agents);
+	announce_free(c->announce);
 	enrol_free(c->enrol);
 	users_free(c->users);
 	tokens_free(c->tokens);

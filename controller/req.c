@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/req.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "controller/auth.h"
+#include "controller/client.h"
 #include "controller/controller.h"
 #include "controller/form.h"
 #include "controller/op.h"
@@ -54,39 +54,6 @@ req_release(struct req *r)
 
 /* ------------------------------------------------- who, and from where */
 
-/* The last address of X-Forwarded-For that is not a proxy of ours. */
-static struct str
-forwarded_client(const struct req *r, struct str list)
-{
-	struct str last = str_from(NULL, 0), word;
-	char z[INET6_ADDRSTRLEN];
-	size_t end;
-
-	while (list.n > 0) {
-		for (end = list.n; end > 0 && list.p[end - 1] != ','; end--)
-			;
-		word = str_trim(str_sub(list, end, list.n));
-		list = str_sub(list, 0, end > 0 ? end - 1 : 0);
-		if (!str_copy(z, sizeof(z), word) || *z == '\0')
-			return last;
-		last = word;
-		if (!settings_trusted(&r->ctl->settings, z))
-			return last;
-	}
-	return last;
-}
-
-static bool
-is_address(struct str s)
-{
-	unsigned char raw[16];
-	char z[INET6_ADDRSTRLEN];
-
-	return str_copy(z, sizeof(z), s) &&
-	       (inet_pton(AF_INET, z, raw) == 1 ||
-	           inet_pton(AF_INET6, z, raw) == 1);
-}
-
 /* A name that no other machine can be reached by, so that a page of another
  * site whose name was pointed at us does not count as this machine. */
 static bool
@@ -98,7 +65,7 @@ is_loopback_name(struct str authority)
 		return true;
 	str_cut(authority, ':', &host, &port);
 	return str_case_eq(host, STR("localhost")) ||
-	       (str_starts(host, STR("127.")) && is_address(host));
+	       (str_starts(host, STR("127.")) && client_is_address(host));
 }
 
 static bool
@@ -123,20 +90,17 @@ static void
 identify_peer(struct req *r)
 {
 	const char *peer = exch_peer(r->x);
-	struct str client = str_of(peer), s;
+	struct str forwarded, s;
 
 	r->https = exch_is_tls(r->x);
 	r->loopback = is_loopback(r, peer);
+	forwarded = exch_field(r->x, "x-forwarded-for");
 	if (settings_trusted(&r->ctl->settings, peer)) {
-		s = forwarded_client(r, exch_field(r->x, "x-forwarded-for"));
-		if (is_address(s))
-			client = s;
 		s = exch_field(r->x, "x-forwarded-proto");
 		if (s.p != NULL)
 			r->https = str_case_eq(s, STR("https"));
 	}
-	if (!str_copy(r->address, sizeof(r->address), client))
-		r->address[0] = '\0';
+	client_address(&r->ctl->settings, peer, forwarded, r->address);
 }
 
 static struct str

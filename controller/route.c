@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/account.h"
+#include "controller/announce.h"
 #include "controller/asset.h"
 #include "controller/audit.h"
 #include "controller/creds.h"
@@ -74,6 +75,10 @@ static const struct route routes[] = {
 	{ "POST", "/hosts/enrollment-tokens/{hash}/regenerate", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, enrol_regenerate },
 	{ "POST", "/hosts/enrollment-tokens/{hash}/revoke", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, enrol_revoke },
 	{ "POST", "/api/agents/enroll", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &enrol_agent_body, enrol_agent },
+	{ "POST", "/api/agents/announce", ROUTE_PUBLIC, ROUTE_JSON, KIB(8), &announce_post_body, announce_post },
+	{ "GET",  "/api/pending-hosts", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, announce_list },
+	{ "POST", "/api/pending-hosts/{id}/accept", ROUTE_ADMIN, ROUTE_JSON_OR_FORM, KIB(16), &announce_accept_body, announce_accept },
+	{ "POST", "/api/pending-hosts/{id}/reject", ROUTE_ADMIN, ROUTE_JSON_OR_FORM, KIB(8), NULL, announce_reject },
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
 	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get },

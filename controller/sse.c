@@ -225,6 +225,15 @@ sse_host_changed(struct sse *s, const struct ulid *host)
 }
 
 void
+sse_pending_changed(struct sse *s)
+{
+	static const struct ulid none;
+
+	remember(s, &none, SSE_PENDING);
+	sse_page_changed(s, NULL, NULL, SSE_PENDING);
+}
+
+void
 sse_job_changed(struct sse *s, const struct ulid *host, const struct ulid *job)
 {
 	remember(s, host, SSE_JOB);

@@ -37,6 +37,8 @@ void sse_job_changed(struct sse *s, const struct ulid *host,
 void sse_log_grown(struct sse *s, const struct ulid *job, uint64_t bytes);
 void sse_progress(struct sse *s, const struct ulid *host,
     const struct Rec__LiveProgress *p);
+/* Who waits for approval. */
+void sse_pending_changed(struct sse *s);
 /* An enrolment token was used, revoked or replaced; hash is its SHA-256. */
 void sse_token_changed(struct sse *s, const uint8_t hash[32]);
 /* Every minute: what a token's page says of the time left. */

@@ -22,7 +22,8 @@ enum {
 	SSE_JOB = 2,      /* a job's record */
 	SSE_PROGRESS = 4, /* a running job got on */
 	SSE_FLEET = 8,    /* hosts came or went */
-	SSE_TOKEN = 16    /* an enrolment token's record */
+	SSE_TOKEN = 16,   /* an enrolment token's record */
+	SSE_PENDING = 32  /* announced hosts came or went */
 };
 
 enum {

@@ -67,7 +67,7 @@ static const struct watched pages[] = {
 		{ "fleet.headline", 2000, SSE_HOST | SSE_JOB | SSE_FLEET },
 		{ "fleet.stats", 2000, SSE_HOST | SSE_JOB | SSE_FLEET },
 		{ "hosts", 2000, SSE_FLEET },
-		{ "pending.list", 2000, SSE_FLEET },
+		{ "pending.list", 1000, SSE_FLEET | SSE_PENDING },
 	} },
 	{ "host", OF_HOST, ROUTE_VIEWER, { HOST_REGIONS } },
 	{ "host_jobs", OF_HOST, ROUTE_VIEWER, {
@@ -507,7 +507,8 @@ catch_up(struct sse_page *p, struct req *r)
 		if (c->causes == 0 || c->at_ms < since)
 			continue;
 		if (of_all(p->what->scope) || ulid_eq(&c->host, &p->host))
-			mark_causes(p, &c->host, c->causes);
+			mark_causes(p, ulid_is_zero(&c->host) ? NULL : &c->host,
+			    c->causes);
 	}
 }
 
@@ -585,7 +586,8 @@ sse_page_changed(struct sse *s, const struct ulid *host, const struct ulid *job,
 		struct sse_page *p = page_of((struct sse_stream *)(void *)el);
 		enum scope scope = p->what->scope;
 
-		if (!of_all(scope) && !ulid_eq(&p->host, host))
+		if (!of_all(scope) &&
+		    (host == NULL || !ulid_eq(&p->host, host)))
 			continue;
 		if (scope == OF_JOB && (job == NULL || !ulid_eq(&p->job, job)))
 			continue;

@@ -69,9 +69,8 @@ throttle_count(const struct throttle *t)
 	return map_count(t->counters);
 }
 
-/* A /64 is one customer's: single IPv6 addresses cost nothing. */
-static void
-network(const char *address, char *dst, size_t cap)
+void
+throttle_network(const char *address, char *dst, size_t cap)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	uint8_t raw[16];
@@ -96,7 +95,7 @@ make_keys(struct throttle *t, const char *account, const char *address,
 	char net[64];
 	bool ok;
 
-	network(address, net, sizeof(net));
+	throttle_network(address, net, sizeof(net));
 	ok = str_fmt(k->address, sizeof(k->address), "i:%s", net);
 	ok &= str_fmt(k->pair, sizeof(k->pair), "p:%.64s %s", account, net);
 	ok &= str_fmt(k->account, sizeof(k->account), "a:%.64s", account);
@@ -200,7 +199,7 @@ throttle_known(const struct throttle *t, const char *account,
 {
 	char net[64], key[KEY_CAP];
 
-	network(address, net, sizeof(net));
+	throttle_network(address, net, sizeof(net));
 	return str_fmt(key, sizeof(key), "p:%.64s %s", account, net) &&
 	       map_get(t->known, str_of(key)) != NULL;
 }

@@ -41,4 +41,7 @@ void throttle_undo(struct throttle *t, const char *account,
     const char *address);
 void throttle_tick(struct throttle *t); /* forgets what is over */
 size_t throttle_count(const struct throttle *t);
+/* What counts as one address: a /64 of IPv6 is one customer's, its single
+ * addresses cost nothing. */
+void throttle_network(const char *address, char *dst, size_t cap);
 #endif

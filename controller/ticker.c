@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/agents.h"
+#include "controller/announce.h"
 #include "controller/audit.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
@@ -56,6 +57,7 @@ ticker_on_second(void *ctx)
 
 	page_client_tick(t->ctl->pages);
 	agents_tick(t->ctl->agents);
+	announce_tick(t->ctl->announce);
 	courier_tick(t->ctl->courier);
 }
 
@@ -69,6 +71,7 @@ ticker_on_minute(void *ctx)
 	shown_tick(t->ctl->shown);
 	enrol_tick(t->ctl->enrol);
 	sse_tokens_tick(t->ctl->sse);
+	announce_sweep(t->ctl->announce);
 }
 
 /* ------------------------------------------------------------------- sweep */

@@ -192,6 +192,7 @@ records_of_earlier_versions_are_understood(void **state)
 		&rec__day_outcome__descriptor,
 		&rec__snapshot__descriptor,
 		&rec__agent_cursor__descriptor,
+		&rec__pending_host__descriptor,
 		&rec__user__descriptor,
 		&rec__api_token__descriptor,
 		&rec__enrolment__descriptor,

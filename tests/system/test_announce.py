@@ -1,0 +1,435 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Announce-and-approve: requirements section 7, X-13, X-15."""
+import base64
+import ssl
+
+import grpc
+import pytest
+
+import announcer
+import foreign
+import lab as lab_module
+from lab import wait_for
+
+REPO = {"repo_url": "/somewhere", "repo_password": "a repository password"}
+
+
+@pytest.fixture(scope="module", name="bench")
+def fixture_bench():
+    with lab_module.Lab() as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module", name="folder")
+def fixture_folder(bench):
+    folder = bench.path / "generated"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module", name="console")
+def fixture_console(bench):
+    console = bench.controller().start()
+    console.bootstrap()
+    return console
+
+
+@pytest.fixture(name="fresh")
+def fixture_fresh(console):
+    """Nobody waits, and no bucket is empty."""
+    console.restart()
+    console.login()
+    for row in waiting(console):
+        decide(console, row["id"], "reject")
+    return console
+
+
+def waiting(console):
+    return console.client.ok("GET", "/api/pending-hosts")["items"]
+
+
+def decide(console, pending_id, what, body=None):
+    return console.client.ok(
+        "POST", f"/api/pending-hosts/{pending_id}/{what}", body or {})
+
+
+class Names:
+    """Keys with names that no other test uses."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.n = 0
+
+    def key(self):
+        self.n += 1
+        return announcer.Key(self.folder, f"key{self.n}")
+
+
+@pytest.fixture(scope="module", name="names")
+def fixture_names(folder):
+    return Names(folder)
+
+
+def test_a_foreign_agent_is_accepted_and_works(fresh, folder, names):
+    """M-083, M-084, M-085, M-089, M-090, M-092, M-396, M-457."""
+    key = names.key()
+    with announcer.Stream(fresh.port, folder) as stream:
+        pending = stream.wait(key, "ann-1")
+        assert pending.fingerprint == key.fingerprint
+        assert not pending.hostname_collision
+        row, = waiting(fresh)
+        assert row["id"] == pending.pending_id
+        assert row["fingerprint"] == key.fingerprint
+        assert row["hostname"] == "ann-1"
+        assert row["announced_from_ip"] == "127.0.0.1"
+        answer = decide(fresh, row["id"], "accept", REPO)
+        kind, enrolled = stream.read()
+        assert kind == "enrolled"
+        assert enrolled.host_id == answer["host_id"]
+        assert enrolled.cert_pin_sha256 == stream.pin
+        assert stream.refusal() == (grpc.StatusCode.OK, None)
+    assert waiting(fresh) == []
+    host = fresh.host(enrolled.host_id)
+    assert (host["name"], host["repo_username"]) == ("ann-1", "ann-1")
+    agent = foreign.ForeignAgent(fresh.port, folder)
+    agent.metadata = (("authorization", f"Bearer {enrolled.agent_token}"),)
+    agent.host_id = enrolled.host_id
+    agent.session(lambda a: fresh.host(a.host_id)["repo_status"] == "ready")
+    assert agent.repo.password == REPO["repo_password"]
+    agent.close()
+
+
+def test_a_lost_answer_is_given_again(fresh, folder, names):
+    """M-090, M-093: the same key gets a bearer until one was used."""
+    key = names.key()
+    with announcer.Stream(fresh.port, folder) as stream:
+        pending = stream.wait(key, "ann-2")
+    host_id = decide(fresh, pending.pending_id, "accept", REPO)["host_id"]
+    bearers = []
+    for _ in range(2):
+        with announcer.Stream(fresh.port, folder) as stream:
+            again = stream.announce(key, "ann-2")
+            assert again.pending_id == pending.pending_id
+            stream.sign(key.sign(stream.message(again)))
+            kind, enrolled = stream.read()
+            assert (kind, enrolled.host_id) == ("enrolled", host_id)
+            bearers.append(enrolled.agent_token)
+        fresh.kill()
+        fresh.start()
+        fresh.login()
+    agent = foreign.ForeignAgent(fresh.port, folder)
+    agent.metadata = (("authorization", f"Bearer {bearers[0]}"),)
+    with pytest.raises(grpc.RpcError):
+        agent.poll(0)
+    agent.metadata = (("authorization", f"Bearer {bearers[1]}"),)
+    agent.poll(0)
+    agent.close()
+    # It was heard of: the key is a stranger's again.
+    with announcer.Stream(fresh.port, folder) as stream:
+        after = stream.wait(key, "ann-2")
+        assert after.pending_id != pending.pending_id
+        assert after.hostname_collision
+
+
+def test_a_rejected_agent_is_told_also_later(fresh, folder, names):
+    """M-091."""
+    key, away = names.key(), names.key()
+    with announcer.Stream(fresh.port, folder) as stream:
+        gone = stream.wait(away, "ann-3")
+    with announcer.Stream(fresh.port, folder) as stream:
+        pending = stream.wait(key, "ann-3")
+        decide(fresh, pending.pending_id, "reject")
+        assert stream.refusal() == (grpc.StatusCode.PERMISSION_DENIED,
+                                    "rejected")
+    assert [row["id"] for row in waiting(fresh)] == [gone.pending_id]
+    decide(fresh, gone.pending_id, "reject")
+    with announcer.Stream(fresh.port, folder) as stream:
+        again = stream.announce(away, "ann-3")
+        stream.sign(away.sign(stream.message(again)))
+        assert stream.refusal() == (grpc.StatusCode.PERMISSION_DENIED,
+                                    "rejected")
+
+
+def test_decisions_are_made_once(fresh, folder, names):
+    """M-415: a second click and an unknown row say so."""
+    for what, status, code in (("accept", 409, "already_accepted"),
+                               ("reject", 410, "rejected")):
+        with announcer.Stream(fresh.port, folder) as stream:
+            pending = stream.wait(names.key(), f"ann-4-{what}")
+        decide(fresh, pending.pending_id, what, REPO)
+        for again in ("accept", "reject"):
+            answer = fresh.client.post(
+                f"/api/pending-hosts/{pending.pending_id}/{again}", REPO)
+            assert (answer.status, answer.json()["code"]) == (status, code)
+    for path in ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense"):
+        answer = fresh.client.post(f"/api/pending-hosts/{path}/accept", REPO)
+        assert answer.status == 404
+
+
+def test_only_the_keys_own_signature_counts(fresh, folder, names):
+    """M-089: another key, another nonce, another pin, a replay."""
+    key, other = names.key(), names.key()
+    with announcer.Stream(fresh.port, folder) as stream:
+        good = stream.announce(key, "ann-5")
+        first = key.sign(stream.message(good))
+    bad = (grpc.StatusCode.UNAUTHENTICATED, "bad_signature")
+    for sign in (lambda s, p: other.sign(s.message(p)),
+                 lambda s, p: key.sign(p.nonce),
+                 lambda s, p: key.sign(s.message(p, "0" * 64)),
+                 lambda s, p: first,
+                 lambda s, p: b"\0" * 64,
+                 lambda s, p: b""):
+        with announcer.Stream(fresh.port, folder) as stream:
+            pending = stream.announce(key, "ann-5")
+            stream.sign(sign(stream, pending))
+            assert stream.refusal() == bad
+    assert waiting(fresh) == []
+    with announcer.Stream(fresh.port, folder) as stream:
+        pending = stream.announce(key, "ann-5")
+        stream.sign(key.sign(stream.message(pending, "")))
+        assert stream.read()[0] == "waiting"
+
+
+def test_names_may_collide_and_nobody_is_rejected_by_that(
+        fresh, folder, names):
+    """M-087, M-088."""
+    streams = [announcer.Stream(fresh.port, folder) for _ in range(3)]
+    pendings = [s.wait(names.key(), "ann-6") for s in streams]
+    assert [p.hostname_collision for p in pendings] == [False, True, True]
+    assert all(row["hostname_collision"] for row in waiting(fresh))
+    decide(fresh, pendings[1].pending_id, "accept", REPO)
+    assert [row["id"] for row in waiting(fresh)] == [
+        pendings[0].pending_id, pendings[2].pending_id]
+    path = f"/api/pending-hosts/{pendings[0].pending_id}/accept"
+    answer = fresh.client.post(path, REPO)
+    assert (answer.status, answer.json()["code"]) == (409,
+                                                      "duplicate_hostname")
+    fresh.client.ok("POST", path, dict(REPO, allow_duplicate=True))
+    assert streams[0].read()[0] == "enrolled"
+    assert streams[1].read()[0] == "enrolled"
+    for stream in streams:
+        stream.close()
+
+
+def test_the_same_key_is_the_same_row_and_the_newest_stream_wins(
+        fresh, folder, names):
+    """M-093; and over REST (M-083, M-396)."""
+    key = names.key()
+    with announcer.Stream(fresh.port, folder) as one, \
+            announcer.Stream(fresh.port, folder) as two:
+        first = one.wait(key, "ann-7")
+        second = two.wait(key, "ann-7b")
+        assert first.pending_id == second.pending_id
+        assert one.refusal() == (grpc.StatusCode.CANCELLED, "replaced")
+        row, = waiting(fresh)
+        assert row["hostname"] == "ann-7b"
+        answer = fresh.client.ok("POST", "/api/agents/announce",
+                                 key.body("spoofed"))
+        assert answer == {"pending_id": first.pending_id,
+                          "fingerprint": key.fingerprint,
+                          "hostname_collision": False}
+        row, = waiting(fresh)
+        assert row["hostname"] == "ann-7b"
+
+
+def test_the_eleventh_announcement_in_a_minute_is_refused(
+        fresh, folder, names):
+    """M-086, M-396: 10 a minute from one address, by either way."""
+    key = names.key()
+    for _ in range(10):
+        fresh.client.ok("POST", "/api/agents/announce", key.body("ann-8"))
+    answer = fresh.client.post("/api/agents/announce", key.body("ann-8"))
+    assert answer.status == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 6
+    with announcer.Stream(fresh.port, folder) as stream:
+        with pytest.raises(grpc.RpcError) as e:
+            stream.announce(key, "ann-8")
+        assert e.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+MALFORMED = [
+    ({"public_key": "AAAA"}, 400), ({"public_key": "x" * 44}, 400),
+    ({"hostname": "a b"}, 400), ({"hostname": "<b>"}, 400),
+    ({"os": "plan9"}, 400), ({"hostname": ""}, 422)]
+
+
+def test_a_malformed_announcement_makes_no_row(fresh, names):
+    """M-084: 32 bytes, and names that are names."""
+    for change, status in MALFORMED:
+        answer = fresh.client.post(
+            "/api/agents/announce", dict(names.key().body("ann-9"), **change))
+        assert answer.status == status, (change, answer.text)
+    assert waiting(fresh) == []
+
+
+class Announced:
+    """The real agent, given a server and no token."""
+
+    def __init__(self, console, name, *verb, pin=None, port=None, **env):
+        self.bench = console.lab
+        self.dir = self.bench.path / f"agent-{name}"
+        self.dir.mkdir(exist_ok=True)
+        self.config = self.dir / "agent.yaml"
+        self.log = self.bench.path / f"agent-{name}.log"
+        self.env = lab_module.clean_env(
+            RM_AGENT_CONFIG=self.config, RM_STATE_DIR=self.dir, **env)
+        self.argv = [lab_module.BIN / "restic-manager-agent",
+                     "-cert-pin", pin or pin_of(console), "-enroll-server",
+                     f"https://127.0.0.1:{port or console.port}", *verb]
+        self.start()
+
+    def start(self):
+        self.program = self.bench.start(self.argv, self.env, self.log)
+
+    def kill(self):
+        self.program.kill()
+        self.program.wait()
+
+    def kept(self):
+        """agent.yaml as a table."""
+        lines = [line.split(": ", 1) for line in
+                 self.config.read_text().splitlines() if ": " in line]
+        return {name: value.strip('"') for name, value in lines}
+
+    def said(self):
+        return self.program.text()
+
+    def shown(self, times=1):
+        wait_for("the banner", lambda: (
+            self.said().count("Waiting for an admin") >= times))
+        return self.said()
+
+
+def pin_of(console):
+    return announcer.spki_pin(
+        ssl.get_server_certificate(("127.0.0.1", console.port)))
+
+
+def one(console, n=1):
+    """The host that waits, once it does."""
+    return wait_for("a pending host", lambda: (
+        rows if len(rows := waiting(console)) == n else None))[0]
+
+
+def blocks(fingerprint):
+    digest = fingerprint.split(":")[1]
+    return "SHA256: " + " ".join(
+        digest[i:i + 4] for i in range(0, len(digest), 4))
+
+
+def test_the_agent_announces_waits_and_works(fresh, bench):
+    """M-083, M-094, M-096, M-102, X-13, X-15: accepted, it exits 0; started
+    as ever it gets its repository."""
+    agent = Announced(fresh, "real-1")
+    row = one(fresh)
+    said = agent.shown()
+    assert said.count("=" * 64 + "\n") == 2
+    for text in (row["hostname"], row["id"], blocks(row["fingerprint"]),
+                 f"https://127.0.0.1:{fresh.port}",
+                 "Compare the fingerprint with the one in the UI before "
+                 "accepting.",
+                 "Waiting for an admin to accept (1 hour timeout)…"):
+        assert text in said
+    assert "WARNING" not in said
+    assert agent.config.stat().st_mode & 0o777 == 0o600
+    repo = {"repo_url": str(bench.path / "repo-real-1"),
+            "repo_password": "a repository password"}
+    host_id = decide(fresh, row["id"], "accept", repo)["host_id"]
+    assert agent.program.wait() == 0
+    kept = agent.kept()
+    assert kept["host_id"] == host_id
+    assert kept["cert_pin_sha256"] == pin_of(fresh)
+    assert "announce_key" not in kept
+    # Given again, the command changes nothing.
+    agent.start()
+    assert agent.program.wait() == 0
+    assert "enrolled already" in agent.said()
+    agent.argv = agent.argv[:1]
+    agent.start()
+    fresh.wait_ready(host_id)
+    assert agent.program.stop() == 0
+
+
+def test_with_the_verb_run_it_goes_on_as_an_agent(fresh, bench):
+    """M-096, M-485."""
+    agent = Announced(fresh, "real-2", "run")
+    row = one(fresh)
+    repo = {"repo_url": str(bench.path / "repo-real-2"),
+            "repo_password": "a repository password",
+            "allow_duplicate": True}
+    host_id = decide(fresh, row["id"], "accept", repo)["host_id"]
+    fresh.wait_ready(host_id)
+    assert agent.program.stop() == 0
+
+
+def test_a_rejected_agent_ends_with_a_sentence(fresh):
+    """M-091: and the next one is somebody else."""
+    agent = Announced(fresh, "real-3")
+    row = one(fresh)
+    decide(fresh, row["id"], "reject")
+    assert agent.program.wait() == 4
+    assert "rejected by admin" in agent.said()
+    assert "announce_key" not in agent.kept()
+    agent.start()
+    assert one(fresh)["fingerprint"] != row["fingerprint"]
+    agent.kill()
+
+
+def test_restarts_on_either_side_find_the_same_row(fresh):
+    """M-093: killed agent, killed controller, then accepted."""
+    agent = Announced(fresh, "real-4")
+    row = one(fresh)
+    agent.kill()
+    key = agent.kept()["announce_key"]
+    assert len(base64.b64decode(key)) == 64
+    agent.start()
+    agent.shown(2)
+    again = wait_for("the row refreshed", lambda: (
+        now if (now := one(fresh))["last_seen_at"] != row["last_seen_at"]
+        else None))
+    assert (again["id"], again["fingerprint"]) == (row["id"],
+                                                   row["fingerprint"])
+    fresh.kill()
+    fresh.start()
+    fresh.login()
+    wait_for("the agent again", lambda: (
+        one(fresh)["last_seen_at"] != again["last_seen_at"]), 30)
+    assert one(fresh)["id"] == row["id"]
+    host_id = decide(fresh, row["id"], "accept",
+                     dict(REPO, allow_duplicate=True))["host_id"]
+    assert agent.program.wait() == 0
+    assert agent.kept()["host_id"] == host_id
+
+
+def test_accepted_while_it_was_away_it_is_the_same_host(fresh):
+    """A kill between accept and save on either side costs nothing."""
+    agent = Announced(fresh, "real-5")
+    row = one(fresh)
+    agent.kill()
+    before = len(fresh.client.ok("GET", "/api/hosts")["items"])
+    host_id = decide(fresh, row["id"], "accept",
+                     dict(REPO, allow_duplicate=True))["host_id"]
+    fresh.kill()
+    fresh.start()
+    fresh.login()
+    agent.start()
+    assert agent.program.wait() == 0
+    assert agent.kept()["host_id"] == host_id
+    agent.argv = agent.argv[:1]
+    agent.start()
+    wait_for("its hello", lambda: fresh.host(host_id)["status"] == "online")
+    agent.kill()
+    after = len(fresh.client.ok("GET", "/api/hosts")["items"])
+    assert after == before + 1
+
+
+def test_a_wrong_pin_or_an_unknown_ca_is_told_at_once(fresh):
+    """M-095: nobody is shown a key by a controller that nobody vouched
+    for."""
+    agent = Announced(fresh, "real-6", pin="0" * 64)
+    assert agent.program.wait() != 0
+    agent.argv = [a for a in agent.argv if a not in ("-cert-pin", "0" * 64)]
+    agent.start()
+    assert agent.program.wait() != 0
+    assert "=" * 64 not in agent.said()
+    assert waiting(fresh) == []
