@@ -135,10 +135,10 @@ put_bash(struct buf *b)
 	            "\t\tcase $word in\n"
 	            "\t\t");
 	put_valued(b);
-	buf_puts(b, ") ((i++)) ;;\n"
+	buf_puts(b, ") i=$((i + 1)) ;;\n"
 	            "\t\t-*) ;;\n"
 	            "\t\t*)\n"
-	            "\t\t\t((at++))\n"
+	            "\t\t\tat=$((at + 1))\n"
 	            "\t\t\t[ $at -gt 1 ] || verb=$word\n"
 	            "\t\t\t;;\n"
 	            "\t\tesac\n"

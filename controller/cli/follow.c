@@ -17,6 +17,7 @@
 
 enum {
 	FOLLOW_WAIT_MAX_MS = 15000,
+	FOLLOW_END_TRIES = 8,
 	FOLLOW_GIVE_UP_MS = 15 * 60 * 1000
 };
 
@@ -251,16 +252,30 @@ tell_text(struct follow *f, const struct json *job)
 	buf_putc(&p->b, '\n');
 }
 
+/* The end is known; a connection that is cut just now must not hide it. */
+static enum rc
+get_job(struct follow *f, struct json **job, struct err *e)
+{
+	char path[64];
+	enum rc rc;
+	int tries = 0;
+
+	ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s", f->job));
+	do {
+		rc = client_get(f->cl, path, job, e);
+	} while (rc != RC_OK && may_pass(e) && tries++ < FOLLOW_END_TRIES &&
+	         !interrupted(f, 500 * tries));
+	return rc;
+}
+
 static enum exit_code
 tell_end(struct follow *f)
 {
 	struct json *job = NULL;
 	enum exit_code code;
 	struct err e = { 0 };
-	char path[64];
 
-	ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s", f->job));
-	if (client_get(f->cl, path, &job, &e) != RC_OK)
+	if (get_job(f, &job, &e) != RC_OK)
 		return cli_fail(f->c, &e);
 	if (f->form == FOLLOW_TEXT)
 		tell_text(f, job);
@@ -285,6 +300,21 @@ catch_signals(sigset_t *before)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The signal was obeyed: it must not count again when it is let through. */
+static void
+release_signals(int fd, const sigset_t *before)
+{
+	struct signalfd_siginfo seen;
+	ssize_t n;
+
+	do {
+		n = fd < 0 ? 0 : read(fd, &seen, sizeof(seen));
+	} while (n > 0);
+	if (fd >= 0)
+		(void)close(fd);
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
 enum exit_code
 follow_job(struct cli *c, struct client *cl, const char *job,
     enum follow_form form)
@@ -307,9 +337,7 @@ follow_job(struct cli *c, struct client *cl, const char *job,
 	} else {
 		code = cli_fail(c, &e);
 	}
-	if (f.signals >= 0)
-		(void)close(f.signals);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	release_signals(f.signals, &before);
 	events_fini(&f.events);
 	return code;
 }

@@ -104,22 +104,25 @@ static void
 quiet_end(struct quiet *q)
 {
 	if (q->changed)
-		(void)tcsetattr(q->fd, TCSAFLUSH, &q->before);
+		(void)tcsetattr(q->fd, TCSADRAIN, &q->before);
 	if (q->signals >= 0)
 		(void)close(q->signals);
 	(void)sigprocmask(SIG_SETMASK, &q->mask, NULL);
 }
 
+/* Echo is off before the question stands there: who answers at once, as a
+ * script does, loses nothing. */
 static enum rc
-read_quietly(int fd, struct secret *out, struct err *e)
+ask_quietly(int fd, const char *question, struct secret *out, struct err *e)
 {
 	struct quiet q = { .fd = fd, .signals = -1 };
 	enum rc rc;
 
 	quiet_begin(&q);
-	if (quiet_wait(&q))
+	rc = fsio_write_all(fd, str_of(question), e);
+	if (rc == RC_OK && quiet_wait(&q))
 		rc = read_line(fd, "the answer", out, e);
-	else
+	else if (rc == RC_OK)
 		rc = err_set(e, RC_CANCELLED, "interrupted");
 	quiet_end(&q);
 	return rc;
@@ -134,11 +137,10 @@ prompt_line(const char *question, bool echo, struct secret *out, struct err *e)
 	if (fd < 0)
 		return err_set(e, RC_INVALID,
 		    "there is no terminal to ask on: %s", question);
-	rc = fsio_write_all(fd, str_of(question), e);
-	if (rc == RC_OK && echo)
+	if (!echo)
+		rc = ask_quietly(fd, question, out, e);
+	else if ((rc = fsio_write_all(fd, str_of(question), e)) == RC_OK)
 		rc = read_line(fd, "the answer", out, e);
-	else if (rc == RC_OK)
-		rc = read_quietly(fd, out, e);
 	(void)close(fd);
 	return rc;
 }

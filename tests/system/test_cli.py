@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""restic-manager, the command line, against a real controller and agent."""
+import json
+import re
+import signal
+import stat
+import subprocess
+
+import pytest
+
+import lab as lab_module
+from cli import (BUSY, CANCELLED, CONFLICT, DETACHED, FAILED, INCOMPLETE,
+                 NOT_FOUND, PROGRAM, REFUSED, UNREACHABLE, USAGE, Cli,
+                 Terminal, pin_of)
+from lab import PASSWORD, ROOT, free_port, wait_for
+
+FAKE = ROOT / "tests/fake/restic"
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    """One controller with one host, for all tests here; and its admin."""
+    with lab_module.Lab() as bench:
+        controller = bench.controller().start()
+        controller.bootstrap()
+        bench.fleet = controller
+        bench.source = bench.sources("src")
+        bench.agent = bench.host(controller, restic=FAKE,
+                                 paths=[bench.source])
+        bench.cli = Cli(bench)
+        bench.cli.login(controller)
+        yield bench
+
+
+@pytest.fixture
+def cli(fleet):
+    return fleet.cli
+
+
+def pretend(fleet, text):
+    (fleet.source / ".pretend").write_text(text)
+
+
+# ------------------------------------------------------------------ sign-in
+
+def test_login_keeps_a_token_and_logout_revokes_it(fleet):
+    person = Cli(fleet, "login")
+    person.login(fleet.fleet)
+    assert stat.S_IMODE(person.config.stat().st_mode) == 0o600
+    text = person.config.read_text()
+    assert PASSWORD not in text
+    token = re.search(r'token: "?(rmt_[\w-]{43})', text).group(1)
+    mine = fleet.fleet.client.ok("GET", "/api/tokens")["items"]
+    assert [t for t in mine if t["name"].startswith("cli@")
+            and t["id"] in text]
+    assert person.json("hosts")["count"] == 1
+    # A second sign-in leaves no token of the first behind.
+    person.login(fleet.fleet)
+    assert token not in person.config.read_text()
+    old = Cli(fleet, "old", RM_SERVER=fleet.fleet.url, RM_API_TOKEN=token,
+              RM_SERVER_CERT_PIN_SHA256=pin_of(fleet.fleet))
+    assert old.run("hosts").code == REFUSED
+    token = re.search(r'token: "?(rmt_[\w-]{43})',
+                      person.config.read_text()).group(1)
+    person.ok("logout")
+    assert "rmt_" not in person.config.read_text()
+    done = person.run("hosts")
+    assert done.code == REFUSED and "login" in done.err
+    old.env["RM_API_TOKEN"] = token
+    done = old.run("hosts")
+    assert done.code == REFUSED and token not in done.err
+
+
+def test_an_unknown_key_is_shown_and_asked_about(fleet):
+    """Never silently: yes keeps the pin, anything else and no terminal do
+    not."""
+    person = Cli(fleet, "asked")
+    done = person.run("login", fleet.fleet.url, "--user", "admin",
+                      "--password-stdin", stdin=PASSWORD + "\n")
+    assert done.code == UNREACHABLE
+    assert pin_of(fleet.fleet) in done.err
+    no = Terminal(person, "login", fleet.fleet.url)
+    no.until("(yes or no)").type("y\n")
+    assert no.end() == UNREACHABLE
+    assert not person.config.exists()
+    yes = Terminal(person, "login", fleet.fleet.url.removeprefix("https://"))
+    yes.until("(yes or no)")
+    assert pin_of(fleet.fleet) in yes.text
+    yes.type("yes\n")
+    yes.until("User name: ").type("admin\n")
+    yes.until("Password: ").type(PASSWORD + "\n")
+    assert yes.end() == 0
+    assert PASSWORD not in yes.text
+    assert "signed in" in yes.text
+    assert pin_of(fleet.fleet) in person.config.read_text()
+    assert person.json("hosts")["count"] == 1
+
+
+def test_a_wrong_password_or_pin_signs_nobody_in(fleet):
+    person = Cli(fleet, "wrong")
+    done = person.run("login", fleet.fleet.url, "--pin", pin_of(fleet.fleet),
+                      "--user", "admin", "--password-stdin",
+                      stdin="not the password\n")
+    assert done.code == REFUSED and "wrong" in done.err
+    done = person.run("login", fleet.fleet.url, "--pin", "ab" * 32,
+                      "--user", "admin", "--password-stdin",
+                      stdin=PASSWORD + "\n")
+    assert done.code == UNREACHABLE and "not the pinned one" in done.err
+    assert not person.config.exists()
+
+
+def test_a_token_never_goes_to_another_server(fleet, cli):
+    """--server names another one: the file's token stays at home."""
+    done = cli.run("hosts", "--server", f"https://127.0.0.1:{free_port()}")
+    assert done.code == REFUSED and "not signed in" in done.err
+
+
+def test_secrets_are_in_no_argument(fleet):
+    """Not while it waits for the answer, either."""
+    person = Cli(fleet, "args")
+    argv = [PROGRAM, "login", fleet.fleet.url, "--pin", pin_of(fleet.fleet),
+            "--user", "admin", "--password-stdin"]
+    with subprocess.Popen([str(a) for a in argv], env=person.env, text=True,
+                          stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as running:
+        running.stdin.write(PASSWORD)
+        running.stdin.flush()
+        with open(f"/proc/{running.pid}/cmdline", "rb") as f:
+            assert PASSWORD.encode() not in f.read()
+        running.communicate("\n", timeout=30)
+        assert running.returncode == 0
+
+
+# -------------------------------------------------------------------- reads
+
+def test_lists_are_columns_or_one_document(fleet, cli):
+    text = cli.ok("hosts").out
+    assert re.search(r"^NAME +STATUS +LAST BACKUP", text)
+    assert re.search(r"^web-1 +online", text, re.M)
+    assert "\x1b" not in text
+    listed = cli.json("hosts")
+    host = listed["items"][0]
+    assert listed["count"] == 1 and host["id"] == fleet.agent.host_id
+    assert cli.json("hosts", "show", "WEB-1")["id"] == host["id"]
+    assert cli.json("hosts", "show", host["id"])["name"] == "web-1"
+    shown = cli.ok("hosts", "show", "web-1").out
+    assert re.search(r"^Status +online$", shown, re.M)
+    done = cli.run("hosts", "show", "nobody")
+    assert done.code == NOT_FOUND and "no host 'nobody'" in done.err
+    done = cli.run("jobs", "show", "01JD0000000000000000000000", "-o", "json")
+    assert done.code == NOT_FOUND
+    assert done.json()["error"]["code"] == "not_found"
+    assert cli.run("jobs", "show", "../hosts").code == USAGE
+
+
+def test_two_hosts_of_one_name_need_the_id(fleet, cli):
+    for _ in range(2):
+        fleet.fleet.client.ok("POST", "/api/agents/enroll", {
+            "token": fleet.fleet.mint("twin", str(fleet.path / "r"),
+                                      allow_duplicate=True),
+            "hostname": "twin", "os": "linux", "arch": "amd64"})
+    done = cli.run("hosts", "show", "twin")
+    assert done.code == CONFLICT
+    ids = re.findall(r"[0-9A-HJKMNP-TV-Z]{26}", done.err)
+    assert len(ids) == 2
+    assert cli.json("hosts", "show", ids[0])["name"] == "twin"
+
+
+# --------------------------------------------------------------------- runs
+
+def test_a_followed_run_prints_its_log_and_tells_the_outcome(fleet, cli):
+    pretend(fleet, "lines=20")
+    done = cli.ok("run", "web-1", "--follow")
+    assert re.findall(r"OUT +pretend line (\d+)\n", done.out) == [
+        str(n) for n in range(1, 21)]
+    assert re.search(r"^job \w{26} succeeded$", done.out, re.M)
+    job = re.search(r"^job (\w{26})", done.out).group(1)
+    assert job in cli.ok("jobs", "web-1").out
+    assert re.search(r"^Status +succeeded$", cli.ok("jobs", "show", job).out,
+                     re.M)
+    logged = cli.ok("logs", job).out
+    assert "pretend line 20\n" in logged
+    again = cli.ok("logs", job, "--follow").out
+    assert [line for line in again.splitlines() if "pretend line" in line] \
+        == [line for line in logged.splitlines() if "pretend line" in line]
+    live = cli.ok("logs", job, "--follow", "--ndjson").out
+    assert live == cli.ok("logs", job, "--ndjson").out
+    assert [json.loads(line)["seq"] for line in live.splitlines()] == list(
+        range(1, len(live.splitlines()) + 1))
+    assert cli.json("run", "web-1", "--follow")["status"] == "succeeded"
+    listed = cli.json("jobs", "web-1", "--status", "succeeded", "-n", "1")
+    assert listed["count"] == 1
+    snapshots = cli.json("snapshots", "web-1", "--limit", "1")
+    assert snapshots["count"] == 1
+
+
+@pytest.mark.parametrize("pretence,code,word", [
+    ("exit=1 lines=2", FAILED, "failed"),
+    ("exit=3 lines=2", INCOMPLETE, "incomplete")])
+def test_the_exit_code_tells_what_became_of_a_run(fleet, cli, pretence, code,
+                                                  word):
+    pretend(fleet, pretence)
+    done = cli.run("run", "web-1", "--follow")
+    assert done.code == code, (done.out, done.err)
+    assert re.search(rf"^job \w{{26}} {word}", done.out, re.M)
+
+
+def test_an_interrupted_follow_leaves_the_job_running(fleet, cli):
+    """Ctrl-C detaches; cancel is a verb of its own and has its own code."""
+    pretend(fleet, "lines=3 hang=60")
+    running = cli.start("run", "web-1", "--follow")
+    for line in running.stdout:
+        if "pretend line 3" in line:
+            break
+    job = cli.json("jobs", "web-1", "-n", "1")["items"][0]["id"]
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == DETACHED
+    assert f"jobs cancel {job}" in err
+    assert fleet.fleet.job(job)["status"] == "running"
+    watcher = cli.start("logs", job, "--follow")
+    wait_for("a line", lambda: "pretend" in watcher.stdout.readline())
+    cli.ok("jobs", "cancel", job)
+    watcher.communicate(timeout=60)
+    assert watcher.returncode == CANCELLED
+    assert cli.run("jobs", "cancel", job).code == CONFLICT
+
+
+def test_a_cut_connection_costs_no_line_and_doubles_none(fleet):
+    proxy = fleet.proxy(fleet.fleet.port)
+    person = Cli(fleet, "cut")
+    pretend(fleet, "lines=60 delay_ms=300")
+    person.ok("login", f"https://127.0.0.1:{proxy.port}", "--pin",
+              pin_of(fleet.fleet), "--user", "admin", "--password-stdin",
+              stdin=PASSWORD + "\n")
+    running = person.start("run", "web-1", "--follow")
+    lines = []
+    for line in running.stdout:
+        lines += re.findall(r"pretend line (\d+)$", line)
+        if lines and lines[-1] in ("10", "30") and "pretend" in line:
+            proxy.cut()
+    assert running.wait(30) == 0, running.stderr.read()
+    running.stderr.close()
+    assert lines == [str(n) for n in range(1, 61)]
+
+
+def test_a_host_that_is_away_is_busy(fleet, cli):
+    """contract.md, Jobs: 503 host_offline."""
+    ids = [h["id"] for h in cli.json("hosts")["items"]
+           if h["status"] == "offline"]
+    if not ids:
+        fleet.fleet.client.ok("POST", "/api/agents/enroll", {
+            "token": fleet.fleet.mint("away", str(fleet.path / "r")),
+            "hostname": "away", "os": "linux", "arch": "amd64"})
+        ids = ["away"]
+    assert cli.run("run", ids[0]).code == BUSY
+
+
+# ------------------------------------------------------------------- tokens
+
+def test_a_token_made_here_enrols_a_host(fleet, cli):
+    made = cli.json("tokens", "create", "db-1", "--repo-url",
+                    fleet.path / "repo-db", "--path", fleet.source, "--tag",
+                    "db")
+    agent = fleet.agent.__class__(fleet, fleet.fleet, "db-1", restic=FAKE)
+    agent.enrol(made["token"])
+    shown = cli.json("hosts", "show", "db-1")
+    assert shown["id"] == agent.host_id and shown["tags"] == ["db"]
+    text = cli.ok("tokens", "create", "db-2", "--repo-url",
+                  fleet.path / "r2").out
+    assert f"-enroll-server {fleet.fleet.url} -enroll-token " in text
+    assert cli.run("tokens", "create", "db-3").code == USAGE
+
+
+# ------------------------------------------------------- usage, reachability
+
+def test_mistakes_end_with_the_code_for_usage(cli):
+    for argv in (["frob"], ["hosts", "show"], ["run"], [], ["hosts", "-f"],
+                 ["hosts", "-o", "yaml"], ["hosts", "--nope"]):
+        assert cli.run(*argv).code == USAGE, argv
+
+
+def test_a_controller_that_is_not_there_is_unreachable(fleet):
+    gone = Cli(fleet, "gone", RM_API_TOKEN="rmt_" + "x" * 43,
+               RM_SERVER=f"https://127.0.0.1:{free_port()}")
+    done = gone.run("hosts", "-o", "json")
+    assert done.code == UNREACHABLE
+    assert done.json()["error"]["code"] == "unreachable"
+    gone.env["RM_SERVER"] = "https://no-such-host.invalid"
+    assert gone.run("hosts").code == UNREACHABLE
+
+
+def test_help_and_version_need_no_controller(fleet):
+    nobody = Cli(fleet, "nobody")
+    assert "jobs cancel JOB" in nobody.ok("--help").out
+    assert nobody.ok("--version").out.startswith("restic-manager ")
+    assert "--follow" in nobody.ok("run", "--help").out
+
+
+COMPLETE = """
+source <("$1" completion bash)
+COMP_WORDS=(restic-manager "${@:2}")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_restic_manager
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("words,want", [
+    (["jo"], ["jobs"]),
+    (["jobs", "s"], ["show"]),
+    (["jobs", "--st"], ["--status"]),
+    (["--output", ""], ["text", "json"]),
+    (["-o", "json", "jobs", "c"], ["cancel"]),
+    (["completion", ""], ["bash", "zsh", "fish"]),
+    (["jobs", "show", ""], [""]),
+    (["--server", ""], [""])])
+def test_bash_completes_verbs_and_options(words, want):
+    done = subprocess.run(
+        ["bash", "-uc", COMPLETE, "bash", PROGRAM, *words],
+        capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:-1] == want
