@@ -48,7 +48,9 @@ const struct route_json account_password_body = { password_fields,
 void
 account_settings(struct req *r)
 {
-	req_redirect(r, "/settings/account");
+	bool admin = r->role == REC__ROLE__ROLE_ADMIN;
+
+	req_redirect(r, admin ? "/settings/users" : "/settings/account");
 }
 
 static size_t

@@ -18,6 +18,7 @@
 #include "controller/tags.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
+#include "controller/users_admin.h"
 
 /* Where two patterns fit, the first row wins: literals before {variables}.
  * {*} takes the rest of the path. */
@@ -37,6 +38,26 @@ static const struct route routes[] = {
 	{ "POST", "/logout",     ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, users_logout },
 	{ "POST", "/api/auth/logout", ROUTE_VIEWER, ROUTE_JSON, KIB(8), NULL, users_logout },
 
+	{ "GET",  "/setup",      ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, users_setup_page },
+	{ "POST", "/setup",      ROUTE_PUBLIC, ROUTE_FORM, KIB(8), NULL, users_setup },
+	{ "GET",  "/settings/users", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_page },
+	{ "GET",  "/settings/users/new", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_new_page },
+	{ "POST", "/settings/users/new", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_new_form },
+	{ "GET",  "/settings/users/{id}", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_edit_page },
+	{ "POST", "/settings/users/{id}", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_edit_form },
+	{ "GET",  "/settings/users/{id}/link", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_link_page },
+	{ "POST", "/settings/users/{id}/disable", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_disable },
+	{ "POST", "/settings/users/{id}/enable", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_enable },
+	{ "POST", "/settings/users/{id}/regenerate-setup-link", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_new_link },
+	{ "POST", "/settings/users/{id}/force-logout", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_force_logout },
+	{ "GET",  "/api/users",  ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_list },
+	{ "POST", "/api/users",  ROUTE_ADMIN, ROUTE_JSON, KIB(8), &users_create_body, users_create },
+	{ "GET",  "/api/users/{id}", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_get },
+	{ "PATCH", "/api/users/{id}", ROUTE_ADMIN, ROUTE_JSON, KIB(8), &users_patch_body, users_patch },
+	{ "POST", "/api/users/{id}/disable", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, users_disable },
+	{ "POST", "/api/users/{id}/enable", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, users_enable },
+	{ "POST", "/api/users/{id}/regenerate-setup-link", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, users_new_link },
+	{ "POST", "/api/users/{id}/force-logout", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, users_force_logout },
 	{ "GET",  "/settings",   ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, account_settings },
 	{ "GET",  "/settings/account", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, account_page },
 	{ "POST", "/settings/account", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, account_password },

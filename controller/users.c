@@ -288,6 +288,7 @@ login_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	op->actor.user = in->user;
 	memcpy(op->actor.name, in->name, sizeof(op->actor.name));
 	u->last_login_ms = clock_now_ms();
+	u->setup_pending = false; /* there was a password */
 	in->role = u->role;
 	users_put_session(vault, in);
 	user_store_put(state, u);

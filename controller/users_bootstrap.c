@@ -118,6 +118,7 @@ users_new(struct controller *c)
 	store_abort(tx);
 	u->ctl = c;
 	u->throttle = throttle_new();
+	u->links = throttle_new();
 	list_init(&u->attempts);
 	if (empty)
 		open_bootstrap(u);
@@ -130,6 +131,7 @@ static void
 destroy(struct users *u)
 {
 	throttle_free(u->throttle);
+	throttle_free(u->links);
 	mem_wipe(u, sizeof(*u));
 	mem_free(u);
 }
@@ -176,6 +178,8 @@ void
 users_tick(struct users *u)
 {
 	throttle_tick(u->throttle);
+	throttle_tick(u->links);
+	users_sweep_links(u);
 }
 
 static void

@@ -28,7 +28,8 @@ enum {
 
 struct users {
 	struct controller *ctl;
-	struct throttle *throttle;
+	struct throttle *throttle; /* passwords */
+	struct throttle *links;    /* setup links that are none */
 	/* first run */
 	bool open;
 	uint8_t token_hash[CRYPT_HASH_SIZE];
@@ -83,6 +84,9 @@ bool users_name(const char *text, char out[USERS_NAME_CAP]);
  * many wait; nothing will be called and a is still the caller's. */
 MUST_USE enum rc users_attempt_start(struct users_attempt *a);
 void users_attempt_free(struct users_attempt *a);
+
+/* Removes setup links that are over (users_setup.c). */
+void users_sweep_links(struct users *u);
 
 /* One pool job less; frees u when it was the last and u is gone. */
 void users_unpin(struct users *u);

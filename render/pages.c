@@ -37,6 +37,11 @@ static const struct page pages[] = {
 	{ "account_token", "account_token", view_account_token, none, true },
 	{ "jobs",      "jobs",      view_jobs,            jobs,      false },
 	{ "audit",     "audit",     view_audit,           none,      false },
+	{ "users",     "users",     view_users,           none,      false },
+	{ "user_new",  "user_new",  view_user_new,        none,      false },
+	{ "user",      "user",      view_user,            none,      false },
+	{ "user_link", "user_link", view_user_link,       none,      true },
+	{ "setup",     "setup",     view_setup,           none,      true },
 	{ "error",     "error",     view_error,           none,      false },
 };
 /* clang-format on */

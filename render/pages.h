@@ -42,6 +42,18 @@
  *                                        until (YYYY-MM-DD), page
  * audit      /audit                      user, action, target, q, from, to,
  *                                        sort, page
+ * users      /settings/users             state (active, invited, disabled), sort
+ *                                        (name, role, status, seen, created),
+ *                                        dir (desc), page
+ * user_new   /settings/users/new         username, email, role, other (id of who
+ *                                        has the name), error.<field>
+ * user       /settings/users/{id}        id, sessions (number), notice, error;
+ *                                        of a refused form: typed ("1"), role,
+ *                                        email, must_change ("1"),
+ *                                        error.<field>
+ * user_link  /settings/users/{id}/link   id, shown ("1": it was before)
+ * setup      /setup                      username, gone ("1": the link is over),
+ *                                        error, error.password
  * error      any                         status (403, 404, 409, 410, 413,
  *                                        422, 429, 500, 503), message, needs
  *                                        (role), back (path)
@@ -59,9 +71,12 @@
  * /hosts/{id}/source-groups/{gid}/run (csrf), /jobs/{id}/cancel (csrf),
  * /settings/account (csrf, current_password, new_password), .../tokens (csrf,
  * name, role, expires_in_days), .../tokens/{id}/revoke and
- * .../sign-out-others (csrf).
+ * .../sign-out-others (csrf), /settings/users/new (csrf, username, email,
+ * role), /settings/users/{id} (csrf, email, role, must_change) and .../disable,
+ * enable, regenerate-setup-link, force-logout (csrf), /setup (csrf, token,
+ * password).
  *
- * Secrets: pages pending and account_token write marker + PAGES_MARK_TOKEN
+ * Secrets: pages pending, account_token, user_link and setup write marker + PAGES_MARK_TOKEN
  * (and marker + PAGES_MARK_PASSWORD); the controller replaces each of them, HTML-escaped,
  * as often as it stands there.  An empty marker is refused.
  *

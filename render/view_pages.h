@@ -17,6 +17,11 @@ pages_view_fn view_account;
 pages_view_fn view_account_token;
 pages_view_fn view_jobs;
 pages_view_fn view_audit;
+pages_view_fn view_users;
+pages_view_fn view_user_new;
+pages_view_fn view_user;
+pages_view_fn view_user_link;
+pages_view_fn view_setup;
 pages_view_fn view_error;
 
 /* On page host_new: enrolments [..], pager, was (one that is over). */

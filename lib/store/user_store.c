@@ -94,6 +94,25 @@ user_store_put(struct store_tx *tx, const struct Rec__User *u)
 		store_bump(tx, VER_USERS);
 }
 
+void
+user_store_each(struct store_tx *tx, user_store_fn *fn, void *ctx)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct Rec__User *u;
+	struct ulid id;
+
+	table_scan_init(&sc, tx, TB_USER_NAME, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		if (!key_id_at(tx, TB_USER_NAME, value, KEY_TAIL, &id))
+			break;
+		u = user_store_find(tx, &id);
+		if (u == NULL || !fn(ctx, u))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
 uint64_t
 user_store_count(struct store_tx *tx)
 {

@@ -29,6 +29,10 @@ PAGES = {
     "/audit": {"audit": "/audit", "audit-sorted": "/audit?action=job&sort=user",
                "audit-none": "/audit?user=nobody&from=2026-01-01"},
     "/settings": {},  # leads to one of the next
+    "/settings/users": {"users": "/settings/users"},
+    "/settings/users/new": {"user-new": "/settings/users/new"},
+    "/settings/users/{id}": {},  # test_users.py looks at these
+    "/settings/users/{id}/link": {},
     "/settings/account": {"account": "/settings/account"},
     "/settings/account/tokens/{id}": {},  # test_users.py looks at it
     "/jobs": {"jobs": "/jobs", "jobs-failed": "/jobs?state=failed&q=db",
@@ -40,6 +44,7 @@ PAGES = {
 # Pages before there is a session.
 OPEN_PAGES = {
     "/login": {"login": "/login"},
+    "/setup": {"setup-over": "/setup?token=none"},
     "/bootstrap": {},  # walked before the first user exists
 }
 ERRORS = {"error-404": "/nothing/here", "error-no-host": "/hosts/nowhere"}

@@ -54,6 +54,7 @@ entry_begins(struct str line, struct str *inner)
 	return str_starts(*inner, STR("GET /")) ||
 	       str_starts(*inner, STR("POST /")) ||
 	       str_starts(*inner, STR("PUT /")) ||
+	       str_starts(*inner, STR("PATCH /")) ||
 	       str_starts(*inner, STR("DELETE /"));
 }
 
