@@ -431,6 +431,7 @@ view_dashboard(struct view *v, struct value *root)
 	host_store_each(v->state, view_dashboard_on_host, &f);
 	value_bool(root, "any", f.n > 0);
 	value_bool(root, "nav_hosts", true);
+	view_waiting(v, root);
 	put_headline(&f, root);
 	put_stats(&f, root);
 	put_filters(&f, root);

@@ -26,4 +26,6 @@ pages_view_fn view_error;
 
 /* On page host_new: enrolments [..], pager, was (one that is over). */
 void view_enrolments(struct view *v, struct value *root);
+/* On page dashboard: waiting [..], any_waiting, who waits for approval. */
+void view_waiting(struct view *v, struct value *root);
 #endif

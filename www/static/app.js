@@ -20,7 +20,7 @@
   d.addEventListener('click', async e => {
     const b = e.target.closest('[data-copy]');
     if (!b) return;
-    const src = $('pre', b.parentElement);
+    const src = $('pre, .fp', b.parentElement);
     try {
       await navigator.clipboard.writeText(src.innerText.trim());
       say('Copied');
