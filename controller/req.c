@@ -158,8 +158,11 @@ field_has(const struct req *r, const char *name, struct str part)
 static bool
 wants_html(const struct req *r)
 {
+	/* Of the API only forms that a browser has sent. */
 	if (str_starts(exch_path(r->x), STR("/api/")))
-		return false;
+		return field_has(r, "content-type",
+		           STR("application/x-www-form-urlencoded")) &&
+		       field_has(r, "accept", STR("text/html"));
 	if (field_has(r, "content-type", STR("application/json")) ||
 	    field_has(r, "accept", STR("text/event-stream")))
 		return false;

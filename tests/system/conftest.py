@@ -7,6 +7,7 @@ RM_KEEP_LAB set the folder of a failed test stays.
 import os
 import pathlib
 import secrets
+import subprocess
 import sys
 
 import pytest
@@ -62,6 +63,19 @@ def console(controller):
     """The same with a first administrator, who is signed in."""
     controller.bootstrap()
     return controller
+
+
+@pytest.fixture(name="ahead")
+def fixture_ahead(lab):
+    """Environment of a controller, and a setter of its clock."""
+    library = lab.path / "shift_clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
+                    lab_module.ROOT / "tests/system/shift_clock.c"],
+                   check=True)
+    note = lab.path / "ahead"
+    note.write_text("0")
+    return ({"LD_PRELOAD": library, "RM_CLOCK_AHEAD": note},
+            lambda seconds: note.write_text(str(seconds)))
 
 
 @pytest.fixture

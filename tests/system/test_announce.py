@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Announce-and-approve: requirements section 7, X-13, X-15."""
 import base64
+import os
+import re
 import ssl
+import urllib.parse
 
 import grpc
 import pytest
@@ -9,6 +12,7 @@ import pytest
 import announcer
 import foreign
 import lab as lab_module
+from browser import Browser
 from lab import wait_for
 
 REPO = {"repo_url": "/somewhere", "repo_password": "a repository password"}
@@ -433,3 +437,165 @@ def test_a_wrong_pin_or_an_unknown_ca_is_told_at_once(fresh):
     assert agent.program.wait() != 0
     assert "=" * 64 not in agent.said()
     assert waiting(fresh) == []
+
+
+def announce_from(console, address, hostname="flood", key=None):
+    """Over JSON, as if a proxy had brought it from that address."""
+    key = key or os.urandom(32)
+    return console.client.post(
+        "/api/agents/announce",
+        {"hostname": hostname, "os": "linux", "arch": "amd64",
+         "public_key": base64.b64encode(key).decode()},
+        headers={"X-Forwarded-For": address})
+
+
+def test_a_hundred_wait_for_an_hour_at_most(lab, ahead):
+    """M-085, M-086, M-099: the 101st is refused; an hour later all are
+    gone, and whoever waited is told."""
+    env, set_ahead = ahead
+    timers = lab.path / "timers"
+    timers.write_text("0")
+    console = lab.controller(
+        RM_TIMERS_AHEAD=timers, RM_TRUSTED_PROXY="127.0.0.1/32", **env)
+    console.start()
+    console.bootstrap()
+    agent = Announced(console, "real-7")
+    row = one(console)
+    agent.shown()
+    first = os.urandom(32)
+    for n in range(99):
+        answer = announce_from(console, f"192.0.2.{n}", key=(
+            first if n == 0 else None))
+        assert answer.status == 200, answer.text
+    assert waiting(console)[1]["announced_from_ip"] == "192.0.2.0"
+    answer = announce_from(console, "198.51.100.1")
+    assert (answer.status, answer.json()["code"]) == (503,
+                                                      "too_many_pending")
+    assert announce_from(console, "192.0.2.0", key=first).status == 200
+    folder = lab.path / "generated"
+    folder.mkdir()
+    with announcer.Stream(console.port, folder) as stream:
+        with pytest.raises(grpc.RpcError) as e:
+            stream.announce(announcer.Key(folder, "late"), "late")
+        assert e.value.code() == grpc.StatusCode.UNAVAILABLE
+    set_ahead(3601)
+    assert waiting(console) == []
+    assert agent.program.wait() == 8
+    assert "nobody accepted this host within 1 hour" in agent.said()
+    assert "announce_key" in agent.kept()
+    path = f"/api/pending-hosts/{row['id']}/accept"
+    answer = console.client.post(path, REPO)
+    assert (answer.status, answer.json()["code"]) == (410, "expired")
+    assert announce_from(console, "198.51.100.1").status == 200
+    timers.write_text("61")
+    wait_for("the sweep", lambda: (
+        "pending hosts swept n=100" in console.log.read_text()))
+    assert console.client.post(path, REPO).status == 404
+    # The key is the same, the row is another one.
+    timers.write_text("130")
+    agent.start()
+    again = wait_for("the agent", lambda: [
+        r for r in waiting(console) if r["hostname"] == row["hostname"]])[0]
+    assert again["fingerprint"] == row["fingerprint"]
+    assert again["id"] != row["id"]
+    agent.kill()
+
+
+def form_fields(console, page="/"):
+    text = console.client.get(page).text
+    return {"csrf": re.search(r'name="csrf" value="([^"]+)"', text).group(1)}
+
+
+def send_form(console, path, fields):
+    return console.client.request(
+        "POST", path, urllib.parse.urlencode(fields),
+        {"Content-Type": "application/x-www-form-urlencoded",
+         "Accept": "text/html", "Origin": console.url})
+
+
+def test_forms_of_the_panel_without_scripts(fresh, folder, names):
+    """M-097, M-415: what was typed stays, but the password; then 303."""
+    with announcer.Stream(fresh.port, folder) as stream:
+        row = stream.wait(names.key(), "ann-10")
+        path = f"/api/pending-hosts/{row.pending_id}"
+        typed = dict(form_fields(fresh), repo_url="rest:https://r.example/x",
+                     repo_username="typed-user", repo_password="")
+        answer = send_form(fresh, f"{path}/accept", typed)
+        assert answer.status == 422
+        for text in ("typed-user", "rest:https://r.example/x",
+                     "password is needed", "<details open"):
+            assert text in answer.text
+        answer = send_form(fresh, f"{path}/accept", dict(
+            typed, repo_url="rest:https://u:canary@r.example/x",
+            repo_password="canary"))
+        assert answer.status == 422 and "canary" not in answer.text
+        answer = send_form(fresh, f"{path}/accept",
+                           dict(typed, csrf="x", repo_password="secret"))
+        assert answer.status == 403
+        answer = send_form(fresh, f"{path}/accept",
+                           dict(typed, repo_password="secret"))
+        assert answer.status == 303
+        kind, enrolled = stream.read()
+        assert kind == "enrolled"
+        assert answer.headers["Location"] == f"/hosts/{enrolled.host_id}"
+    with announcer.Stream(fresh.port, folder) as stream:
+        row = stream.wait(names.key(), "ann-10b")
+        path = f"/api/pending-hosts/{row.pending_id}/reject"
+        fields = form_fields(fresh)
+        answer = send_form(fresh, path, fields)
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+        assert stream.refusal()[1] == "rejected"
+        answer = send_form(fresh, path, fields)
+        assert answer.status == 410 and "was rejected" in answer.text
+        assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def test_who_decided_is_in_the_audit_log(fresh, folder, names):
+    """M-090, M-091, M-299: without a secret."""
+    with announcer.Stream(fresh.port, folder) as one_, \
+            announcer.Stream(fresh.port, folder) as two:
+        key = names.key()
+        good, bad = one_.wait(key, "ann-11"), two.wait(names.key(), "ann-12")
+        decide(fresh, good.pending_id, "accept",
+               dict(REPO, repo_password="canary-in-audit"))
+        assert one_.read()[0] == "enrolled"
+        decide(fresh, bad.pending_id, "reject")
+    rows = fresh.client.ok("GET", "/api/audit")["items"]
+    for action, name in (("host.accept_pending", "ann-11"),
+                         ("host.enrolled", "ann-11"),
+                         ("host.reject_pending", "ann-12")):
+        row, = [r for r in rows if r["action"] == action and
+                name in str(r)]
+        assert "canary" not in str(row)
+        if action == "host.accept_pending":
+            assert key.fingerprint in str(row)
+
+
+def test_an_administrator_compares_and_accepts_in_the_browser(fresh):
+    """M-097, M-098, M-480, M-482: live, by the keyboard's and mouse's own
+    means."""
+    b = Browser(fresh.url)
+    try:
+        b.open("/login")
+        b.fill("#login-username", "admin")
+        b.fill("#login-password", lab_module.PASSWORD)
+        b.go('form[action="/login"] button[type="submit"]')
+        agent = Announced(fresh, "real-8")
+        agent.shown()
+        row = one(fresh)
+        item = f"#pending-{row['id']}"
+        b.wait("the panel", lambda: b.all(item))
+        assert b.text(f"{item} .fp") == blocks(row["fingerprint"])
+        assert b.text(f"{item} .fp") in agent.said()
+        form = (f'{item} form[action^="/api/pending-hosts/"]'
+                '[action$="/accept"]')
+        b.click(f"{item} .decide details:first-child summary")
+        b.fill(f"{form} [name=repo_url]", str(fresh.lab.path / "repo-8"))
+        b.fill(f"{form} [name=repo_password]", "a repository password")
+        for box in b.all(f"{form} [name=allow_duplicate]"):
+            box.click()
+        b.go(f'{form} button[type="submit"]')
+        assert agent.program.wait() == 0
+        assert b.path() == f"/hosts/{agent.kept()['host_id']}"
+    finally:
+        b.close()

@@ -66,18 +66,6 @@ def test_wrong_tokens_have_their_codes(console):
     assert len(hosts) == 1
 
 
-@pytest.fixture(name="ahead")
-def fixture_ahead(lab):
-    """Environment of a controller, and a setter of its clock."""
-    library = lab.path / "shift_clock.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
-                    ROOT / "tests/system/shift_clock.c"], check=True)
-    note = lab.path / "ahead"
-    note.write_text("0")
-    return ({"LD_PRELOAD": library, "RM_CLOCK_AHEAD": note},
-            lambda seconds: note.write_text(str(seconds)))
-
-
 def test_tokens_and_sessions_expire(lab, ahead):
     """M-016, M-066: an hour, a day; each is said, nothing is made."""
     env, set_ahead = ahead
