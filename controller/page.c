@@ -576,6 +576,14 @@ page_host_jobs(struct req *r)
 }
 
 void
+page_search(struct req *r)
+{
+	static const char *const names[] = { "q", NULL };
+
+	plain_page(r, "search", names);
+}
+
+void
 page_jobs(struct req *r)
 {
 	static const char *const names[] = { "q", "state", "kind", "host",

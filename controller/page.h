@@ -60,6 +60,7 @@ void page_dashboard(struct req *r);
 void page_host(struct req *r);
 void page_host_jobs(struct req *r);
 void page_job(struct req *r);
+void page_search(struct req *r);
 void page_jobs(struct req *r);
 void page_audit(struct req *r);
 #endif

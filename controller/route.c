@@ -13,6 +13,7 @@
 #include "controller/jobs.h"
 #include "controller/page.h"
 #include "controller/req.h"
+#include "controller/search.h"
 #include "controller/server.h"
 #include "controller/sse.h"
 #include "controller/tags.h"
@@ -85,6 +86,8 @@ static const struct route routes[] = {
 	{ "POST", "/hosts/{id}/repo/credentials", ROUTE_OPERATOR, ROUTE_FORM, KIB(16), NULL, creds_form },
 	{ "POST", "/hosts/{id}/repo/probe", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_probe },
 	{ "POST", "/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_reinit },
+	{ "GET",  "/search",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_search },
+	{ "GET",  "/search/hits", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, search_hits },
 	{ "GET",  "/jobs",       ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_jobs },
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
@@ -116,6 +119,7 @@ static const struct route routes[] = {
 	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
 	{ "POST", "/hosts/{id}/run-backup", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
 	{ "POST", "/hosts/{id}/init-repo", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
+	{ "GET",  "/api/search", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, search_api },
 	{ "GET",  "/api/jobs",   ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_fleet },
 	{ "GET",  "/api/jobs/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_get },
 	{ "POST", "/api/jobs/{id}/cancel", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_cancel },

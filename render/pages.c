@@ -17,6 +17,7 @@ static const char *const host_repo[] = { "host.head", "host.facts",
 	"host.strip", "host.banner", "repo.health", NULL };
 static const char *const job[] = { "job.state", "job.progress", "job.announce",
 	NULL };
+static const char *const hits[] = { "search.hits", NULL };
 static const char *const jobs[] = { "jobs.headline", "jobs.running",
 	"jobs.next", NULL };
 static const char *const pending[] = { "enrol.state", NULL };
@@ -35,6 +36,7 @@ static const struct page pages[] = {
 	{ "job",       "job",       view_job,             job,       false },
 	{ "account",   "account",   view_account,         none,      false },
 	{ "account_token", "account_token", view_account_token, none, true },
+	{ "search",    "search",    view_search,          hits,      false },
 	{ "jobs",      "jobs",      view_jobs,            jobs,      false },
 	{ "audit",     "audit",     view_audit,           none,      false },
 	{ "users",     "users",     view_users,           none,      false },

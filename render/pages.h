@@ -38,6 +38,7 @@
  *                                        viewer's own record
  * account_   /settings/account/tokens/   id, shown ("1": it was before)
  * token      {id}
+ * search     /search                     q
  * jobs       /jobs                       q, state, kind, host (id), since,
  *                                        until (YYYY-MM-DD), page
  * audit      /audit                      user, action, target, q, from, to,
@@ -89,6 +90,7 @@
  *   host_jobs          also host.jobs
  *   host_repo          also repo.health
  *   job                job.state job.progress job.announce
+ *   search             search.hits
  *   jobs               jobs.headline jobs.running jobs.next
  *   pending            enrol.state
  * job.log is fed from /api/jobs/{id}/stream?from=<byte offset> (a

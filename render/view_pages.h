@@ -16,6 +16,7 @@ pages_view_fn view_job;
 pages_view_fn view_account;
 pages_view_fn view_account_token;
 pages_view_fn view_jobs;
+pages_view_fn view_search;
 pages_view_fn view_audit;
 pages_view_fn view_users;
 pages_view_fn view_user_new;

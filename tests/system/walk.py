@@ -35,6 +35,8 @@ PAGES = {
     "/settings/users/{id}/link": {},
     "/settings/account": {"account": "/settings/account"},
     "/settings/account/tokens/{id}": {},  # test_users.py looks at it
+    "/search": {"search": "/search?q=db", "search-none": "/search?q=nobody",
+                "search-empty": "/search"},
     "/jobs": {"jobs": "/jobs", "jobs-failed": "/jobs?state=failed&q=db",
               "jobs-none": "/jobs?q=nobody&since=2026-11-01"},
     "/jobs/{id}": {"job": "/jobs/{job:app-01}", "job-running": "/jobs/{job:db-01}",
@@ -51,7 +53,7 @@ ERRORS = {"error-404": "/nothing/here", "error-no-host": "/hosts/nowhere"}
 
 # What a browser is sent to that is no page.
 NO_PAGES = re.compile(r"/api/|/static/|/healthz|/events|.*\.csv$|.*\.json$"
-                      r"|.*/awaiting$|/metrics$|/install/|/agent/binary")
+                      r"|.*/awaiting$|/search/hits$|/metrics$|/install/|/agent/binary")
 
 LOOKS = [(scheme, width) for scheme in ("light", "dark")
          for width in (1440, 390)]

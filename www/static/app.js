@@ -56,15 +56,50 @@
       $('summary', m).focus();
     }
     if (e.metaKey || e.ctrlKey || e.altKey || e.target.matches('input, textarea, select')) return;
-    const search = $('input[type=search]');
-    if (e.key === '/' && search) {
-      e.preventDefault();
-      search.focus();
-    }
     if (e.key === 'j' || e.key === 'k') {
       const rows = [...d.querySelectorAll('.go-to')], at = rows.indexOf(d.activeElement);
       rows[Math.max(0, Math.min(rows.length - 1, at + (e.key === 'j' ? 1 : -1)))]?.focus();
     }
+  });
+  /* — Search: a dialog over the page; without us a link leads to its page — */
+  const palette = $('dialog.palette');
+  function openPalette(e) {
+    e.preventDefault();
+    if (!palette.open) palette.showModal();
+    $('input', palette).select();
+  }
+  if (palette) {
+    d.addEventListener('keydown', e => {
+      if (e.key === 'k' && (e.ctrlKey || e.metaKey) && !e.altKey) openPalette(e);
+      if (e.key === '/' && !e.ctrlKey && !e.metaKey && !e.altKey && !e.target.matches('input, textarea, select')) openPalette(e);
+    });
+    d.addEventListener('click', e => {
+      if (e.target === palette) palette.close();
+      else if (e.target.closest('[data-palette]') && !e.ctrlKey && !e.metaKey && !e.shiftKey) openPalette(e);
+    });
+  }
+  let typed = 0, asked = 0;
+  async function search(input) {
+    const mine = ++asked, box = $('.hits', input.form.parentElement);
+    try {
+      const r = await fetch('/search/hits?q=' + encodeURIComponent(input.value), { headers: { accept: 'text/html' } });
+      const t = d.createElement('template');
+      t.innerHTML = r.ok && !r.redirected ? await r.text() : '<div class="hits"><p class="mut">The search does not answer. Press Enter.</p></div>';
+      if (mine === asked && box.isConnected) box.replaceWith(d.importNode(t.content, true));
+    } catch { /* Enter loads the page, which says more */ }
+  }
+  d.addEventListener('input', e => {
+    if (!e.target.matches('.palette-q input')) return;
+    clearTimeout(typed);
+    typed = setTimeout(search, 150, e.target);
+  });
+  /* Arrows go through what was found; Enter follows the link that has the focus. */
+  d.addEventListener('keydown', e => {
+    const form = (e.target.closest?.('.hits')?.parentElement ?? e.target.closest?.('.palette-q')?.parentElement);
+    if (!form || (e.key !== 'ArrowDown' && e.key !== 'ArrowUp')) return;
+    const stops = [$('.palette-q input', form), ...form.querySelectorAll('.hits a')], at = stops.indexOf(d.activeElement);
+    e.preventDefault();
+    stops[Math.max(0, Math.min(stops.length - 1, at + (e.key === 'ArrowDown' ? 1 : -1)))].focus();
   });
   d.addEventListener('change', e => {
     if (e.target.matches('[data-auto] select')) e.target.form.requestSubmit();

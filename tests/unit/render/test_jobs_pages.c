@@ -83,6 +83,37 @@ no_job_at_all_is_told(void **state)
 	must(s, "No job yet.");
 }
 
+/* B-02: what was typed comes back as text. */
+static void
+the_search_page_shows_what_was_found(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "search", NULL, 1, { "q", "DB-" } }, 200);
+	check_safe(s);
+	must(s, "<h2>Hosts</h2>");
+	must(s, ">db-01</span>");
+	must(s, "2 found");
+	must_not(s, "<h2>Jobs</h2>");
+	ask(s,
+	    &(struct ask){ "search", "search.hits", 1,
+	        { "q", job_text(SEED_JOB_FAILED) } },
+	    200);
+	must(s, "<h2>Jobs</h2>");
+	must(s, "Backup of db-02");
+	must_not(s, "<html");
+	ask(s, &(struct ask){ "search", NULL, 1, { "q", "7C1e9f04" } }, 200);
+	must(s, "#snapshot-7c1e9f04\"");
+	ask(s,
+	    &(struct ask){ "search", NULL, 1,
+	        { "q", "<img src=x onerror=alert(1)> \"'" } },
+	    200);
+	check_safe(s);
+	ask(s, &(struct ask){ "search", NULL, 1, { NULL } }, 200);
+	must_not(s, "Nothing found");
+	must(s, "Part of a host's name or tag");
+}
+
 int
 main(void)
 {
@@ -90,6 +121,7 @@ main(void)
 		FLEET(the_jobs_page_shows_now_next_and_history),
 		FLEET(jobs_are_filtered_and_links_keep_the_filter),
 		EMPTY(no_job_at_all_is_told),
+		FLEET(the_search_page_shows_what_was_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

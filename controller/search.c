@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/search.h"
+
+#include "controller/controller.h"
+#include "controller/page.h"
+#include "controller/pb.h"
+#include "controller/req.h"
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/json.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/search.h"
+
+enum {
+	ANSWER_MAX = 16 << 20,
+	RECORDS_MAX = 64 << 20
+};
+
+static void
+search_on_hits(void *ctx, enum rc rc, struct str html)
+{
+	struct req *r = ctx;
+	struct err e = { 0 };
+
+	if (rc == RC_OK) {
+		req_add_field(r, "cache-control", "no-store");
+		req_text(r, 200, "text/html; charset=utf-8", html);
+	} else {
+		(void)err_set(&e, rc, "the search could not be shown");
+		req_fail(r, &e);
+	}
+	req_release(r);
+}
+
+void
+search_hits(struct req *r)
+{
+	const struct page_param q = { "q", req_query(r, "q") };
+
+	req_hold(r);
+	page_fragment(r, "search", "search.hits", &q, 1, search_on_hits, r);
+}
+
+/* -------------------------------------------------------------------- JSON */
+
+struct answer {
+	struct store_tx *tx;
+	struct json_out j;
+};
+
+static void
+put_id(struct json_out *j, const char *name, const ProtobufCBinaryData *field)
+{
+	char text[ULID_TEXT_CAP] = "";
+	struct ulid id;
+
+	if (pb_id_get(field, &id))
+		ulid_text(&id, text);
+	json_put(j, name, text);
+}
+
+/* host_id and host_name */
+static void
+put_host_of(struct answer *a, const struct ulid *id)
+{
+	const struct Rec__Host *h = host_store_find(a->tx, id);
+	char text[ULID_TEXT_CAP];
+
+	ulid_text(id, text);
+	json_put(&a->j, "host_id", text);
+	if (h == NULL)
+		json_put_null(&a->j, "host_name");
+	else
+		json_put(&a->j, "host_name", h->name);
+}
+
+static void
+put_host(struct answer *a, const struct Rec__Host *h)
+{
+	size_t i;
+
+	json_obj(&a->j, NULL);
+	put_id(&a->j, "id", &h->id);
+	json_put(&a->j, "name", h->name);
+	json_arr(&a->j, "tags");
+	for (i = 0; i < h->n_tags; i++)
+		json_put(&a->j, NULL, h->tags[i]);
+	json_arr_end(&a->j);
+	json_obj_end(&a->j);
+}
+
+static void
+put_job(struct answer *a, const struct Rec__Job *job)
+{
+	struct ulid host;
+
+	json_obj(&a->j, NULL);
+	put_id(&a->j, "id", &job->id);
+	if (pb_id_get(&job->host_id, &host))
+		put_host_of(a, &host);
+	json_put(&a->j, "kind", job_kind_name(job->kind));
+	json_put(&a->j, "status", job_state_name(job->state));
+	json_put_bool(&a->j, "incomplete", job->incomplete);
+	json_put_time(&a->j, "created_at", job->created_at_ms);
+	json_obj_end(&a->j);
+}
+
+static void
+put_snapshot(struct answer *a, const struct search_snapshot *s)
+{
+	json_obj(&a->j, NULL);
+	json_put(&a->j, "id", s->snapshot->id);
+	json_put(&a->j, "short_id", s->snapshot->short_id);
+	put_host_of(a, &s->host);
+	json_put_time(&a->j, "time", s->snapshot->time_ms);
+	if (s->path == NULL)
+		json_put_null(&a->j, "path");
+	else
+		json_put(&a->j, "path", s->path);
+	json_obj_end(&a->j);
+}
+
+static void
+begin_list(struct answer *a, const char *name)
+{
+	json_obj(&a->j, name);
+	json_arr(&a->j, "items");
+}
+
+static void
+end_list(struct answer *a, bool more)
+{
+	json_arr_end(&a->j);
+	json_put_bool(&a->j, "more", more);
+	json_obj_end(&a->j);
+}
+
+static void
+put_found(struct answer *a, const struct search_found *f)
+{
+	size_t i;
+
+	json_obj(&a->j, NULL);
+	begin_list(a, "hosts");
+	for (i = 0; i < f->n_hosts; i++)
+		put_host(a, f->hosts[i]);
+	end_list(a, f->more_hosts);
+	begin_list(a, "jobs");
+	for (i = 0; i < f->n_jobs; i++)
+		put_job(a, f->jobs[i]);
+	end_list(a, f->more_jobs);
+	begin_list(a, "snapshots");
+	for (i = 0; i < f->n_snapshots; i++)
+		put_snapshot(a, &f->snapshots[i]);
+	end_list(a, f->more_snapshots);
+	json_obj_end(&a->j);
+}
+
+void
+search_api(struct req *r)
+{
+	struct str text = req_query(r, "q");
+	struct search_found f;
+	struct arena records;
+	struct answer a;
+	struct err e;
+	struct buf b;
+
+	if (text.n > SEARCH_TEXT_MAX) {
+		(void)err_set(&e, RC_INVALID, "q: at most %d bytes",
+		    (int)SEARCH_TEXT_MAX);
+		req_fail(r, &e);
+		return;
+	}
+	buf_init(&b, ANSWER_MAX);
+	json_out_init(&a.j, &b);
+	arena_init(&records, RECORDS_MAX);
+	a.tx = store_begin_read(r->ctl->state, &records);
+	search(a.tx, text, &f);
+	put_found(&a, &f);
+	if (store_rc(a.tx) != RC_OK)
+		req_fail(r, store_err(a.tx));
+	else
+		req_json(r, 200, &b);
+	store_abort(a.tx);
+	arena_fini(&records);
+	buf_fini(&b);
+}
