@@ -2,6 +2,7 @@
 #include "lib/store/job_store.h"
 
 #include "lib/base/arena.h"
+#include "lib/store/metric_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -245,6 +246,18 @@ index_log(struct store_tx *tx, const struct facts *f)
 		table_put(tx, TB_JOB_LOG, &k, STR(""));
 }
 
+/* In the transaction that ends the job.  One that never began took no time,
+ * but has ended as well. */
+static void
+count_end(struct store_tx *tx, const struct Rec__Job *j)
+{
+	int64_t ms = 0;
+
+	if (j->started_at_ms > 0)
+		ms = j->finished_at_ms - j->started_at_ms;
+	metric_store_observe(tx, j->kind, j->state, ms);
+}
+
 void
 job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 {
@@ -274,6 +287,9 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 	id_key(&k, &now.id);
 	if (!table_put_record(tx, TB_JOB, &k, &j->base))
 		return;
+	if (job_state_final(now.state) &&
+	    (old == NULL || !job_state_final(was.state)))
+		count_end(tx, j);
 	store_bump(tx, VER_JOBS);
 	store_bump_host(tx, &now.host);
 }

@@ -51,6 +51,7 @@ enum {
 	X(TB_API_TOKEN,     IN_STATE, "api_token",     "token -> ApiToken") \
 	X(TB_API_TOKEN_USER, IN_STATE, "api_token_user", "user, token -> ") \
 	X(TB_AUDIT,         IN_STATE, "audit",         "entry -> AuditEntry") \
+	X(TB_DURATIONS,     IN_STATE, "durations",     "kind u8, state u8 -> Durations") \
 	X(TB_AUDIT_HEAD,    IN_STATE, "audit_head",    "'head' -> AuditHead") \
 	X(TB_ENROLMENT,     IN_STATE, "enrolment",     "secret hash[32] -> Enrolment") \
 	X(TB_PENDING,       IN_STATE, "pending",       "pending -> PendingHost") \

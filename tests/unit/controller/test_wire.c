@@ -197,6 +197,7 @@ records_of_earlier_versions_are_understood(void **state)
 		&rec__api_token__descriptor,
 		&rec__enrolment__descriptor,
 		&rec__audit_entry__descriptor,
+		&rec__durations__descriptor,
 		&rec__audit_head__descriptor,
 		&rec__session__descriptor,
 		&rec__password__descriptor,
