@@ -169,6 +169,20 @@ agents_count(const struct agents *a)
 	return a->online;
 }
 
+void
+agents_stats(const struct agents *a, struct agents_stats *out)
+{
+	const struct list *el;
+
+	*out = (struct agents_stats){ .online = a->online };
+	for (el = a->calls.next; el != &a->calls; el = el->next) {
+		const struct call *c = (const struct call *)(const void *)el;
+
+		out->sessions += c->poll ? 0 : 1;
+		out->polls += c->poll ? 1 : 0;
+	}
+}
+
 static bool
 send_config(struct agents *a, struct call *c)
 {

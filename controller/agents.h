@@ -38,4 +38,8 @@ void agents_drop(struct agents *a, const struct ulid *host,
 /* Every second: presence that ran out. */
 void agents_tick(struct agents *a);
 unsigned agents_count(const struct agents *a);
+struct agents_stats {
+	unsigned online, sessions, polls;
+};
+void agents_stats(const struct agents *a, struct agents_stats *out);
 #endif

@@ -36,5 +36,6 @@ struct controller {
 	struct courier *courier;   /* commands out */
 	struct ticker *ticker;     /* periodic work */
 	bool audit_verifying;      /* audit: one at a time */
+	unsigned metrics_scrapes;  /* metrics: under way */
 };
 #endif

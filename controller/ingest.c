@@ -532,3 +532,10 @@ ingest_compare(struct ingest *i, struct inlet *in)
 	in->present = NULL;
 	in->present_count = 0;
 }
+
+void
+ingest_stats(const struct ingest *i, struct ingest_stats *out)
+{
+	*out = i->stats;
+	out->waiting_bytes = i->bytes;
+}

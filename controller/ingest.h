@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/latency.h"
 #include "lib/base/rc.h"
 #include "lib/base/ulid.h"
 
@@ -45,6 +46,13 @@ void ingest_accepted(struct ingest *i, const struct ulid *host,
     const struct ulid *job);
 /* Everything up to the result is on disk. */
 uint64_t ingest_committed(const struct ingest *i, const struct ulid *host);
+/* Since the start. */
+struct ingest_stats {
+	uint64_t events, lines, log_bytes; /* on disk */
+	uint64_t waiting_bytes;            /* received, not yet on disk */
+	struct latency sync;               /* of the job logs of a batch */
+};
+void ingest_stats(const struct ingest *i, struct ingest_stats *out);
 /* The last batch could not be written; *why tells, lent, when it is so.  i
  * may be NULL. */
 bool ingest_unhealthy(const struct ingest *i, const char **why);

@@ -225,10 +225,26 @@ tell(struct ingest *i, struct ingest_part *p)
 }
 
 static void
+count_part(struct ingest *i, const struct ingest_part *p)
+{
+	struct list *el, *tmp;
+	struct ingest_log *l;
+
+	i->stats.events += p->used;
+	LIST_FOREACH(el, tmp, &p->logs)
+	{
+		l = LIST_ENTRY(el, struct ingest_log, link);
+		i->stats.lines += l->taken;
+		i->stats.log_bytes += l->text.len;
+	}
+}
+
+static void
 part_done(struct ingest *i, struct ingest_part *p)
 {
 	struct inlet *in = p->inlet;
 
+	count_part(i, p);
 	give_back(i, p, p->used);
 	if (in->faulty && p->used > 0) {
 		in->faulty = false;
@@ -346,6 +362,8 @@ batch_end(struct ingest *i)
 	struct ingest_part *p;
 
 	i->waiting = true; /* nothing begins before all of it is told */
+	if (b->sync_us > 0)
+		latency_add(&i->stats.sync, (uint64_t)b->sync_us);
 	LIST_FOREACH(el, tmp, &b->parts)
 	{
 		p = LIST_ENTRY(el, struct ingest_part, link);

@@ -5,6 +5,7 @@
 #include "controller/ingest_own.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
@@ -177,6 +178,7 @@ stage_lines(struct stage *s, const Wire__Event *ev)
 		    tag < ARRAY_LEN(tag_of) ? tag_of[tag] : JOBLOG_OUT,
 		    str_from(ln->payload.data, ln->payload.len));
 		l->lines++;
+		l->taken++;
 	}
 }
 
@@ -335,6 +337,7 @@ static enum rc
 write_all(struct ingest_batch *b, int *fd)
 {
 	struct list *el, *tmp;
+	int64_t began_us;
 	enum rc rc;
 
 	LIST_FOREACH(el, tmp, &b->parts)
@@ -344,7 +347,12 @@ write_all(struct ingest_batch *b, int *fd)
 		if (rc != RC_OK)
 			return rc;
 	}
-	return *fd < 0 ? RC_OK : joblog_sync(*fd, b->spool, &b->err);
+	if (*fd < 0)
+		return RC_OK;
+	began_us = clock_mono_us();
+	rc = joblog_sync(*fd, b->spool, &b->err);
+	b->sync_us = clock_mono_us() - began_us + 1;
+	return rc;
 }
 
 static enum rc

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controller/ingest.h"
+
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/list.h"
@@ -69,6 +71,7 @@ struct ingest {
 	struct err fault;
 	unsigned pool; /* jobs of ours that the pool has */
 	bool gone;     /* freed by its owner meanwhile: the last one ends it */
+	struct ingest_stats stats;
 	/* ingest_pack.c */
 	struct list packs;
 	struct pack *packing;
@@ -88,7 +91,8 @@ struct ingest_log {
 	struct ulid job;
 	uint64_t at; /* committed bytes the text follows */
 	uint64_t lines;
-	bool foreign; /* of another host: nothing is taken */
+	uint64_t taken; /* lines of this batch */
+	bool foreign;   /* of another host: nothing is taken */
 	bool closed;
 	bool damaged;
 	bool truncated;
@@ -128,6 +132,7 @@ struct ingest_batch {
 	struct err err; /* of the pool: nothing of it counts */
 	unsigned ops;   /* under way */
 	int64_t now_ms;
+	int64_t sync_us; /* that the logs took; 0: none were written */
 };
 
 /* The pool gave a job back; false: nothing more is to be done, and i may be

@@ -243,6 +243,7 @@ count(struct op_stats *st, const struct batch *b, uint64_t took_ns)
 	st->commit_us_last = took_ns / NS_PER_US;
 	if (st->commit_us_last > st->commit_us_max)
 		st->commit_us_max = st->commit_us_last;
+	latency_add(&st->commit, st->commit_us_last);
 	st->unhealthy = b->err.rc != RC_OK;
 }
 

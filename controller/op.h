@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/latency.h"
 #include "lib/base/rc.h"
 #include "lib/base/ulid.h"
 
@@ -72,6 +73,7 @@ void op_queue_free(struct op_queue *q);
 struct op_stats {
 	uint64_t commits, ops, failed;
 	uint64_t commit_us_last, commit_us_max;
+	struct latency commit;
 	unsigned queued;
 	bool unhealthy; /* the last commit failed: disk full or I/O error */
 };

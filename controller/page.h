@@ -32,6 +32,7 @@ MUST_USE enum rc page_client_new(struct controller *c, struct page_client **out,
     struct err *e);
 void page_client_free(struct page_client *p);
 bool page_ready(const struct page_client *p);
+unsigned page_waiting(const struct page_client *p); /* for the renderer */
 /* Every second: refuses what waits for a renderer that stays away. */
 void page_client_tick(struct page_client *p);
 

@@ -389,6 +389,12 @@ page_ready(const struct page_client *p)
 	return p->link != NULL && p->link->up;
 }
 
+unsigned
+page_waiting(const struct page_client *p)
+{
+	return p->waiting;
+}
+
 /* ---------------------------------------------------------------- process */
 
 static void

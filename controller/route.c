@@ -11,6 +11,7 @@
 #include "controller/enrol.h"
 #include "controller/hosts.h"
 #include "controller/jobs.h"
+#include "controller/metrics.h"
 #include "controller/page.h"
 #include "controller/req.h"
 #include "controller/search.h"
@@ -28,6 +29,7 @@ static const struct route routes[] = {
 	/* method  pattern  role  body  max  json  run */
 	{ "GET",  "/healthz",    ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, server_health },
 	{ "GET",  "/api/version", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, server_version },
+	{ "GET",  "/metrics",    ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, metrics_get },
 	{ "GET",  "/static/{*}", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, asset_get },
 
 	{ "GET",  "/bootstrap",  ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, users_bootstrap_page },

@@ -217,6 +217,33 @@ server_close(struct server *s, server_done_fn *done, void *ctx)
 	listen_close(s->tls, GRACE_MS, server_on_closed, s);
 }
 
+static void
+add_stats(struct listen_stats *sum, const struct listener *l)
+{
+	struct listen_stats one;
+
+	listen_stats(l, &one);
+	sum->accepted += one.accepted;
+	sum->refused_limit += one.refused_limit;
+	sum->refused_address += one.refused_address;
+	sum->tls_done += one.tls_done;
+	sum->tls_failed += one.tls_failed;
+	sum->h1_bad += one.h1_bad;
+	sum->h2_bad += one.h2_bad;
+	sum->open += one.open;
+	sum->handshaking += one.handshaking;
+}
+
+void
+server_stats(const struct server *s, struct listen_stats *out)
+{
+	*out = (struct listen_stats){ .open = 0 };
+	if (s != NULL && s->tls != NULL)
+		add_stats(out, s->tls);
+	if (s != NULL && s->plain != NULL)
+		add_stats(out, s->plain);
+}
+
 /* ----------------------------------------------------------------- routes */
 
 void

@@ -8,6 +8,7 @@
 #include "lib/base/rc.h"
 
 struct controller;
+struct listen_stats;
 struct req;
 struct server;
 
@@ -20,6 +21,9 @@ MUST_USE enum rc server_reload(struct server *s, struct err *e);
 /* Ends connections with grace, then calls done and is gone. */
 typedef void server_done_fn(void *ctx);
 void server_close(struct server *s, server_done_fn *done, void *ctx);
+
+/* Of all listeners together; s may be NULL. */
+void server_stats(const struct server *s, struct listen_stats *out);
 
 void server_health(struct req *r);  /* GET /healthz */
 void server_version(struct req *r); /* GET /api/version */

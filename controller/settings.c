@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "lib/base/attr.h"
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/fsio.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -75,6 +77,17 @@ static const struct conf_key keys[] = {
 	  NULL, AT(render),
 	  "Path of the renderer to start (all-in-one); unset: the service "
 	  "manager starts it." },
+	{ "metrics_token", "RM_METRICS_TOKEN", CONF_STR, CONF_SECRET, 0,
+	  TEXT_LEN_MAX, NULL, AT(metrics_token),
+	  "Bearer token that Prometheus shows at /metrics. Without it, its file "
+	  "and metrics_trusted_cidrs there is no /metrics; with both, both must "
+	  "fit." },
+	{ "metrics_token_file", "RM_METRICS_TOKEN_FILE", CONF_STR, 0, 0,
+	  PATH_LEN_MAX, NULL, AT(metrics_token_file),
+	  "File that holds the token, instead of metrics_token." },
+	{ "metrics_trusted_cidrs", "RM_METRICS_TRUSTED_CIDR", CONF_STRS, 0, 0,
+	  PROXIES_MAX, NULL, AT(metrics_cidr_text),
+	  "Addresses or networks (CIDR) that may read /metrics." },
 	{ "log_level", "RM_LOG_LEVEL", CONF_STR, 0, 1, 16,
 	  "info", AT(log_level),
 	  "error, warn, info or debug." },
@@ -156,30 +169,51 @@ cidr_holds(const struct cidr *c, const uint8_t addr[16])
 	return rest == 0 || ((c->addr[whole] ^ addr[whole]) & mask) == 0;
 }
 
+struct networks {
+	const char *env;
+	const struct conf_strs *text;
+	struct cidr **cidrs;
+	size_t *count;
+};
+
 static enum rc
-read_proxies(struct settings *s, struct err *e)
+read_networks(const struct networks *net, struct err *e)
 {
-	size_t n = s->trusted_proxy_text.n;
 	size_t i;
 
-	s->trusted_proxies = mem_array(n, sizeof(struct cidr));
-	s->trusted_proxy_count = n;
-	for (i = 0; i < n; i++) {
-		struct str text = str_trim(str_of(s->trusted_proxy_text.v[i]));
+	*net->cidrs = mem_array(net->text->n, sizeof(struct cidr));
+	*net->count = net->text->n;
+	for (i = 0; i < net->text->n; i++) {
+		struct str text = str_trim(str_of(net->text->v[i]));
 
-		if (!cidr_parse(text, &s->trusted_proxies[i]))
+		if (!cidr_parse(text, &(*net->cidrs)[i]))
 			return err_set(e, RC_INVALID,
-			    "RM_TRUSTED_PROXY: \"%s\" is not an address or "
-			    "network such as 10.0.0.0/8",
-			    log_safe(text));
+			    "%s: \"%s\" is not an address or network such as "
+			    "10.0.0.0/8",
+			    net->env, log_safe(text));
 	}
 	return RC_OK;
 }
 
-bool
-settings_trusted(const struct settings *s, const char *peer)
+static enum rc
+read_all_networks(struct settings *s, struct err *e)
 {
-	struct str text = str_of(peer), zone;
+	const struct networks proxies = { "RM_TRUSTED_PROXY",
+		&s->trusted_proxy_text, &s->trusted_proxies,
+		&s->trusted_proxy_count };
+	const struct networks metrics = { "RM_METRICS_TRUSTED_CIDR",
+		&s->metrics_cidr_text, &s->metrics_cidrs,
+		&s->metrics_cidr_count };
+
+	if (read_networks(&proxies, e) != RC_OK)
+		return e->rc;
+	return read_networks(&metrics, e);
+}
+
+static bool
+within(const struct cidr *cidrs, size_t n, const char *address)
+{
+	struct str text = str_of(address), zone;
 	uint8_t addr[16];
 	unsigned width;
 	size_t i;
@@ -187,11 +221,54 @@ settings_trusted(const struct settings *s, const char *peer)
 	str_cut(text, '%', &text, &zone);
 	if (!parse_address(text, addr, &width))
 		return false;
-	for (i = 0; i < s->trusted_proxy_count; i++) {
-		if (cidr_holds(&s->trusted_proxies[i], addr))
+	for (i = 0; i < n; i++) {
+		if (cidr_holds(&cidrs[i], addr))
 			return true;
 	}
 	return false;
+}
+
+bool
+settings_trusted(const struct settings *s, const char *peer)
+{
+	return within(s->trusted_proxies, s->trusted_proxy_count, peer);
+}
+
+bool
+settings_metrics_from(const struct settings *s, const char *address)
+{
+	return within(s->metrics_cidrs, s->metrics_cidr_count, address);
+}
+
+/* W-27: a token that is neither in the environment nor in the configuration.
+ * One line; what is around it is not part of it. */
+static enum rc
+read_token(struct settings *s, struct err *e)
+{
+	struct buf b;
+	enum rc rc;
+
+	if (s->metrics_token_file == NULL)
+		return RC_OK;
+	if (s->metrics_token != NULL)
+		return err_set(e, RC_INVALID,
+		    "RM_METRICS_TOKEN and RM_METRICS_TOKEN_FILE: set one of "
+		    "them");
+	buf_init(&b, TEXT_LEN_MAX);
+	rc = fsio_read(s->metrics_token_file, &b, e);
+	if (rc == RC_OK) {
+		struct str token = str_trim(buf_str(&b));
+
+		if (token.n == 0 || memchr(token.p, '\0', token.n) != NULL)
+			rc = err_set(e, RC_INVALID, "%s holds no token",
+			    s->metrics_token_file);
+		else
+			s->metrics_token = mem_strndup(token.p, token.n);
+	}
+	buf_wipe_fini(&b);
+	if (rc != RC_OK)
+		err_wrap(e, "RM_METRICS_TOKEN_FILE");
+	return rc;
 }
 
 static enum rc
@@ -240,7 +317,9 @@ check(struct settings *s, struct err *e)
 		    "RM_LOG_LEVEL: use error, warn, info or debug");
 	if ((rc = check_base_url(s, e)) != RC_OK)
 		return rc;
-	return read_proxies(s, e);
+	if ((rc = read_all_networks(s, e)) != RC_OK)
+		return rc;
+	return read_token(s, e);
 }
 
 static void
@@ -265,7 +344,7 @@ settings_load(struct settings *out, const char *path, bool must_exist,
 	struct settings s = { 0 };
 	char **optional[] = { &s.listen_plain, &s.tls_cert, &s.tls_key,
 		&s.runtime_dir, &s.base_url, &s.secret_key_file, &s.group,
-		&s.render };
+		&s.render, &s.metrics_token, &s.metrics_token_file };
 	enum rc rc;
 	size_t i;
 
@@ -294,6 +373,7 @@ settings_free(struct settings *s)
 	for (i = 0; i < ARRAY_LEN(derived); i++)
 		mem_free(derived[i]);
 	mem_free(s->trusted_proxies);
+	mem_free(s->metrics_cidrs);
 	conf_free(keys, ARRAY_LEN(keys), s);
 	memset(s, 0, sizeof(*s));
 }

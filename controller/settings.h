@@ -38,6 +38,11 @@ struct settings {
 	char *render; /* RM_RENDER: path of the renderer to start
 	                     (all-in-one), NULL: it is started elsewhere */
 	char *log_level;
+	char *metrics_token; /* of /metrics, also out of the file; NULL: none */
+	char *metrics_token_file;
+	struct conf_strs metrics_cidr_text;
+	struct cidr *metrics_cidrs;
+	size_t metrics_cidr_count;
 	/* derived */
 	char *spool_dir;
 	char *state_dir, *vault_dir, *live_dir, *tls_dir;
@@ -49,6 +54,8 @@ MUST_USE enum rc settings_load(struct settings *out, const char *path,
 void settings_free(struct settings *s);
 /* The table, for the sample file and tests. */
 const struct conf_key *settings_keys(size_t *n);
+/* Whether an address may read /metrics, as far as addresses decide. */
+bool settings_metrics_from(const struct settings *s, const char *address);
 /* Whether a peer's forwarded headers count.  peer: address text. */
 bool settings_trusted(const struct settings *s, const char *peer);
 #endif

@@ -240,3 +240,21 @@ sse_job_changed(struct sse *s, const struct ulid *host, const struct ulid *job)
 	sse_log_job_changed(s, job);
 	sse_page_changed(s, host, job, SSE_JOB);
 }
+
+static unsigned
+list_length(const struct list *all)
+{
+	const struct list *el;
+	unsigned n = 0;
+
+	for (el = all->next; el != all; el = el->next)
+		n++;
+	return n;
+}
+
+void
+sse_stats(const struct sse *s, struct sse_stats *out)
+{
+	out->logs = list_length(&s->logs);
+	out->pages = list_length(&s->pages);
+}

@@ -25,6 +25,11 @@ void sse_end_all(struct sse *s);
  * role.  s NULL: nothing. */
 void sse_end_user(struct sse *s, const struct ulid *user);
 
+struct sse_stats {
+	unsigned logs, pages;
+};
+void sse_stats(const struct sse *s, struct sse_stats *out);
+
 /* Routes. */
 void sse_job_stream(struct req *r);
 void sse_page_events(struct req *r);

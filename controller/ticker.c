@@ -46,6 +46,7 @@ struct ticker {
 	struct controller *ctl;
 	struct loop_timer *second, *minute, *sweep, *retain, *day;
 	bool retaining;
+	uint64_t spool_bytes;
 	bool gone;           /* freed by its owner while retaining */
 	struct ulid expired; /* every job older than this one is marked */
 };
@@ -242,6 +243,8 @@ ticker_on_retained(void *ctx)
 	}
 	if (n->rc != RC_OK)
 		log_warn(LOG_SPOOL, "job logs not removed: %s", n->err.msg);
+	if (n->rc == RC_OK)
+		t->spool_bytes = n->result.bytes_left;
 	if (n->result.files > 0)
 		log_info(LOG_SPOOL, "old job logs removed n=%llu bytes=%llu",
 		    (unsigned long long)n->result.files,
@@ -269,6 +272,12 @@ ticker_retain(struct ticker *t)
 	n->opts.max_age_ms = s->log_retention_days * DAY_MS;
 	n->opts.max_bytes = (uint64_t)s->log_max_bytes;
 	loop_work(t->ctl->loop, retain_work, ticker_on_retained, n);
+}
+
+uint64_t
+ticker_spool_bytes(const struct ticker *t)
+{
+	return t->spool_bytes;
 }
 
 static void

@@ -6,7 +6,10 @@
 #include <time.h>
 
 enum {
-	DAY_S = 86400
+	DAY_S = 86400,
+	US_PER_S = 1000000,
+	US_PER_MS = 1000,
+	NS_PER_US = 1000
 };
 #define DAY_MS (DAY_S * INT64_C(1000))
 #define LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
@@ -47,6 +50,17 @@ clock_mono_ms(void)
 {
 	return atomic_load(&fake) ? atomic_load(&fake_mono_ms)
 	                          : read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_mono_us(void)
+{
+	struct timespec ts;
+
+	if (atomic_load(&fake))
+		return atomic_load(&fake_mono_ms) * US_PER_MS;
+	ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
+	return (int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / NS_PER_US;
 }
 
 static int64_t

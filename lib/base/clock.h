@@ -17,6 +17,7 @@ enum {
 
 int64_t clock_now_ms(void);  /* wall clock */
 int64_t clock_mono_ms(void); /* monotonic, for intervals and time limits */
+int64_t clock_mono_us(void); /* the same, finer: how long something took */
 /* Both clocks stand still at the given values until the next call; a
  * negative wall_ms returns to the real ones. */
 void clock_fake(int64_t wall_ms, int64_t mono_ms);

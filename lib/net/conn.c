@@ -171,6 +171,7 @@ conn_on_ready(void *ctx)
 	c->env->on_settled(c->env->ctx, c);
 	if (!link_is_tls(c->io))
 		return; /* the first bytes tell */
+	c->env->stats.tls_done++;
 	if (link_alpn(c->io) == TLS_ALPN_H2)
 		start_h2(c);
 	else

@@ -38,7 +38,8 @@ struct listen_limits {
 };
 
 struct listen_stats {
-	uint64_t accepted, refused_limit, refused_address, tls_failed;
+	uint64_t accepted, refused_limit, refused_address;
+	uint64_t tls_done, tls_failed; /* handshakes */
 	uint64_t h1_bad, h2_bad;
 	unsigned open, handshaking;
 };

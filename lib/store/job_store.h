@@ -23,6 +23,7 @@ void job_store_latest(struct store_tx *tx, const struct ulid *before,
 /* Oldest first. */
 void job_store_in_state(struct store_tx *tx, Rec__JobState state,
     job_store_fn *fn, void *ctx);
+uint64_t job_store_count_in_state(struct store_tx *tx, Rec__JobState state);
 uint64_t job_store_count_of_host(struct store_tx *tx, const struct ulid *host);
 /* Jobs whose log is not closed: for recovery at start. */
 void job_store_open_logs(struct store_tx *tx, job_store_fn *fn, void *ctx);

@@ -79,6 +79,16 @@ environment_wins_over_the_file(void **state)
 }
 
 static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
 bad_values_name_their_key(void **state)
 {
 	/* clang-format off */
@@ -89,6 +99,7 @@ bad_values_name_their_key(void **state)
 		{ "RM_TRUSTED_PROXY", "10.0.0.0/8,nonsense" },
 		{ "RM_TRUSTED_PROXY", "fe80::/129" },
 		{ "RM_TRUSTED_PROXY", "10.0.0.0/" },
+		{ "RM_METRICS_TRUSTED_CIDR", "10.0.0.0/8,all" },
 		{ "RM_BASE_URL", "ftp://x" },
 		{ "RM_BASE_URL", "https://" },
 		{ "RM_BASE_URL", "https://x/\"><script>" },
@@ -111,6 +122,36 @@ bad_values_name_their_key(void **state)
 		    RC_INVALID);
 		assert_non_null(strstr(e.msg, bad[i].env));
 	}
+}
+
+/* W-27, M-510: one line out of a file, which has to be there and to hold
+ * something, and which is not the token itself. */
+static void
+the_metrics_token_may_come_from_a_file(void **state)
+{
+	static const char *const bad[] = { "", " \n" };
+	char path[256];
+	struct settings s;
+	struct err e;
+	size_t i;
+
+	assert_true(str_fmt(path, sizeof(path), "%s/token", (char *)*state));
+	assert_rc(load_with("RM_METRICS_TOKEN_FILE", path, &s, &e),
+	    RC_NOTFOUND);
+	assert_non_null(strstr(e.msg, "RM_METRICS_TOKEN_FILE"));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_file(path, bad[i]);
+		assert_rc(load_with("RM_METRICS_TOKEN_FILE", path, &s, &e),
+		    RC_INVALID);
+	}
+	write_file(path, "  s3cret-token \n");
+	assert_rc(load_with("RM_METRICS_TOKEN_FILE", path, &s, &e), RC_OK);
+	assert_string_equal(s.metrics_token, "s3cret-token");
+	settings_free(&s);
+	assert_int_equal(setenv("RM_METRICS_TOKEN", "other", 1), 0);
+	assert_rc(load_with("RM_METRICS_TOKEN_FILE", path, &s, &e), RC_INVALID);
+	assert_int_equal(unsetenv("RM_METRICS_TOKEN"), 0);
+	assert_null(strstr(e.msg, "s3cret"));
 }
 
 static void
@@ -213,6 +254,7 @@ main(void)
 		TEST(defaults_follow_the_contract),
 		TEST(environment_wins_over_the_file),
 		TEST(bad_values_name_their_key),
+		TEST(the_metrics_token_may_come_from_a_file),
 		TEST(empty_values_mean_unset),
 		TEST(proxies_are_matched_by_network),
 		TEST(every_key_is_in_the_sample_and_the_manual),

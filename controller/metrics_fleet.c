@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the store tells: hosts, jobs, the audit log. */
+#include <version.h>
+
+#include "controller/metrics_own.h"
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "lib/store/audit_store.h"
+#include "lib/store/host_store.h"
+#include "lib/store/job_store.h"
+#include "lib/store/metric_store.h"
+#include "lib/store/table.h"
+
+static const double ms_per_s = 1000;
+
+/* One line of every host's series; text is in the arena of the read. */
+struct line {
+	char id[ULID_TEXT_CAP];
+	const struct Rec__Host *host;
+	struct line *next;
+};
+
+struct fleet {
+	struct arena *arena;
+	struct line *first, **end;
+	uint64_t hosts, online;
+};
+
+static bool
+metrics_on_host(void *ctx, const struct Rec__Host *h)
+{
+	struct fleet *f = ctx;
+	struct line *ln;
+	struct ulid id;
+
+	if (!key_id_field(&h->id, &id))
+		return true;
+	ln = arena_alloc(f->arena, sizeof(*ln));
+	if (ln == NULL)
+		return false;
+	ulid_text(&id, ln->id);
+	ln->host = h;
+	*f->end = ln;
+	f->end = &ln->next;
+	f->hosts++;
+	f->online += h->online ? 1 : 0;
+	return true;
+}
+
+static const char *
+repo_status(const struct Rec__Host *h)
+{
+	switch (h->repo_status) {
+	case REC__REPO_STATUS__REPO_READY:
+		return "ready";
+	case REC__REPO_STATUS__REPO_INIT_FAILED:
+		return "init_failed";
+	case REC__REPO_STATUS__REPO_UNKNOWN:
+	case _REC__REPO_STATUS_IS_INT_SIZE:
+		break;
+	}
+	return "unknown";
+}
+
+/* False: the host has no such sample. */
+static bool
+host_value(const struct Rec__Host *h, enum metric m, double *out)
+{
+	switch ((int)m) {
+	case M_HOST_ONLINE:
+		*out = h->online ? 1 : 0;
+		return true;
+	case M_HOST_BACKUP_AT:
+		*out = (double)h->last_backup_at_ms / ms_per_s;
+		return h->last_backup_at_ms > 0;
+	case M_HOST_BACKUP_OK:
+		*out = h->last_backup_state == REC__JOB_STATE__JOB_SUCCEEDED;
+		return h->last_backup_state != REC__JOB_STATE__JOB_NONE;
+	case M_HOST_REPO_SIZE:
+		*out = (double)h->repo_size_bytes;
+		return h->repo_size_bytes > 0;
+	case M_HOST_SNAPSHOTS:
+		*out = (double)h->snapshot_count;
+		return true;
+	case M_HOST_ALERTS:
+		*out = 0;
+		return true;
+	case M_HOST_REPO:
+		*out = 1;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+put_hosts(struct buf *b, const struct fleet *f, enum metric m)
+{
+	const struct line *ln;
+	double value;
+
+	metric_head(b, m);
+	for (ln = f->first; ln != NULL; ln = ln->next) {
+		const struct metric_labels l = { { { "host_id", ln->id },
+		    { "host", ln->host->name },
+		    { m == M_HOST_REPO ? "status" : NULL,
+			repo_status(ln->host) } } };
+
+		if (host_value(ln->host, m, &value))
+			metric_put(b, m, &l, value);
+	}
+}
+
+static void
+put_fleet(struct buf *b, struct store_tx *state)
+{
+	static const char *const severities[] = { "info", "warning",
+		"critical" };
+	struct fleet f = { .arena = store_arena(state) };
+	enum metric m;
+	size_t i;
+
+	f.end = &f.first;
+	host_store_each(state, metrics_on_host, &f);
+	if (arena_rc(f.arena) != RC_OK)
+		(void)store_fail(state, RC_LIMIT, "too many hosts at once");
+	metric_head(b, M_HOSTS);
+	metric_put(b, M_HOSTS, NULL, (double)f.hosts);
+	metric_head(b, M_HOSTS_ONLINE);
+	metric_put(b, M_HOSTS_ONLINE, NULL, (double)f.online);
+	metric_head(b, M_ALERTS);
+	for (i = 0; i < ARRAY_LEN(severities); i++) {
+		const struct metric_labels l = {
+			{ { "severity", severities[i] } }
+		};
+
+		metric_put(b, M_ALERTS, &l, 0);
+	}
+	for (m = M_HOST_ONLINE; m <= M_HOST_REPO; m++)
+		put_hosts(b, &f, m);
+}
+
+static void
+put_build(struct buf *b)
+{
+	const struct metric_labels l = { { { "version", RM_VERSION },
+	    { "commit", RM_COMMIT }, { "compiler", __VERSION__ } } };
+
+	metric_head(b, M_BUILD);
+	metric_put(b, M_BUILD, &l, 1);
+}
+
+static void
+put_durations(struct buf *b, struct store_tx *state)
+{
+	double bounds[METRIC_BOUNDS];
+	Rec__JobKind kind;
+	Rec__JobState end;
+	size_t i;
+
+	for (i = 0; i < METRIC_BOUNDS; i++)
+		bounds[i] = (double)metric_bounds_s[i];
+	metric_head(b, M_JOB_DURATION);
+	for (kind = REC__JOB_KIND__KIND_BACKUP;
+	     kind <= REC__JOB_KIND__KIND_UPDATE; kind++) {
+		for (end = REC__JOB_STATE__JOB_SUCCEEDED;
+		     end <= REC__JOB_STATE__JOB_CANCELLED; end++) {
+			const struct metric_labels l = {
+				{ { "kind", job_kind_name(kind) },
+				    { "status", job_state_name(end) } }
+			};
+			struct metric_durations d;
+			struct metric_histogram h = { bounds, d.bucket,
+				METRIC_BOUNDS, 0 };
+
+			metric_store_durations(state, kind, end, &d);
+			h.sum_s = (double)d.sum_ms / ms_per_s;
+			metric_put_histogram(b, M_JOB_DURATION, &l, &h);
+		}
+	}
+}
+
+static void
+put_jobs(struct buf *b, struct store_tx *state)
+{
+	static const Rec__JobState states[] = { REC__JOB_STATE__JOB_QUEUED,
+		REC__JOB_STATE__JOB_RUNNING };
+	size_t i;
+
+	metric_head(b, M_JOBS);
+	for (i = 0; i < ARRAY_LEN(states); i++) {
+		const struct metric_labels l = {
+			{ { "status", job_state_name(states[i]) } }
+		};
+
+		metric_put(b, M_JOBS, &l,
+		    (double)job_store_count_in_state(state, states[i]));
+	}
+}
+
+static void
+put_audit(struct buf *b, struct store_tx *state)
+{
+	struct audit_head h;
+
+	audit_store_head(state, &h);
+	metric_head(b, M_AUDIT);
+	metric_put(b, M_AUDIT, NULL, (double)h.count);
+	metric_head(b, M_AUDIT_SEAL);
+	metric_put(b, M_AUDIT_SEAL, NULL, h.seal == AUDIT_SEAL_FITS);
+}
+
+void
+metrics_write_store(struct buf *b, struct store_tx *state,
+    struct store_tx *vault)
+{
+	put_fleet(b, state);
+	put_build(b);
+	put_durations(b, state);
+	put_jobs(b, state);
+	put_audit(b, state);
+	metric_head(b, M_SESSIONS);
+	metric_put(b, M_SESSIONS, NULL, (double)table_count(vault, TB_SESSION));
+}
