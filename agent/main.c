@@ -24,7 +24,8 @@
 #include "version.h"
 
 enum {
-	MAIN_STOP_MS = 30000
+	MAIN_STOP_MS = 30000,
+	TOKEN_LINE_CAP = 256
 };
 
 struct args {
@@ -146,6 +147,25 @@ main_take_token(struct args *a)
 	memset(seen, '*', strlen(seen));
 	a->enroll_token = copy;
 	return copy;
+}
+
+/* "-": its first line comes by standard input. */
+static char *
+main_read_token(struct args *a, struct err *e)
+{
+	char line[TOKEN_LINE_CAP] = "";
+
+	if (strcmp(a->enroll_token, "-") != 0)
+		return main_take_token(a);
+	if (fgets(line, sizeof(line), stdin) == NULL) {
+		(void)err_set(e, RC_INVALID,
+		    "-enroll-token -: standard input holds no token");
+		return NULL;
+	}
+	line[strcspn(line, "\r\n")] = '\0';
+	a->enroll_token = mem_strdup(line);
+	mem_wipe(line, sizeof(line));
+	return (char *)(uintptr_t)a->enroll_token;
 }
 
 /* -------------------------------------------------------------- opening */
@@ -394,8 +414,10 @@ main(int argc, char **argv)
 
 	umask(077);
 	rc = main_parse(argc, argv, &args, &e);
-	if (rc == RC_OK && args.enroll_token != NULL)
-		token = main_take_token(&args);
+	if (rc == RC_OK && args.enroll_token != NULL) {
+		token = main_read_token(&args, &e);
+		rc = token != NULL ? RC_OK : e.rc;
+	}
 	if (rc == RC_OK)
 		rc = main_start(&a, &args, &e);
 	main_close(&a);

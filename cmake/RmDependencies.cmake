@@ -2,13 +2,28 @@
 #
 # Every library that is not ours, as dep_<name>.  docs/dependencies.md says why
 # each is there; tools/install-deps installs them.
+#
+# A program with the property RM_STATIC takes the archive of a library where
+# there is one: it runs on hosts that have nothing but a C library.
 find_package(PkgConfig REQUIRED)
 set(RM_GEN_DIR ${CMAKE_BINARY_DIR}/gen)
 
 function(rm_pkg name module)
 	pkg_check_modules(${name} REQUIRED IMPORTED_TARGET QUIET ${module})
+	list(GET ${name}_LIBRARIES 0 base)
+	find_library(RM_ARCHIVE_${name} NAMES lib${base}.a lib${base}_a.a
+		HINTS ${${name}_LIBRARY_DIRS} ${${name}_LIBDIR})
+	mark_as_advanced(RM_ARCHIVE_${name})
 	add_library(dep_${name} INTERFACE)
-	target_link_libraries(dep_${name} INTERFACE PkgConfig::${name})
+	if(RM_ARCHIVE_${name})
+		set(static "$<BOOL:$<TARGET_PROPERTY:RM_STATIC>>")
+		target_include_directories(dep_${name} SYSTEM INTERFACE
+			${${name}_INCLUDE_DIRS})
+		target_link_libraries(dep_${name} INTERFACE
+			"$<IF:${static},${RM_ARCHIVE_${name}},PkgConfig::${name}>")
+	else()
+		target_link_libraries(dep_${name} INTERFACE PkgConfig::${name})
+	endif()
 endfunction()
 
 rm_pkg(sodium libsodium>=1.0.18)

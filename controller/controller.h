@@ -26,6 +26,7 @@ struct controller {
 	struct page_client *pages; /* connection to the renderer */
 	struct sse *sse;           /* event streams of browsers */
 	struct asset_set *assets;  /* www/static */
+	struct publish *publish;   /* what hosts install */
 	struct users *users;       /* bootstrap token, login throttle */
 	struct tokens *tokens;     /* API tokens */
 	struct shown *shown;       /* secrets that a page will show once */

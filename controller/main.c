@@ -20,6 +20,7 @@
 #include "controller/ingest.h"
 #include "controller/op.h"
 #include "controller/page.h"
+#include "controller/publish.h"
 #include "controller/server.h"
 #include "controller/shown.h"
 #include "controller/sse.h"
@@ -311,6 +312,7 @@ start(struct controller *c, struct err *e)
 		return rc;
 	c->users = users_new(c);
 	c->ticker = ticker_new(c);
+	c->publish = publish_new();
 	c->enrol = enrol_new(c);
 	enrol_mend(c);
 	return give_up_rights(c, e);
@@ -333,6 +335,7 @@ stop(struct controller *c)
 	tokens_free(c->tokens);
 	shown_free(c->shown);
 	loop_free(c->loop);
+	publish_free(c->publish);
 	asset_set_free(c->assets);
 	store_close(c->live);
 	store_close(c->vault);

@@ -13,6 +13,7 @@
 #include "controller/jobs.h"
 #include "controller/metrics.h"
 #include "controller/page.h"
+#include "controller/publish.h"
 #include "controller/req.h"
 #include "controller/search.h"
 #include "controller/server.h"
@@ -31,6 +32,9 @@ static const struct route routes[] = {
 	{ "GET",  "/api/version", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, server_version },
 	{ "GET",  "/metrics",    ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, metrics_get },
 	{ "GET",  "/static/{*}", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, asset_get },
+	{ "GET",  "/install/{file}", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, publish_install },
+	{ "GET",  "/agent/binary", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, publish_binary },
+	{ "GET",  "/agent/binary.sha256", ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, publish_checksum },
 
 	{ "GET",  "/bootstrap",  ROUTE_PUBLIC, ROUTE_NO_BODY, 0, NULL, users_bootstrap_page },
 	{ "POST", "/bootstrap",  ROUTE_PUBLIC, ROUTE_FORM, KIB(8), NULL, users_bootstrap },

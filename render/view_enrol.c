@@ -450,6 +450,9 @@ view_pending(struct view *v, struct value *root)
 	value_text(root, "repo_username", rec->repo_username);
 	value_text(root, "base_url", v->req->base_url);
 	value_text(root, "url_word", shell_word(v, base));
+	value_text(root, "script_word",
+	    shell_word(v, str_of(arena_printf(v->arena, "%s/install/install.sh",
+	                      v->req->base_url))));
 	value_bool(root, "pinned", str_starts(base, STR("https://")));
 	value_text(root, "username_word",
 	    shell_word(v, str_of(rec->repo_username)));
