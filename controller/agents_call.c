@@ -89,8 +89,8 @@ call_fail(struct call *c, const struct err *e)
 
 /* Agents stay away for minutes after RC_AUTH: what could not be looked up is
  * something else. */
-static enum rc
-bearer_host(struct agents *a, struct grpc_call *g, struct ulid *host,
+enum rc
+agents_bearer(struct agents *a, struct grpc_call *g, struct ulid *host,
     struct err *e)
 {
 	struct str field = grpc_metadata(g, "authorization");
@@ -130,7 +130,7 @@ call_open(struct agents *a, struct grpc_call *g, bool poll)
 	c->until_ms = clock_mono_ms() + AGENTS_HELLO_MS;
 	list_append(&a->calls, &c->link);
 	grpc_set_user(g, c);
-	if (bearer_host(a, g, &c->host, &e) != RC_OK)
+	if (agents_bearer(a, g, &c->host, &e) != RC_OK)
 		call_fail(c, &e);
 }
 
@@ -147,8 +147,8 @@ agents_on_close(void *ctx, struct grpc_call *g)
 	mem_free(c);
 }
 
-static void *
-read_message(struct agents *a, const ProtobufCMessageDescriptor *d,
+void *
+agents_read(struct agents *a, const struct ProtobufCMessageDescriptor *d,
     struct str msg, struct err *e)
 {
 	void *m;
@@ -297,7 +297,7 @@ agents_on_session_message(void *ctx, struct grpc_call *g, struct str msg)
 		call_fail(c, &e);
 		return;
 	}
-	m = read_message(ctx, &wire__agent_message__descriptor, msg, &e);
+	m = agents_read(ctx, &wire__agent_message__descriptor, msg, &e);
 	if (m == NULL)
 		call_fail(c, &e);
 	else if (c->peer == NULL)
@@ -429,7 +429,7 @@ agents_on_poll_message(void *ctx, struct grpc_call *g, struct str msg)
 
 	if (c == NULL || c->finished)
 		return;
-	q = read_message(ctx, &wire__poll_request__descriptor, msg, &e);
+	q = agents_read(ctx, &wire__poll_request__descriptor, msg, &e);
 	if (q == NULL)
 		call_fail(c, &e);
 	else
@@ -564,7 +564,7 @@ agents_on_enrol_message(void *ctx, struct grpc_call *g, struct str msg)
 
 	if (en->busy)
 		return;
-	q = read_message(a, &wire__enroll_request__descriptor, msg, &e);
+	q = agents_read(a, &wire__enroll_request__descriptor, msg, &e);
 	if (q == NULL) {
 		grpc_finish_err(g, &e);
 		return;
@@ -622,6 +622,11 @@ static const struct grpc_method methods[] = {
 	    .on_message = agents_on_session_message,
 	    .on_half_close = agents_on_session_half_close,
 	    .on_close = agents_on_close },
+	{ .path = SERVICE "Check",
+	    .on_open = agents_on_check_open,
+	    .on_message = agents_on_check_message,
+	    .on_half_close = agents_on_check_half_close,
+	    .on_close = agents_on_check_close },
 };
 
 struct grpc_server *

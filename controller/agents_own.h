@@ -11,6 +11,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/list.h"
 #include "lib/base/rc.h"
+#include "lib/base/str.h"
 #include "lib/base/ulid.h"
 
 struct agents;
@@ -20,6 +21,7 @@ struct grpc_call;
 struct grpc_server;
 struct loop;
 struct map;
+struct ProtobufCMessageDescriptor;
 struct Wire__Config;
 struct Wire__Hello;
 struct Wire__HelloReply;
@@ -90,6 +92,19 @@ void agents_config_wipe(struct Wire__Config *c);
 /* The version in force; false: it cannot be read. */
 bool agents_config_version(struct agents *a, const struct ulid *host,
     uint64_t *out);
+
+/* The host of the call's bearer: RC_AUTH, or RC_BUSY when it cannot be looked
+ * up now. */
+MUST_USE enum rc agents_bearer(struct agents *a, struct grpc_call *g,
+    struct ulid *host, struct err *e);
+/* What has come, in the scratch arena; NULL: malformed. */
+void *agents_read(struct agents *a, const struct ProtobufCMessageDescriptor *d,
+    struct str msg, struct err *e);
+/* The method Check (agents_check.c). */
+void agents_on_check_open(void *ctx, struct grpc_call *g);
+void agents_on_check_message(void *ctx, struct grpc_call *g, struct str msg);
+void agents_on_check_half_close(void *ctx, struct grpc_call *g);
+void agents_on_check_close(void *ctx, struct grpc_call *g);
 
 /* Ends a call with what went wrong. */
 void call_fail(struct call *c, const struct err *e);

@@ -293,7 +293,8 @@ set_up(struct exchange *x, const char *url)
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, http_on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, live ? 0L : (long)x->h->timeout_s);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT,
+	    live ? (long)q->patience_s : (long)x->h->timeout_s);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, live ? 1L : 0L);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
 	    live ? (long)HTTP_SILENCE_S : 0L);

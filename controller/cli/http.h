@@ -32,6 +32,7 @@ struct http_request {
 	 * false ends the exchange with RC_CANCELLED. */
 	bool (*on_data)(void *ctx, struct str bytes);
 	void *ctx;
+	unsigned patience_s; /* with on_data: no longer; 0: no limit */
 	int wake_fd; /* ends a wait when readable (with on_data); -1: none */
 };
 

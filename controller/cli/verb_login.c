@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/cli/account.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/prompt.h"
@@ -321,14 +322,17 @@ verb_whoami(struct cli *c)
 	struct client *cl = NULL;
 	struct json *doc = NULL;
 	struct err e = { 0 };
+	struct buf text;
 	enum rc rc;
 
+	buf_init(&text, KIB(64));
 	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK)
-		rc = client_get(cl, "/api/account", &doc, &e);
+		rc = account_read(cl, &c->cfg, &text, &doc, &e);
 	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
+		print_doc(&c->out, buf_str(&text));
 	else if (rc == RC_OK)
 		print_record(&c->out, cols, ARRAY_LEN(cols), doc);
+	buf_fini(&text);
 	json_free(doc);
 	client_free(cl);
 	return rc == RC_OK ? END_OK : cli_fail(c, &e);

@@ -72,11 +72,11 @@ def listens(port):
 class Nginx:
     """Debian's nginx in a folder of its own."""
 
-    def __init__(self, lab, controller, body, target):
+    def __init__(self, lab, controller, body, target, name="nginx"):
         if not NGINX.exists():
             pytest.skip("tools/get-test-tools was not run")
         self.lab = lab
-        self.dir = lab.path / "nginx"
+        self.dir = lab.path / name
         self.dir.mkdir()
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
