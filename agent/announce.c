@@ -44,7 +44,7 @@ struct announce {
 	struct loop *loop;
 	const char *server;
 	struct tls_ctx *tls;
-	const char *pin; /* hex, "" when a CA is trusted */
+	char pin[2 * TLS_PIN_SIZE + 1]; /* hex, "" when a CA is trusted */
 	uint8_t pub[CRYPT_SIGN_PUBLIC_SIZE];
 	uint8_t sec[CRYPT_SIGN_SECRET_SIZE];
 	enum announce_step step;
@@ -260,6 +260,21 @@ announce_banner(struct announce *a, const Wire__AnnouncePending *p)
 	(void)fflush(stdout);
 }
 
+/* What the page will show is what is printed here. */
+static bool
+announce_is_ours(struct announce *a, const Wire__AnnouncePending *p)
+{
+	uint8_t fingerprint[CRYPT_HASH_SIZE];
+	char text[KEYPROOF_TEXT_CAP];
+	struct ulid id;
+
+	keyproof_fingerprint(a->pub, fingerprint);
+	keyproof_text(fingerprint, text);
+	return p->nonce.len == KEYPROOF_NONCE &&
+	       strcmp(p->fingerprint, text) == 0 &&
+	       ulid_parse(str_of(p->pending_id), &id);
+}
+
 static void
 announce_sign(struct announce *a, const Wire__AnnouncePending *p)
 {
@@ -267,12 +282,11 @@ announce_sign(struct announce *a, const Wire__AnnouncePending *p)
 	Wire__SignedNonce w = WIRE__SIGNED_NONCE__INIT;
 	struct keyproof proof = { .id = p->pending_id, .pin = a->pin };
 	uint8_t sig[CRYPT_SIGN_SIZE];
-	struct ulid id;
 	struct err e;
 
-	if (p->nonce.len != sizeof(proof.nonce) ||
-	    !ulid_parse(str_of(p->pending_id), &id)) {
-		err_set(&e, RC_PROTO, "the controller's answer is malformed");
+	if (!announce_is_ours(a, p)) {
+		err_set(&e, RC_PROTO,
+		    "the controller's answer does not fit this agent's key");
 		announce_fail(a, &e);
 		return;
 	}
@@ -425,11 +439,11 @@ announce_trust(struct announce *a, struct err *e)
 	struct tls_client_opts o = { 0 };
 	uint8_t pin[TLS_PIN_SIZE];
 
-	a->pin = "";
 	if (s->cert_pin_sha256 != NULL) {
 		if (!str_unhex(str_of(s->cert_pin_sha256), pin, sizeof(pin)))
 			return err_set(e, RC_INVALID,
 			    "the certificate's pin is not 64 hex digits");
+		str_hex(pin, sizeof(pin), a->pin, sizeof(a->pin));
 		o.pin = pin;
 	}
 	return tls_client_new(&o, &a->tls, e);
