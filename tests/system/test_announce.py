@@ -501,6 +501,32 @@ def test_a_hundred_wait_for_an_hour_at_most(lab, ahead):
     agent.kill()
 
 
+def test_streams_that_say_nothing_end(lab, ahead, folder, names):
+    """10 s for the announcement, 30 s for the signature, and 16 streams an
+    address that have not signed."""
+    env, _ = ahead
+    timers = lab.path / "timers"
+    timers.write_text("0")
+    console = lab.controller(RM_TIMERS_AHEAD=timers, **env).start()
+    late = (grpc.StatusCode.DEADLINE_EXCEEDED, "announce_timeout")
+    with announcer.Stream(console.port, folder) as silent, \
+            announcer.Stream(console.port, folder) as unsigned, \
+            announcer.Stream(console.port, folder) as waits:
+        unsigned.announce(names.key(), "ann-13")
+        waits.wait(names.key(), "ann-14")
+        timers.write_text("15")
+        assert silent.refusal() == late
+        timers.write_text("28")
+        assert waits.read()[0] == "waiting"  # the beat of 25 s
+        timers.write_text("32")
+        assert unsigned.refusal() == late
+    many = [announcer.Stream(console.port, folder) for _ in range(17)]
+    assert many[-1].refusal() == (grpc.StatusCode.RESOURCE_EXHAUSTED,
+                                  "too_many_streams")
+    for stream in many:
+        stream.close()
+
+
 def form_fields(console, page="/"):
     text = console.client.get(page).text
     return {"csrf": re.search(r'name="csrf" value="([^"]+)"', text).group(1)}
