@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/announce.h"
 #include "agent/command.h"
+#include "agent/doctor.h"
 #include "agent/enrol.h"
 #include "agent/events.h"
 #include "agent/secrets.h"
@@ -34,6 +35,7 @@ struct args {
 	const char *enroll_token;
 	const char *cert_pin;
 	const char *verb;
+	bool json;
 };
 
 /* What stopping needs beside the agent itself. */
@@ -50,6 +52,7 @@ static const char usage[] =
     "-enroll-token TOKEN\n"
     "       restic-manager-agent [-config FILE] [-cert-pin HEX] "
     "-enroll-server URL [run]\n"
+    "       restic-manager-agent [-config FILE] [-json] doctor\n"
     "       restic-manager-agent -version\n";
 
 /* ------------------------------------------------------------ arguments */
@@ -72,6 +75,12 @@ main_instead_of(const char *verb)
 	return NULL;
 }
 
+static bool
+main_is_doctor(const struct args *a)
+{
+	return a->verb != NULL && strcmp(a->verb, "doctor") == 0;
+}
+
 static enum rc
 main_check_args(const struct args *a, struct err *e)
 {
@@ -80,7 +89,8 @@ main_check_args(const struct args *a, struct err *e)
 		    "'%s' is Windows-only; here: "
 		    "systemctl %s restic-manager-agent",
 		    a->verb, main_instead_of(a->verb));
-	if (a->verb != NULL && strcmp(a->verb, "run") != 0)
+	if (a->verb != NULL && strcmp(a->verb, "run") != 0 &&
+	    !main_is_doctor(a))
 		return err_set(e, RC_INVALID, "unknown verb '%s'", a->verb);
 	if (a->enroll_token != NULL && a->enroll_server == NULL)
 		return err_set(e, RC_INVALID,
@@ -96,6 +106,7 @@ main_parse(int argc, char **argv, struct args *a, struct err *e)
 		{ "enroll-server", required_argument, NULL, 's' },
 		{ "enroll-token", required_argument, NULL, 't' },
 		{ "cert-pin", required_argument, NULL, 'p' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -115,6 +126,9 @@ main_parse(int argc, char **argv, struct args *a, struct err *e)
 			break;
 		case 'p':
 			a->cert_pin = optarg;
+			break;
+		case 'j':
+			a->json = true;
 			break;
 		case 'v':
 			(void)
@@ -414,6 +428,9 @@ main(int argc, char **argv)
 
 	umask(077);
 	rc = main_parse(argc, argv, &args, &e);
+	if (rc == RC_OK && main_is_doctor(&args))
+		return doctor_run(&(struct doctor_opts){ args.config,
+		    args.cert_pin, args.json });
 	if (rc == RC_OK && args.enroll_token != NULL) {
 		token = main_read_token(&args, &e);
 		rc = token != NULL ? RC_OK : e.rc;
