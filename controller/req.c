@@ -16,6 +16,7 @@
 
 enum {
 	REQ_ARENA_MAX = 4 << 20,
+	REFUSED_BODY_MAX = 1 << 18, /* the largest of any form */
 	HTTP_CLIENT_GONE = 499
 };
 
@@ -274,7 +275,12 @@ req_on_head(void *ctx, struct exch *x)
 
 	req_hold(r);
 	r->refused = !head_ok(r);
-	limit = r->refused ? 0 : r->route->max_body;
+	/* The page that says why is still being drawn: a body that would be
+	 * refused for its length now would be answered before it. */
+	if (!r->refused)
+		limit = r->route->max_body;
+	else
+		limit = r->status == 0 ? REFUSED_BODY_MAX : 0;
 	req_release(r);
 	return limit;
 }

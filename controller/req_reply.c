@@ -51,6 +51,9 @@ add_common(struct req *r)
 	add_static(r, "x-content-type-options", "nosniff");
 	add_static(r, "content-security-policy", CONTENT_POLICY);
 	add_static(r, "referrer-policy", "same-origin");
+	add_static(r, "x-frame-options", "DENY");
+	add_static(r, "cross-origin-opener-policy", "same-origin");
+	add_static(r, "cross-origin-resource-policy", "same-origin");
 	if (r->https)
 		add_static(r, "strict-transport-security", "max-age=31536000");
 	if (!has_field(r, "cache-control"))

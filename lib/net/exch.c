@@ -319,8 +319,13 @@ exch_abort(struct exch *x)
 void
 exch_refuse(struct exch *x, int status, const char *text)
 {
-	const struct http_field type = { STR("content-type"),
-		STR("application/json") };
+	const struct http_field fields[] = {
+		{ STR("content-type"), STR("application/json") },
+		{ STR("cache-control"), STR("no-store") },
+		{ STR("x-content-type-options"), STR("nosniff") },
+		{ STR("content-security-policy"),
+		    STR("default-src 'none'; frame-ancestors 'none'") },
+	};
 	const char *json;
 
 	if (x->replied)
@@ -330,7 +335,7 @@ exch_refuse(struct exch *x, int status, const char *text)
 	    : status == 408 ? "timeout"
 	                    : "malformed",
 	    text);
-	exch_reply(x, status, &type, 1, str_of(json));
+	exch_reply(x, status, fields, ARRAY_LEN(fields), str_of(json));
 }
 
 /* What arrives */

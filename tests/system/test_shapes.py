@@ -324,6 +324,43 @@ def test_sessions_and_versions(controller):
     assert client.post("/api/auth/logout").status == 204
 
 
+USER = {"id": ulid, "username": str, "email": str, "role": str,
+        "status": str, "must_change_password": bool, "created_at": when,
+        "disabled_at": TIME, "last_login_at": TIME, "setup_expires_at": TIME}
+PAGED = {"total": int, "page": int, "per_page": int}
+
+
+def test_users_and_tokens(console):
+    """M-433, M-435"""
+    ask = console.client.ok
+    is_shaped(ask("GET", "/api/account"), {
+        "user_id": ulid, "username": str, "role": str,
+        "must_change_password": bool, "sessions": int})
+    link = {"id": ulid, "setup_url": str, "setup_expires_at": when}
+    made = ask("POST", "/api/users", {"username": "bob", "role": "viewer"})
+    is_shaped(made, link)
+    path = f"/api/users/{made['id']}"
+    is_shaped(ask("POST", f"{path}/regenerate-setup-link"), link)
+    is_shaped(ask("GET", "/api/users"), {"items": [USER], **PAGED})
+    is_shaped(ask("GET", path), {**USER, "setup_expires_at": when})
+    is_shaped(ask("PATCH", path, {"email": "b@example.org"}), USER)
+    for verb in ("force-logout", "enable"):
+        is_shaped(ask("POST", f"{path}/{verb}"), USER)
+    is_shaped(ask("POST", f"{path}/disable"), {**USER, "disabled_at": when})
+    token = ask("POST", "/api/tokens", {
+        "name": "nightly", "role": "viewer", "expires_in_days": 1})
+    is_shaped(token, {"id": ulid, "token": str, "expires_at": when})
+    is_shaped(ask("GET", "/api/tokens"), {"items": [{
+        "id": ulid, "user_id": ulid, "username": str, "name": str,
+        "role": str, "created_at": when, "expires_at": when,
+        "last_used_at": TIME}], **PAGED})
+    assert console.client.request(
+        "DELETE", f"/api/tokens/{token['id']}").status == 204
+    is_shaped(ask("POST", "/api/account/password", {
+        "current_password": PASSWORD, "new_password": PASSWORD + "!"}),
+        {"sessions_ended": int})
+
+
 def test_refusals(console):
     """M-384"""
     client = console.client
