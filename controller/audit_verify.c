@@ -46,49 +46,15 @@ audit_on_slice(void *ctx)
 }
 
 static void
-put_verdict(struct json_out *j, const struct audit_check *c)
-{
-	char text[2 * sizeof(c->hash) + 1], id[ULID_TEXT_CAP];
-
-	str_hex(c->hash, sizeof(c->hash), text, sizeof(text));
-	ulid_text(&c->bad, id);
-	json_put_bool(j, "ok",
-	    c->fault == AUDIT_FITS && (!c->expects || c->expected_row > 0));
-	json_put_uint(j, "entries", c->count);
-	json_put_uint(j, "sealed_entries", c->sealed);
-	json_put_uint(j, "entries_before_seal", c->before);
-	json_put(j, "hash", text);
-	json_put(j, "fault", audit_fault_name(c->fault));
-	if (c->row > 0) {
-		json_put_uint(j, "row", c->row);
-		json_put(j, "entry_id", id);
-	} else {
-		json_put_null(j, "row");
-		json_put_null(j, "entry_id");
-	}
-	json_put_time(j, "time", c->bad_at_ms);
-	if (c->expects)
-		json_put_bool(j, "expected_found", c->expected_row > 0);
-	else
-		json_put_null(j, "expected_found");
-}
-
-static void
 answer(struct verify *v)
 {
-	struct buf b, text;
 	struct json_out j;
+	struct buf b;
 
 	buf_init(&b, ANSWER_MAX);
-	buf_init(&text, ANSWER_MAX);
-	audit_check_text(&v->check, &text);
 	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	put_verdict(&j, &v->check);
-	json_put_str(&j, "message", buf_str(&text));
-	json_obj_end(&j);
+	audit_check_json(&v->check, &j);
 	req_json(v->req, 200, &b);
-	buf_fini(&text);
 	buf_fini(&b);
 }
 

@@ -40,7 +40,10 @@ enum {
 	X(OPT_REPO_USER,       "repo-user",       0,  "NAME",   0, "the user of the repository") \
 	X(OPT_PATH,            "path",            0,  "PATH",   1, "back up this path; may be repeated") \
 	X(OPT_TAG,             "tag",             0,  "TAG",    1, "tag the host; may be repeated") \
-	X(OPT_ALLOW_DUPLICATE, "allow-duplicate", 0,  NULL,     0, "a second host of the same name is meant")
+	X(OPT_ALLOW_DUPLICATE, "allow-duplicate", 0,  NULL,     0, "a second host of the same name is meant") \
+	X(OPT_DATA_DIR,        "data-dir",        0,  "DIR",    0, "the data directory of a controller that does not run") \
+	X(OPT_KEY_FILE,        "key-file",        0,  "FILE",   0, "its secret.key, if that lies elsewhere") \
+	X(OPT_EXPECT,          "expect",          0,  "HASH",   0, "a hash that the controller logged earlier")
 /* clang-format on */
 
 enum args_id {
@@ -50,7 +53,7 @@ enum args_id {
 };
 
 enum {
-	ARGS_OPTION_COUNT = 22
+	ARGS_OPTION_COUNT = 25
 };
 
 #define ARGS_BIT(id) (UINT64_C(1) << (id))

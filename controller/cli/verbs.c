@@ -43,6 +43,8 @@ static const struct verb verbs[] = {
 	  "a one-time token that enrols a new host" },
 	{ "doctor", "", 0, 0, false, 0, verb_doctor,
 	  "find out where the way to the controller breaks" },
+	{ "audit verify", "", 0, 0, true, ARGS_BIT(OPT_DATA_DIR) | ARGS_BIT(OPT_KEY_FILE) | ARGS_BIT(OPT_EXPECT), verb_audit_verify,
+	  "whether the audit log is as it was written" },
 	{ "completion", "SHELL", 1, 1, false, 0, verb_completion,
 	  "print the completion for bash, zsh or fish" },
 	{ "help", "[VERB...]", 0, 2, false, 0, verb_help,

@@ -45,6 +45,7 @@ enum exit_code verb_jobs_cancel(struct cli *c);
 enum exit_code verb_logs(struct cli *c);
 enum exit_code verb_tokens_create(struct cli *c);
 enum exit_code verb_doctor(struct cli *c);
+enum exit_code verb_audit_verify(struct cli *c);
 enum exit_code verb_completion(struct cli *c);
 enum exit_code verb_help(struct cli *c);
 #endif

@@ -8,10 +8,15 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/json.h"
 #include "lib/store/audit_impl.h"
 #include "lib/store/audit_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
+
+enum {
+	MESSAGE_MAX = 1024
+};
 
 /* clang-format off */
 static const struct {
@@ -311,4 +316,52 @@ audit_check_text(const struct audit_check *c, struct buf *out)
 		buf_printf(out,
 		    "; the first %" PRIu64 " entries are older than the seal",
 		    c->before);
+}
+
+bool
+audit_check_ok(const struct audit_check *c)
+{
+	return c->fault == AUDIT_FITS && (!c->expects || c->expected_row > 0);
+}
+
+static void
+put_entry(const struct audit_check *c, struct json_out *j)
+{
+	char id[ULID_TEXT_CAP];
+
+	if (c->row == 0) {
+		json_put_null(j, "row");
+		json_put_null(j, "entry_id");
+		return;
+	}
+	ulid_text(&c->bad, id);
+	json_put_uint(j, "row", c->row);
+	json_put(j, "entry_id", id);
+}
+
+void
+audit_check_json(const struct audit_check *c, struct json_out *j)
+{
+	char hash[2 * sizeof(c->hash) + 1];
+	struct buf text;
+
+	str_hex(c->hash, sizeof(c->hash), hash, sizeof(hash));
+	buf_init(&text, MESSAGE_MAX);
+	audit_check_text(c, &text);
+	json_obj(j, NULL);
+	json_put_bool(j, "ok", audit_check_ok(c));
+	json_put_uint(j, "entries", c->count);
+	json_put_uint(j, "sealed_entries", c->sealed);
+	json_put_uint(j, "entries_before_seal", c->before);
+	json_put(j, "hash", hash);
+	json_put(j, "fault", audit_fault_name(c->fault));
+	put_entry(c, j);
+	json_put_time(j, "time", c->bad_at_ms);
+	if (c->expects)
+		json_put_bool(j, "expected_found", c->expected_row > 0);
+	else
+		json_put_null(j, "expected_found");
+	json_put_str(j, "message", buf_str(&text));
+	json_obj_end(j);
+	buf_fini(&text);
 }

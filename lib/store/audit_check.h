@@ -19,6 +19,7 @@
 #include "lib/base/ulid.h"
 
 struct buf;
+struct json_out;
 struct store_tx;
 
 enum audit_fault {
@@ -69,6 +70,10 @@ void audit_check_init(struct audit_check *c, const uint8_t *expected);
  * verdict means nothing. */
 MUST_USE bool audit_check_step(struct audit_check *c, struct store_tx *tx,
     size_t max);
+/* Nothing is wrong, and what was expected was found. */
+bool audit_check_ok(const struct audit_check *c);
+/* The verdict as an object, as docs/api.md says it. */
+void audit_check_json(const struct audit_check *c, struct json_out *j);
 /* The verdict as a sentence. */
 void audit_check_text(const struct audit_check *c, struct buf *out);
 #endif

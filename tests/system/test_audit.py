@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from cli import FAILED, NOT_FOUND, USAGE, Cli
 from conftest import reports
 from lab import Client, Lab
 
@@ -76,6 +77,43 @@ def test_who_edits_the_database_is_found_out(ctl):
     key.write_bytes(good)
     ctl.start()
     assert verify(ctl)["ok"]
+
+
+def test_the_command_verifies_with_and_without_a_controller(ctl):
+    """W-02: the same verdict from both, wrong is exit status 1."""
+    person = Cli(ctl.lab, "verify")
+    person.login(ctl)
+    online = person.json("audit", "verify")
+    assert online["ok"] and online["fault"] == "none"
+    offline = ("audit", "verify", "--data-dir", ctl.data)
+    busy = person.run(*offline)
+    assert busy.code not in (0, FAILED) and busy.err
+    ctl.stop()
+    data = ctl.data / "db/state/data.mdb"
+    clean = data.read_bytes()
+    try:
+        assert person.json(*offline) == online
+        assert "every one fits" in person.ok(*offline).out
+        assert person.ok(*offline, "--expect", online["hash"])
+        lost = person.run(*offline, "--expect", "00" * 32)
+        assert lost.code == FAILED and "expected" in lost.out
+        assert person.run(*offline, "--expect", "xyz").code == USAGE
+        assert person.run(*offline, "--key-file",
+                          ctl.lab.path / "none").code == NOT_FOUND
+        wrong = ctl.lab.path / "other.key"
+        wrong.write_bytes(bytes(32))
+        other = person.run(*offline, "--key-file", wrong)
+        assert other.code == FAILED and "secret.key" in other.out
+        data.write_bytes(clean.replace(b"auth.bootstrap", b"auth.bootstraq"))
+        bad = person.run(*offline, "-o", "json")
+        assert bad.code == FAILED and bad.json()["fault"] == "edited"
+        empty = ctl.lab.path / "empty"
+        empty.mkdir()
+        assert person.run("audit", "verify", "--data-dir",
+                          empty).code == NOT_FOUND
+    finally:
+        data.write_bytes(clean)
+        ctl.start()
 
 
 def test_only_admins_verify(ctl):
