@@ -57,6 +57,9 @@ static const struct uplink_refusal {
 } uplink_refusals[] = {
 	{ "duplicate_identity", GRPC_OK, UPLINK_DUPLICATE_MS,
 	    "another agent uses this host's identity; enrol one of them anew" },
+	{ "host_deleted", GRPC_OK, UPLINK_REFUSED_MS,
+	    "this host was deleted from its controller; enrol it again to "
+	    "back it up" },
 	{ "protocol_too_old", GRPC_OK, UPLINK_VERSION_MS,
 	    "this agent is too old for its controller; update the agent" },
 	{ "protocol_too_new", GRPC_OK, UPLINK_VERSION_MS,

@@ -232,6 +232,14 @@ agents_configure(struct agents *a, const struct ulid *host)
 		call_poll_reply(c, NULL);
 }
 
+/* To stop is possible with any, and when there is none any more. */
+static bool
+needs_no_config(const struct Wire__ControllerMessage *m)
+{
+	return m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_COMMAND &&
+	       m->command->body_case == WIRE__COMMAND__BODY_CANCEL;
+}
+
 bool
 agents_send(struct agents *a, const struct ulid *host,
     const struct Wire__ControllerMessage *m)
@@ -242,7 +250,7 @@ agents_send(struct agents *a, const struct ulid *host,
 		return false;
 	if (p->call->poll && p->call->need_seq > 0)
 		return false;
-	if (!bring_config(a, p->call))
+	if (!needs_no_config(m) && !bring_config(a, p->call))
 		return false;
 	if (!p->call->poll)
 		return call_send(p->call, m) == RC_OK;
@@ -279,6 +287,29 @@ agents_drop(struct agents *a, const struct ulid *host, const struct err *e)
 
 	if (p != NULL && p->call != NULL)
 		call_fail(p->call, e);
+}
+
+void
+agents_forget(struct agents *a, const struct ulid *host, const struct ulid *job,
+    const struct err *e)
+{
+	struct peer *p = peer_find(a, host);
+	struct store_tx *tx = store_begin_write(a->ctl->live, NULL);
+	struct err failed = { 0 };
+
+	live_del_presence(tx, host);
+	live_del_progress(tx, job);
+	if (store_commit(tx, &failed) != RC_OK)
+		log_warn(LOG_STORE, "presence not removed error=%s",
+		    failed.msg);
+	if (p == NULL)
+		return;
+	if (p->call != NULL)
+		call_fail(p->call, e);
+	if (p->online)
+		a->online--;
+	(void)map_del(a->peers, str_from(host->b, sizeof(host->b)));
+	mem_free(p);
 }
 
 /* ---------------------------------------------------------------- ticks */

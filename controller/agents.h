@@ -35,6 +35,10 @@ void agents_ack(struct agents *a, const struct ulid *host, uint64_t seq);
 /* Ends the host's stream with a status, e.g. an event out of order. */
 void agents_drop(struct agents *a, const struct ulid *host,
     const struct err *e);
+/* The host was deleted: its call ends with the reason, nothing is kept of
+ * it; job: what it ran, or zero. */
+void agents_forget(struct agents *a, const struct ulid *host,
+    const struct ulid *job, const struct err *e);
 /* Every second: presence that ran out. */
 void agents_tick(struct agents *a);
 unsigned agents_count(const struct agents *a);

@@ -35,6 +35,7 @@ struct controller {
 	struct agents *agents;     /* connected agents */
 	struct ingest *ingest;     /* events in */
 	struct courier *courier;   /* commands out */
+	struct forget *forget;     /* hosts that were deleted */
 	struct ticker *ticker;     /* periodic work */
 	bool audit_verifying;      /* audit: one at a time */
 	unsigned metrics_scrapes;  /* metrics: under way */

@@ -403,6 +403,23 @@ courier_hello(struct courier *k, const struct ulid *host)
 }
 
 void
+courier_forget(struct courier *k, const struct ulid *host,
+    const struct ulid *job)
+{
+	struct errand *er = errand_get(k, host);
+
+	if (!ulid_is_zero(job) && !send_cancel(k, er, job))
+		log_info(LOG_JOB, "a deleted host's job cannot be cancelled");
+	if (list_linked(&er->woken))
+		list_del(&er->woken);
+	if (list_linked(&er->waiting))
+		list_del(&er->waiting);
+	(void)map_del(k->errands, str_from(host->b, sizeof(host->b)));
+	mem_free(er->open);
+	mem_free(er);
+}
+
+void
 courier_tick(struct courier *k)
 {
 	struct list *el, *tmp;

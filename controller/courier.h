@@ -22,6 +22,10 @@ void courier_wake(struct courier *k, const struct ulid *host);
  * ended, when a clock was set back, so it is named. */
 void courier_queued(struct courier *k, const struct ulid *host,
     const struct ulid *job);
+/* The host was deleted: the job its agent runs (zero: none) is cancelled, and
+ * nothing is kept of it. */
+void courier_forget(struct courier *k, const struct ulid *host,
+    const struct ulid *job);
 /* The agent can be reached again, or by another way: nothing that was sent
  * before counts as sent. */
 void courier_hello(struct courier *k, const struct ulid *host);

@@ -301,6 +301,14 @@ ingest_accepted(struct ingest *i, const struct ulid *host,
 		present_add(in, job);
 }
 
+bool
+ingest_idle(const struct ingest *i, const struct ulid *host)
+{
+	const struct inlet *in = inlet_find(i, host);
+
+	return in == NULL || (!in->busy && list_empty(&in->pending));
+}
+
 uint64_t
 ingest_committed(const struct ingest *i, const struct ulid *host)
 {

@@ -44,6 +44,10 @@ MUST_USE enum rc ingest_event(struct ingest *i, const struct ulid *host,
  * the hello listed is compared with what runs here. */
 void ingest_accepted(struct ingest *i, const struct ulid *host,
     const struct ulid *job);
+/* Nothing of this host's events waits or is being written. */
+bool ingest_idle(const struct ingest *i, const struct ulid *host);
+/* This job's log waits to be compressed, or is. */
+bool ingest_packs(const struct ingest *i, const struct ulid *job);
 /* Everything up to the result is on disk. */
 uint64_t ingest_committed(const struct ingest *i, const struct ulid *host);
 /* Since the start. */

@@ -110,6 +110,19 @@ ingest_pack(struct ingest *i, const struct ulid *job, uint64_t bytes)
 	pack_next(i);
 }
 
+bool
+ingest_packs(const struct ingest *i, const struct ulid *job)
+{
+	const struct list *el;
+
+	if (i->packing != NULL && ulid_eq(&i->packing->job, job))
+		return true;
+	for (el = i->packs.next; el != &i->packs; el = el->next)
+		if (ulid_eq(&((const struct pack *)(const void *)el)->job, job))
+			return true;
+	return false;
+}
+
 void
 ingest_pack_free(struct ingest *i)
 {

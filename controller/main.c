@@ -17,6 +17,7 @@
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/enrol.h"
+#include "controller/forget.h"
 #include "controller/ingest.h"
 #include "controller/op.h"
 #include "controller/page.h"
@@ -311,6 +312,7 @@ start(struct controller *c, struct err *e)
 	if ((rc = server_open(c, &c->server, e)) != RC_OK)
 		return rc;
 	c->users = users_new(c);
+	c->forget = forget_new(c);
 	c->ticker = ticker_new(c);
 	c->publish = publish_new();
 	c->enrol = enrol_new(c);
@@ -324,6 +326,7 @@ stop(struct controller *c)
 {
 	op_queue_free(c->ops); /* whose dones may still need the others */
 	ticker_free(c->ticker);
+	forget_free(c->forget);
 	page_client_free(c->pages);
 	sse_free(c->sse);
 	ingest_free(c->ingest);

@@ -508,11 +508,12 @@ page_fragment(struct req *r, const char *page, const char *fragment,
 /* clang-format off */
 static const struct {
 	const char *section;
-	struct str sentence;
+	const char *sentence;
 } confirmations[] = {
-	{ "tags",       { "Tags saved", 10 } },
-	{ "connection", { "Connection saved, the repository is being tried", 47 } },
-	{ "probe",      { "The repository is being tried", 29 } },
+	{ "tags",       "Tags saved" },
+	{ "connection", "Connection saved, the repository is being tried" },
+	{ "deleted",    "Host deleted; its backups are still in its repository" },
+	{ "probe",      "The repository is being tried" },
 };
 /* clang-format on */
 
@@ -524,7 +525,7 @@ page_saved(struct req *r)
 
 	for (i = 0; i < ARRAY_LEN(confirmations); i++)
 		if (str_eqz(section, confirmations[i].section))
-			return confirmations[i].sentence;
+			return str_of(confirmations[i].sentence);
 	return STR("");
 }
 

@@ -9,6 +9,7 @@
 #include "controller/audit.h"
 #include "controller/creds.h"
 #include "controller/enrol.h"
+#include "controller/forget.h"
 #include "controller/hosts.h"
 #include "controller/jobs.h"
 #include "controller/metrics.h"
@@ -95,6 +96,7 @@ static const struct route routes[] = {
 	{ "GET",  "/search",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_search },
 	{ "GET",  "/search/hits", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, search_hits },
 	{ "GET",  "/jobs",       ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_jobs },
+	{ "POST", "/hosts/{id}/delete", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, forget_host },
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
 
@@ -111,6 +113,7 @@ static const struct route routes[] = {
 	{ "POST", "/api/pending-hosts/{id}/reject", ROUTE_ADMIN, ROUTE_JSON_OR_FORM, KIB(8), NULL, announce_reject },
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
+	{ "DELETE", "/api/hosts/{id}", ROUTE_ADMIN, ROUTE_JSON, KIB(8), &forget_host_body, forget_host },
 	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get },
 	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &creds_put_body, creds_put },
 	{ "PUT",  "/api/hosts/{id}/tags", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &tags_put_body, tags_put },

@@ -38,6 +38,8 @@ void sse_page_events(struct req *r);
 void sse_host_changed(struct sse *s, const struct ulid *host);
 void sse_job_changed(struct sse *s, const struct ulid *host,
     const struct ulid *job);
+/* It was deleted: its pages are to be loaded again, which says so. */
+void sse_host_gone(struct sse *s, const struct ulid *host);
 /* The job's log is committed up to bytes. */
 void sse_log_grown(struct sse *s, const struct ulid *job, uint64_t bytes);
 void sse_progress(struct sse *s, const struct ulid *host,

@@ -599,6 +599,22 @@ sse_page_changed(struct sse *s, const struct ulid *host, const struct ulid *job,
 }
 
 void
+sse_host_gone(struct sse *s, const struct ulid *host)
+{
+	struct list *el, *next;
+
+	sse_host_changed(s, host); /* the fleet has fewer */
+	LIST_FOREACH(el, next, &s->pages)
+	{
+		struct sse_page *p = page_of((struct sse_stream *)(void *)el);
+
+		if ((p->what->scope == OF_HOST || p->what->scope == OF_JOB) &&
+		    ulid_eq(&p->host, host))
+			put_reload(p);
+	}
+}
+
+void
 sse_token_changed(struct sse *s, const uint8_t hash[32])
 {
 	struct list *el, *next;

@@ -9,6 +9,7 @@
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/enrol.h"
+#include "controller/forget.h"
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/shown.h"
@@ -60,6 +61,7 @@ ticker_on_second(void *ctx)
 	agents_tick(t->ctl->agents);
 	announce_tick(t->ctl->announce);
 	courier_tick(t->ctl->courier);
+	forget_tick(t->ctl->forget);
 }
 
 static void

@@ -6,6 +6,8 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
+#include "lib/base/ulid.h"
+#include "lib/store/gone_store.h"
 #include "lib/store/store.h"
 #include "render/value.h"
 #include "render/view.h"
@@ -131,12 +133,32 @@ own_path(struct str path)
 	return path;
 }
 
+/* Instead of "nothing here", for a week. */
+static const char *
+what_became(struct view *v)
+{
+	const struct Rec__HostGone *g;
+	struct ulid id;
+
+	if (!view_param_id(v, "id", &id))
+		return "";
+	g = gone_store_find(v->state, &id);
+	if (g == NULL)
+		return "";
+	return arena_printf(v->arena,
+	    "Host %s was deleted on %s by %s. Its backups are still in its "
+	    "repository.",
+	    g->name, text_when(v->arena, &v->clock, g->deleted_at_ms),
+	    g->deleted_by);
+}
+
 enum rc
 view_error(struct view *v, struct value *root)
 {
 	const int not_found = 404;
 	uint64_t asked = view_param_number(v, "status", 0);
 	const struct error_words *w;
+	struct str message;
 
 	/* A view that found nothing has set the status already. */
 	if (v->status != not_found)
@@ -146,7 +168,10 @@ view_error(struct view *v, struct value *root)
 	value_printf(root, "status", "%d", w->status);
 	value_text(root, "title", w->title);
 	value_text(root, "text", w->text);
-	value_lend(root, "message", view_sentence(v, view_param(v, "message")));
+	message = view_param(v, "message");
+	if (v->status == not_found && message.n == 0)
+		message = str_of(what_became(v));
+	value_lend(root, "message", view_sentence(v, message));
 	value_lend(root, "needs", view_param(v, "needs"));
 	value_lend(root, "back", own_path(view_param(v, "back")));
 	value_bool(root, "nav_hosts", false);

@@ -195,3 +195,19 @@ joblog_recover(const char *root, const struct ulid *id, uint64_t bytes,
 	*damaged = rc == RC_CORRUPT;
 	return RC_OK;
 }
+
+enum rc
+joblog_remove(const char *root, const struct ulid *id, struct err *e)
+{
+	char path[JOBLOG_PATH_CAP];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (joblog_path(root, id, i == 1, path, sizeof(path)) != RC_OK)
+			return err_set(e, RC_LIMIT, "%s: the path is too long",
+			    root);
+		if (unlink(path) != 0 && errno != ENOENT)
+			return err_errno(e, errno, "%s: cannot remove", path);
+	}
+	return RC_OK;
+}

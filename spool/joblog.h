@@ -77,6 +77,10 @@ MUST_USE enum rc joblog_sync(int fd, const char *root, struct err *e);
 MUST_USE enum rc joblog_recover(const char *root, const struct ulid *id,
     uint64_t bytes, bool *damaged, struct err *e);
 
+/* Removes the job's log, compressed or not; RC_OK when there is none. */
+MUST_USE enum rc joblog_remove(const char *root, const struct ulid *id,
+    struct err *e);
+
 /* After the end: compresses to .log.zst (independent frames cut at line
  * ends, checksums, index in a trailing skippable frame), fsync, rename,
  * fsync directory, unlinks .log.  Done before or interrupted anywhere: does

@@ -106,6 +106,23 @@ host_store_put(struct store_tx *tx, const struct Rec__Host *h)
 }
 
 void
+host_store_del(struct store_tx *tx, const struct Rec__Host *h)
+{
+	struct ulid id;
+	struct key k;
+
+	if (!key_id_field(&h->id, &id))
+		return;
+	name_key(&k, h, &id);
+	table_del(tx, TB_HOST_NAME, &k);
+	id_key(&k, &id);
+	table_del(tx, TB_CURSOR, &k);
+	table_del(tx, TB_HOST, &k);
+	store_bump(tx, VER_HOSTS);
+	store_bump_host(tx, &id);
+}
+
+void
 host_store_each(struct store_tx *tx, host_store_fn *fn, void *ctx)
 {
 	struct table_scan sc;

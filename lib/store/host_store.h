@@ -13,6 +13,8 @@ struct Rec__Host *host_store_find(struct store_tx *tx, const struct ulid *id);
 struct Rec__Host *host_store_find_name(struct store_tx *tx, struct str name);
 /* Inserts or replaces; keeps the index and versions. */
 void host_store_put(struct store_tx *tx, const struct Rec__Host *h);
+/* Its record, name and cursor; what else it owns: gone_store. */
+void host_store_del(struct store_tx *tx, const struct Rec__Host *h);
 /* By name, then id; false from fn stops. */
 typedef bool host_store_fn(void *ctx, const struct Rec__Host *h);
 void host_store_each(struct store_tx *tx, host_store_fn *fn, void *ctx);

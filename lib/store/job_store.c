@@ -294,6 +294,28 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 	store_bump_host(tx, &now.host);
 }
 
+void
+job_store_del(struct store_tx *tx, const struct ulid *id)
+{
+	struct Rec__Job *j = job_store_find(tx, id);
+	struct facts f;
+	struct key k;
+
+	if (j == NULL)
+		return;
+	if (facts_of(j, &f)) {
+		index_state(tx, &f, false);
+		look_key(&k, &f);
+		table_del(tx, TB_JOB_LOOK, &k);
+		host_key(&k, &f.host, &f.id);
+		table_del(tx, TB_JOB_HOST, &k);
+	}
+	id_key(&k, id);
+	table_del(tx, TB_JOB_LOG, &k);
+	table_del(tx, TB_JOB, &k);
+	store_bump(tx, VER_JOBS);
+}
+
 /* Gives the jobs of an index, whose keys end with the job id. */
 struct walk {
 	struct table_scan sc;

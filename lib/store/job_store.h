@@ -14,6 +14,9 @@ struct Rec__Job *job_store_find(struct store_tx *tx, const struct ulid *id);
  * changes again: such a put is RC_CONFLICT. */
 void job_store_put(struct store_tx *tx, const struct Rec__Job *j);
 
+/* The record and its index rows; the log is the caller's. */
+void job_store_del(struct store_tx *tx, const struct ulid *id);
+
 typedef bool job_store_fn(void *ctx, const struct Rec__Job *j);
 /* Newest first, strictly older than before (NULL: all), at most max. */
 void job_store_of_host(struct store_tx *tx, const struct ulid *host,

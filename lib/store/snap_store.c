@@ -129,6 +129,26 @@ delete_row(struct store_tx *tx, enum table t, const struct key *row)
 	return table_del(tx, t, row);
 }
 
+size_t
+snap_store_del(struct store_tx *tx, const struct ulid *host, size_t max)
+{
+	static const enum table tables[] = { TB_SNAP, TB_SNAP_STAGE,
+		TB_SNAP_COUNT };
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	size_t i, n = 0;
+
+	host_prefix(&prefix, host);
+	for (i = 0; i < ARRAY_LEN(tables); i++) {
+		table_scan_init(&sc, tx, tables[i], &prefix, SCAN_UP);
+		while (n < max && table_scan_next(&sc, &key, &value))
+			n += delete_row(tx, tables[i], &sc.at);
+		table_scan_fini(&sc);
+	}
+	return n;
+}
+
 /* Deletes a host's rows that `keep` does not have (NULL: all of them);
  * returns whether there was one. */
 static bool

@@ -21,6 +21,10 @@ void snap_store_drop_stage(struct store_tx *tx, const struct ulid *host);
  * updates the host's count and time. */
 uint64_t snap_store_replace(struct store_tx *tx, const struct ulid *host);
 
+/* Deletes up to max rows of the host, listed and staged; returns how many,
+ * 0 when none was left. */
+size_t snap_store_del(struct store_tx *tx, const struct ulid *host, size_t max);
+
 typedef bool snap_store_fn(void *ctx, const struct Rec__Snapshot *s);
 /* Newest first, skipping skip, at most max. */
 void snap_store_of_host(struct store_tx *tx, const struct ulid *host,

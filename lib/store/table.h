@@ -34,6 +34,7 @@ enum {
 	X(TB_VERSION,       IN_STATE, "version",       "domain u8, [host] -> u64") \
 	X(TB_HOST,          IN_STATE, "host",          "host -> Host") \
 	X(TB_HOST_NAME,     IN_STATE, "host_name",     "lower(name), 0, host -> ") \
+	X(TB_HOST_GONE,     IN_STATE, "host_gone",     "host -> HostGone") \
 	X(TB_CURSOR,        IN_STATE, "agent_cursor",  "host -> AgentCursor") \
 	X(TB_JOB,           IN_STATE, "job",           "job -> Job") \
 	X(TB_JOB_HOST,      IN_STATE, "job_host",      "host, job -> look u8, kind u8") \

@@ -528,7 +528,8 @@ vault_on_reconcile_host(void *ctx, const struct ulid *host)
 	return true;
 }
 
-/* The enrolment was lost with its host's row: the token is as before. */
+/* The enrolment was lost with its host's row: the token is as before.  It
+ * goes with a host that was deleted. */
 static bool
 vault_on_reconcile_token(void *ctx, const uint8_t hash[CRYPT_HASH_SIZE],
     const struct Rec__EnrolToken *t)
@@ -537,8 +538,13 @@ vault_on_reconcile_token(void *ctx, const uint8_t hash[CRYPT_HASH_SIZE],
 	struct reconcile *r = ctx;
 	struct ulid host;
 
-	if (key_id_field(&t->used_host, &host) &&
-	    state_lacks(r, TB_HOST, &host)) {
+	if (!key_id_field(&t->used_host, &host) ||
+	    !state_lacks(r, TB_HOST, &host))
+		return true;
+	if (!state_lacks(r, TB_HOST_GONE, &host)) {
+		vault_del_token(r->vault, hash);
+		r->removed++;
+	} else {
 		unused.used_at_ms = 0;
 		unused.used_host = (ProtobufCBinaryData){ 0, NULL };
 		unused.enrol_id_hash = (ProtobufCBinaryData){ 0, NULL };

@@ -325,6 +325,24 @@ put_runs(struct fleet *f, struct made *m, const struct ulid *group,
 	m->run_part = r.part;
 }
 
+/* A host that is old, and worked hard. */
+static void
+put_history(struct fleet *f, struct made *m, const struct ulid *group)
+{
+	struct run r = { .group = group,
+		.group_name = "default",
+		.took = MINUTE_MS / 2 };
+	struct ulid id;
+	uint64_t k;
+
+	for (k = f->o->history; k > 0; k--) {
+		r.at = f->o->now_ms - KEPT * DAY_MS - (int64_t)k * MINUTE_MS;
+		r.state = k % 50 == 0 ? FAIL : DONE;
+		id = id_at(f, r.at);
+		put_run(f, m, &id, &r);
+	}
+}
+
 static void
 put_group(struct fleet *f, struct made *m, const struct ulid *id,
     const char *name)
@@ -583,6 +601,8 @@ make_host(struct fleet *f, uint64_t i)
 		put_group(f, &m, &m.home, "home");
 	}
 	put_group(f, &m, &m.group, "default");
+	if (i == 0)
+		put_history(f, &m, &m.group);
 	if (m.state == FLEET_RUNNING)
 		put_running(f, &m);
 	put_host(f, &m);

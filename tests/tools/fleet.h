@@ -29,6 +29,7 @@ struct fleet_opts {
 	const char *dir;                 /* RM_DATA_DIR */
 	uint64_t hosts, jobs, snapshots; /* jobs and snapshots a host */
 	uint64_t logs, lines;            /* in all; lines of each */
+	uint64_t history; /* more ended jobs of the first host, by the minute */
 	uint64_t seed;
 	int64_t now_ms;
 	bool live;  /* progress below dir/run/live as well */

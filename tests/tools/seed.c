@@ -19,6 +19,8 @@ static const char usage[] =
     "  --snapshots N   of each host, at most 100000 (10)\n"
     "  --logs N        job logs in all, newest jobs of the first hosts (20)\n"
     "  --lines N       lines of each log, at most 400000 (40)\n"
+    "  --history N     more ended jobs of the first host, at most 2000000 "
+    "(0)\n"
     "  --seed N        another fleet (1)\n"
     "  --now MS        what time it is, in ms since 1970 (the clock)\n"
     "  --live          progress of running jobs in DIR/run/live: for a\n"
@@ -53,6 +55,8 @@ option(struct fleet_opts *o, int opt)
 		return number(optarg, 100000, &o->logs);
 	case 'n':
 		return number(optarg, 400000, &o->lines);
+	case 'y':
+		return number(optarg, 2000000, &o->history);
 	case 'r':
 		return number(optarg, UINT64_MAX, &o->seed);
 	case 't':
@@ -81,6 +85,7 @@ parse(int argc, char **argv, struct fleet_opts *o)
 		{ "snapshots", required_argument, NULL, 's' },
 		{ "logs", required_argument, NULL, 'l' },
 		{ "lines", required_argument, NULL, 'n' },
+		{ "history", required_argument, NULL, 'y' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "now", required_argument, NULL, 't' },
 		{ "live", no_argument, NULL, 'v' },
