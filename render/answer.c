@@ -139,9 +139,7 @@ put_common(const struct answer *a, const struct view *v, struct value *root)
 	value_text(root, "role",
 	    role_name(req->viewer == NULL ? 0 : req->viewer->role));
 	value_bool(root, "can_operate", v->can_operate);
-	value_bool(root, "is_admin",
-	    req->viewer != NULL &&
-	        req->viewer->role >= (int)REC__ROLE__ROLE_ADMIN);
+	value_bool(root, "can_admin", view_can_admin(v));
 	value_lend(root, "error", view_sentence(v, view_param(v, "error")));
 	value_lend(root, "notice", view_sentence(v, view_param(v, "notice")));
 	value_text(root, "now_minute",

@@ -18,8 +18,15 @@ static const struct audit_word words[] = {
 	{ "job.run_now",              "started a job", false },
 	{ "token.created",            "created an API token", false },
 	{ "token.revoked",            "revoked an API token", false },
+	{ "user.created",             "invited a user", false },
+	{ "user.disabled",            "disabled a user", false },
+	{ "user.enabled",             "enabled a user again", false },
 	{ "user.logged_out",          "ended sessions", false },
 	{ "user.password_changed",    "changed a password", false },
+	{ "user.role_changed",        "changed a user's role", false },
+	{ "user.setup_completed",     "chose a password by a setup link", false },
+	{ "user.setup_link_made",     "made a setup link", false },
+	{ "user.updated",             "edited a user", false },
 };
 static const struct {
 	const char *noun, *words;

@@ -274,7 +274,6 @@ host_page_put(struct view *v, struct value *root, struct host_view *hv)
 	put_facts(v, root, hv);
 	put_tag_form(v, root, h);
 	value_bool(root, "nav_hosts", true);
-	value_bool(root, "can_admin", view_can_admin(v));
 	return RC_OK;
 }
 

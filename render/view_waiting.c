@@ -87,6 +87,5 @@ view_waiting(struct view *v, struct value *root)
 	pending_store_each(v->state, view_waiting_on_row, &w);
 	value_bool(root, "any_waiting", w.n > 0);
 	value_bool(root, "waiting_gone", w.asked && !w.found);
-	value_bool(root, "can_admin", view_can_admin(v));
 	value_text(root, "waiting_n", text_count(v->arena, w.n));
 }

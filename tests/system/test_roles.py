@@ -4,11 +4,15 @@
 tests/data/roles says who may; an address that is missing there fails here
 and in the unit test of the table.  Nothing that is asked for exists, so what
 is allowed ends in some other refusal, or in an empty list."""
+import html
+import pathlib
 import re
+import tempfile
 import urllib.parse
 
 import pytest
 
+import announcer
 import lab as lab_module
 from lab import ROOT, Client
 
@@ -92,6 +96,24 @@ def fixture_people():
                 "name": role, "role": role, "expires_in_days": 1})
             people += [person, Person(console.port, role, minted["token"])]
         yield people
+
+
+@pytest.fixture(name="shown", scope="module")
+def fixture_shown(people):
+    """Something to look at: a host, a job of it, and one that waits."""
+    port = people[0].client.port
+    admin = next(p for p in people if p.role == "admin")
+    token = admin.client.ok("POST", "/api/enrollment-tokens", {
+        "hostname": "web-1", "repo_url": "/srv/repo"})["token"]
+    admin.client.ok("POST", "/api/agents/enroll", {
+        "token": token, "hostname": "web-1", "os": "linux", "arch": "amd64"})
+    admin.client.ok("POST", "/api/enrollment-tokens", {
+        "hostname": "web-2", "repo_url": "/srv/repo"})
+    with tempfile.TemporaryDirectory() as folder:
+        key = announcer.Key(pathlib.Path(folder), "key")
+        waits = Client(port).post("/api/agents/announce", key.body("web-3"))
+        assert waits.status < 300, waits.text
+    return people
 
 
 def rank(role):
@@ -180,3 +202,70 @@ def test_forms_are_not_for_tokens(people):
             {"Content-Type": FORM, "Accept": JSON,
              "Authorization": f"Bearer {bearer}"})
         assert (answer.status, answer.json()["code"]) == (403, "stale_form")
+
+
+def route_of(method, address):
+    """The row of the table that an address on a page leads to; words win
+    over variables, as they do in the controller."""
+    path = address.partition("?")[0]
+    fits = []
+    for row_method, pattern, role in matrix():
+        shape = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(pattern))
+        shape = shape.replace(r"\{\*\}", ".+")
+        if row_method == method and re.fullmatch(shape, path):
+            fits.append((pattern, role))
+    return min(fits, key=lambda row: row[0].count("{"), default=None)
+
+
+def controls(page):
+    """What can be pressed on it: (method, address)."""
+    found = [("GET", a) for a in re.findall(r'<a [^>]*href="([^"]+)"', page)]
+    for form in re.findall(r"<form ([^>]*)>", page):
+        where = re.search(r'action="([^"]+)"', form)
+        method = re.search(r'method="(\w+)"', form)
+        found.append((method.group(1).upper() if method else "GET",
+                      where.group(1) if where else "/"))
+    found += [("POST", a) for a in re.findall(r'formaction="([^"]+)"', page)]
+    return {(m, html.unescape(a)) for m, a in found if a[0] == "/"}
+
+
+def crawl(person):
+    """Every page that links lead to, a few of each kind."""
+    todo, seen, kinds, wrong = ["/", "/settings"], set(), {}, []
+    while todo:
+        address = todo.pop(0)
+        kind = route_of("GET", address)
+        if address in seen or kinds.get(kind, 0) >= 4:
+            continue
+        seen.add(address)
+        kinds[kind] = kinds.get(kind, 0) + 1
+        answer = person.ask("GET", address, "NO_BODY", "text/html")
+        if answer.status == 303:
+            todo.append(answer.headers["Location"])
+            continue
+        if answer.status != 200:
+            wrong.append((address, answer.status))
+        if not answer.headers["Content-Type"].startswith("text/html"):
+            continue
+        for method, to in controls(answer.text):
+            row = route_of(method, to)
+            if row is None or rank(row[1]) > rank(person.role):
+                wrong.append((address, method, to, row))
+            elif method == "GET":
+                todo.append(to)
+    return wrong, {kind[0] for kind in kinds if kind}
+
+
+def test_pages_offer_what_the_role_may(shown):
+    """M-036, M-498: whatever can be pressed, on every page that can be
+    reached, is there and is allowed; there is no dead link."""
+    reached = {}
+    for person in (p for p in shown if p.role and not p.bearer):
+        wrong, reached[person.role] = crawl(person)
+        assert wrong == [], person.role
+    assert "/settings/users" in reached["admin"]
+    assert "/settings/users" not in reached["operator"]
+    assert "/hosts/new" in reached["operator"]
+    assert "/hosts/new" not in reached["viewer"]
+    assert {"/", "/hosts/{id}", "/audit", "/jobs",
+            "/settings/account"} <= reached["viewer"]
