@@ -11,9 +11,11 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 
+import announcer
 import lab as lab_module
 from lab import BIN, PASSWORD, ROOT, wait_for
 from test_edge import Browser
@@ -230,6 +232,28 @@ def test_other_folders_are_told_to_the_service(site, tree):
     assert not tree.file("etc/restic-manager").exists()
     drop = tree.file(f"etc/systemd/system/{UNIT}.d/folders.conf").read_text()
     assert "ConditionPathExists=/srv/conf/agent.yaml" in drop
+
+
+def test_without_a_token_it_waits_for_approval(site, tree):
+    """X-13, M-083, M-362: accepted while the script waits; then the service
+    is installed as ever."""
+    script = threading.Thread(target=lambda: said.append(
+        install(site, tree, RM_PIN=announcer.spki_pin(
+            ssl.get_server_certificate(("127.0.0.1", site.port))))))
+    said = []
+    script.start()
+    row = wait_for("the pending host", lambda: site.client.ok(
+        "GET", "/api/pending-hosts")["items"], 60)[0]
+    path = f"/api/pending-hosts/{row['id']}/accept"
+    host = site.client.ok("POST", path, {
+        "repo_url": "/srv/approved", "repo_password": "a pass phrase",
+        "allow_duplicate": True})["host_id"]
+    script.join(60)
+    assert said and said[0].returncode == 0, said
+    digest = row["fingerprint"].split(":")[1]
+    assert f"SHA256: {digest[:4]} {digest[4:8]}" in said[0].stdout
+    site.wait_ready(host)
+    assert tree.calls() == ["daemon-reload", f"enable --now {UNIT}"]
 
 
 OTHERS = {
