@@ -65,6 +65,25 @@ url_again(struct req *r)
 	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
 }
 
+/* Of our own key, as curl and as the agent take it. */
+static struct str
+pin_base64(struct req *r)
+{
+	char pin[STR_B64_CAP(CRYPT_HASH_SIZE)];
+
+	str_b64(r->ctl->pin, CRYPT_HASH_SIZE, false, pin, sizeof(pin));
+	return str_of(arena_dup(&r->arena, pin));
+}
+
+static struct str
+pin_hex(struct req *r)
+{
+	char pin[2 * CRYPT_HASH_SIZE + 1];
+
+	str_hex(r->ctl->pin, CRYPT_HASH_SIZE, pin, sizeof(pin));
+	return str_of(arena_dup(&r->arena, pin));
+}
+
 /* The form again with what was typed, but passwords. */
 static void
 form_again(struct req *r, const struct mint_refusal *why)
@@ -78,6 +97,8 @@ form_again(struct req *r, const struct mint_refusal *why)
 		{ "initial_paths", req_field(r, "initial_paths") },
 		{ "allow_duplicate", req_field(r, "allow_duplicate") },
 		{ "duplicate", twice ? STR("1") : str_of("") },
+		{ "pin", pin_base64(r) },
+		{ "pin_hex", pin_hex(r) },
 		{ twice ? "error.hostname" : why->param, str_of(why->e.msg) },
 	};
 
@@ -129,6 +150,8 @@ enrol_new_page(struct req *r)
 	const struct page_param params[] = {
 		{ "page", req_query(r, "page") },
 		{ "was", req_query(r, "was") },
+		{ "pin", pin_base64(r) },
+		{ "pin_hex", pin_hex(r) },
 	};
 
 	page_reply(r, 200, "host_new", params, ARRAY_LEN(params), NULL);
@@ -145,14 +168,12 @@ static void
 fill_params(struct req *r, const uint8_t hash[CRYPT_HASH_SIZE],
     const char *password, struct page_param out[PENDING_PARAMS])
 {
-	char hex[2 * CRYPT_HASH_SIZE + 1], pin[STR_B64_CAP(CRYPT_HASH_SIZE)];
+	char hex[2 * CRYPT_HASH_SIZE + 1];
 
 	str_hex(hash, CRYPT_HASH_SIZE, hex, sizeof(hex));
-	str_b64(r->ctl->pin, CRYPT_HASH_SIZE, false, pin, sizeof(pin));
 	out[0] =
 	    (struct page_param){ "hash", str_of(arena_dup(&r->arena, hex)) };
-	out[1] =
-	    (struct page_param){ "pin", str_of(arena_dup(&r->arena, pin)) };
+	out[1] = (struct page_param){ "pin", pin_base64(r) };
 	out[2] = (struct page_param){ "secrets",
 		str_of(arena_printf(&r->arena, "%s%s",
 		    *enrol_kept(r->ctl->enrol, hash) != '\0' ? "token " : "",

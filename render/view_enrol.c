@@ -430,13 +430,34 @@ put_markers(struct view *v, struct value *root, const struct enrolment *en)
 	value_bool(root, "password_shown", str_contains(told, STR("password")));
 }
 
+/* The words of a command that fetches install.sh. */
+static void
+put_command(struct view *v, struct value *root)
+{
+	struct str base = str_of(v->req->base_url);
+
+	value_text(root, "url_word", shell_word(v, base));
+	value_text(root, "script_word",
+	    shell_word(v, str_of(arena_printf(v->arena, "%s/install/install.sh",
+	                      v->req->base_url))));
+	value_bool(root, "pinned", str_starts(base, STR("https://")));
+}
+
+void
+view_tokenless(struct view *v, struct value *root)
+{
+	static const char *const kept[] = { "pin", "pin_hex", NULL };
+
+	view_keep_params(v, root, kept);
+	put_command(v, root);
+}
+
 enum rc
 view_pending(struct view *v, struct value *root)
 {
 	static const char *const kept[] = { "hash", "pin", NULL };
 	const struct Rec__Enrolment *rec = NULL;
 	uint8_t hash[CRYPT_HASH_SIZE];
-	struct str base = str_of(v->req->base_url);
 	struct enrolment en;
 
 	if (str_unhex(view_param(v, "hash"), hash, sizeof(hash)))
@@ -449,11 +470,7 @@ view_pending(struct view *v, struct value *root)
 	value_text(root, "hostname", rec->hostname);
 	value_text(root, "repo_username", rec->repo_username);
 	value_text(root, "base_url", v->req->base_url);
-	value_text(root, "url_word", shell_word(v, base));
-	value_text(root, "script_word",
-	    shell_word(v, str_of(arena_printf(v->arena, "%s/install/install.sh",
-	                      v->req->base_url))));
-	value_bool(root, "pinned", str_starts(base, STR("https://")));
+	put_command(v, root);
 	value_text(root, "username_word",
 	    shell_word(v, str_of(rec->repo_username)));
 	put_markers(v, root, &en);

@@ -107,6 +107,7 @@ view_host_new(struct view *v, struct value *root)
 	    view_param_is(v, "allow_duplicate", "1"));
 	value_bool(root, "nav_hosts", true);
 	view_enrolments(v, root);
+	view_tokenless(v, root);
 	return RC_OK;
 }
 

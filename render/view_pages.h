@@ -27,6 +27,8 @@ pages_view_fn view_error;
 
 /* On page host_new: enrolments [..], pager, was (one that is over). */
 void view_enrolments(struct view *v, struct value *root);
+/* There too: the words of the command that announces a host. */
+void view_tokenless(struct view *v, struct value *root);
 /* On page dashboard: waiting [..], any_waiting, who waits for approval. */
 void view_waiting(struct view *v, struct value *root);
 #endif

@@ -235,11 +235,14 @@ def test_other_folders_are_told_to_the_service(site, tree):
 
 
 def test_without_a_token_it_waits_for_approval(site, tree):
-    """X-13, M-083, M-362: accepted while the script waits; then the service
-    is installed as ever."""
-    script = threading.Thread(target=lambda: said.append(
-        install(site, tree, RM_PIN=announcer.spki_pin(
-            ssl.get_server_certificate(("127.0.0.1", site.port))))))
+    """X-13, M-083, M-362: with the command of the page, accepted while the
+    script waits; then the service is installed as ever."""
+    page = html.unescape(site.browser.get("/hosts/new").text)
+    line = re.search(r"curl -fsSL .* bash(?=<)", page).group()
+    pin = announcer.spki_pin(
+        ssl.get_server_certificate(("127.0.0.1", site.port)))
+    assert "RM_TOKEN" not in line and f" RM_PIN={pin} bash" in line
+    script = threading.Thread(target=lambda: said.append(tree.run(line)))
     said = []
     script.start()
     row = wait_for("the pending host", lambda: site.client.ok(
