@@ -181,12 +181,17 @@ audit_run(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
 enum rc
 jobs_run_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
-	struct jobs_wish *w = op->in;
+	(void)vault;
+	return jobs_run(state, op, op->in);
+}
+
+enum rc
+jobs_run(struct store_tx *state, const struct op *op, struct jobs_wish *w)
+{
 	struct look look = { .wish = w };
 	struct Rec__SourceGroup *g = NULL;
 	struct Rec__Host *h = find_host(state, w);
 
-	(void)vault;
 	if (h == NULL)
 		return store_rc(state);
 	if (w->kind == REC__JOB_KIND__KIND_BACKUP &&

@@ -26,6 +26,9 @@ void jobs_run_group(struct req *r);
  * Repository tab. */
 void jobs_repo_probe(struct req *r);
 void jobs_repo_reinit(struct req *r);
+/* POST [/api]/hosts/run: every source group of the hosts named, each answered
+ * for: started, waiting, offline or refused. */
+void jobs_run_hosts(struct req *r);
 /* POST /hosts/{id}/run-backup, /hosts/{id}/init-repo: 410 for ever. */
 void jobs_gone(struct req *r);
 /* POST [/api]/jobs/{id}/cancel: 202, 404, 409 over, 503 offline. */
@@ -41,6 +44,7 @@ void jobs_log_ndjson(struct req *r);
 
 /* Body of jobs_dispatch. */
 extern const struct route_json jobs_dispatch_body;
+extern const struct route_json jobs_run_hosts_body;
 extern const struct route_json jobs_run_body;    /* bandwidth_up/down_kbps */
 extern const struct route_json jobs_reinit_body; /* confirm */
 

@@ -44,6 +44,10 @@ enum rc jobs_run_op(struct store_tx *state, struct store_tx *vault,
 struct req;
 void jobs_reply(struct req *r, int status, const struct ulid *job);
 
+/* The same inside another op. */
+enum rc jobs_run(struct store_tx *state, const struct op *op,
+    struct jobs_wish *w);
+
 /* op->in of jobs_cancel_op. */
 struct jobs_cancel {
 	struct ulid job;

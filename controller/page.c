@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/appearance.h"
 #include "controller/asset.h"
 #include "controller/auth.h"
 #include "controller/controller.h"
@@ -23,8 +24,6 @@ enum {
 	MINUTE_MS = 60000
 };
 
-/* Set by the pages' script: light or dark. */
-#define THEME_COOKIE "rm_theme"
 #define HTML "text/html; charset=utf-8"
 
 /* ---------------------------------------------------- without the renderer */
@@ -148,17 +147,6 @@ put_frame(struct buf *frame, const struct Ipc__RenderRequest *m)
 	return rc;
 }
 
-/* "light", "dark", or "" for the system's. */
-static const char *
-theme_of(const struct req *r)
-{
-	struct str theme = auth_cookie(r, THEME_COOKIE);
-
-	if (str_eqz(theme, "light"))
-		return "light";
-	return str_eqz(theme, "dark") ? "dark" : "";
-}
-
 /* Not in the request's own arena: a live view packs many, for days. */
 static enum rc
 pack(struct page_job *j, struct req *r, const struct page_ask *ask)
@@ -178,7 +166,8 @@ pack(struct page_job *j, struct req *r, const struct page_ask *ask)
 	m.base_url = arena_dup(&a, req_base_url(r));
 	m.request_id = r->id;
 	m.now_ms = clock_now_ms();
-	m.theme = arena_dup(&a, theme_of(r));
+	m.theme = arena_dup(&a, appearance_theme(r));
+	m.density = arena_dup(&a, appearance_density(r));
 	m.marker = j->marker;
 	if (fill_params(&m, ask, &a))
 		rc = put_frame(&j->frame, &m);
@@ -288,13 +277,14 @@ make_etag(struct req *r, const struct page_ask *ask, char *dst, size_t cap)
 	if (!v.any)
 		return;
 	str_hex(r->session_hash, 8, session, sizeof(session));
-	if (!str_fmt(dst, cap, "W/\"%llx-%llx-%llx-%llx-%llx-%llx-%llx-%s%s\"",
+	if (!str_fmt(dst, cap,
+	        "W/\"%llx-%llx-%llx-%llx-%llx-%llx-%llx-%s%s%s\"",
 	        (unsigned long long)store_instance(c->state),
 	        (unsigned long long)v.hosts, (unsigned long long)v.jobs,
 	        (unsigned long long)v.host, (unsigned long long)v.live,
 	        (unsigned long long)c->template_build,
 	        (unsigned long long)(clock_now_ms() / MINUTE_MS), session,
-	        theme_of(r)))
+	        appearance_theme(r), appearance_density(r)))
 		dst[0] = '\0';
 }
 
@@ -534,7 +524,7 @@ page_saved(struct req *r)
 static void
 plain_page(struct req *r, const char *page, const char *const *names)
 {
-	struct page_param params[10];
+	struct page_param params[16];
 	size_t n = 0;
 
 	if (r->vars[0].p != NULL)
@@ -554,8 +544,9 @@ plain_page(struct req *r, const char *page, const char *const *names)
 void
 page_dashboard(struct req *r)
 {
-	static const char *const names[] = { "q", "status", "tag", "sort",
-		"page", NULL };
+	static const char *const names[] = { "q", "status", "repo_status",
+		"tag", "updates", "sort", "dir", "page", "started", "waiting",
+		"offline", "refused", "ticked", NULL };
 
 	plain_page(r, "dashboard", names);
 }

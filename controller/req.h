@@ -26,7 +26,7 @@ enum {
 	REQ_VARS_MAX = 4,
 	REQ_ID_CAP = 27,
 	REQ_FIELDS_MAX = 20,
-	REQ_FORM_MAX = 64 /* fields of a form or query */
+	REQ_FORM_MAX = 128 /* fields of a form or query */
 };
 
 /* exch_handler of the listeners; its context is struct controller. */

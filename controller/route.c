@@ -5,6 +5,7 @@
 
 #include "controller/account.h"
 #include "controller/announce.h"
+#include "controller/appearance.h"
 #include "controller/asset.h"
 #include "controller/audit.h"
 #include "controller/creds.h"
@@ -126,6 +127,9 @@ static const struct route routes[] = {
 	{ "POST", "/api/hosts/{id}/jobs", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &jobs_dispatch_body, jobs_dispatch },
 	{ "POST", "/api/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
 	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
+	{ "POST", "/api/hosts/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_hosts_body, jobs_run_hosts },
+	{ "POST", "/hosts/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_hosts_body, jobs_run_hosts },
+	{ "POST", "/appearance", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, appearance_set },
 	{ "POST", "/hosts/{id}/run-backup", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
 	{ "POST", "/hosts/{id}/init-repo", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
 	{ "GET",  "/api/search", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, search_api },

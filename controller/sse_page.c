@@ -17,7 +17,8 @@
 
 enum {
 	REGIONS_MAX = 8,
-	PARAMS_MAX = 9,
+	PARAMS_MAX = 16,
+	VISIBLE_MAX = 100, /* rows of a page */
 	ROW_EVERY_MS = 1000,
 	AGAIN_MS = 50, /* when others are being drawn */
 	OUT_MAX = 9 << 20,
@@ -66,7 +67,7 @@ static const struct watched pages[] = {
 	{ "dashboard", OF_FLEET, ROUTE_VIEWER, {
 		{ "fleet.headline", 2000, SSE_HOST | SSE_JOB | SSE_FLEET },
 		{ "fleet.stats", 2000, SSE_HOST | SSE_JOB | SSE_FLEET },
-		{ "hosts", 2000, SSE_FLEET },
+		{ "hosts", 2000, SSE_HOST | SSE_JOB | SSE_FLEET },
 		{ "pending.list", 1000, SSE_FLEET | SSE_PENDING },
 	} },
 	{ "host", OF_HOST, ROUTE_VIEWER, { HOST_REGIONS } },
@@ -206,11 +207,8 @@ mark_row(struct sse_page *p, const struct ulid *host)
 	struct str key = str_from(host->b, sizeof(host->b));
 	struct slot *row = map_get(p->rows, key);
 
-	if (row == NULL) {
-		row = MEM_NEW(struct slot);
-		map_put(p->rows, key, row);
-	}
-	mark(p, row, ROW_EVERY_MS);
+	if (row != NULL)
+		mark(p, row, ROW_EVERY_MS);
 }
 
 static void
@@ -294,16 +292,21 @@ sse_on_fragment(void *ctx, enum rc rc, struct str html)
 static void
 draw(struct sse_page *p, struct slot *s, const char *region, const char *host)
 {
+	struct page_param *params = p->params;
 	size_t n = p->param_count;
 
-	if (host != NULL)
-		p->params[n++] = (struct page_param){ "host", str_of(host) };
+	/* A row depends on nothing but its host. */
+	if (host != NULL) {
+		params = &p->params[PARAMS_MAX];
+		*params = (struct page_param){ "host", str_of(host) };
+		n = 1;
+	}
 	p->drawing = true;
 	p->drawn = s;
 	p->st.sse->rendering++;
 	s->due_ms = 0;
 	s->sent_ms = clock_mono_ms();
-	page_fragment(p->st.r, p->what->page, region, p->params, n,
+	page_fragment(p->st.r, p->what->page, region, params, n,
 	    sse_on_fragment, p);
 }
 
@@ -468,19 +471,54 @@ find_subject(struct sse_page *p, struct req *r)
 static void
 keep_params(struct sse_page *p, struct req *r)
 {
-	static const char *const names[] = { "id", "q", "status", "tag", "sort",
-		"state", "day", "hash", "page" };
+	/* "page" names the page here, so its number has another name. */
+	static const struct {
+		const char *query, *param;
+	} names[] = { { "id", "id" }, { "q", "q" }, { "status", "status" },
+		{ "tag", "tag" }, { "sort", "sort" }, { "dir", "dir" },
+		{ "number", "page" }, { "rows", "rows" }, { "state", "state" },
+		{ "day", "day" }, { "hash", "hash" } };
 	size_t i;
 
-	_Static_assert(ARRAY_LEN(names) <= PARAMS_MAX, "they fit");
-	/* "page" names the page here; its number is not part of the stream. */
-	for (i = 0; i + 1 < ARRAY_LEN(names); i++) {
-		struct str value = req_query(r, names[i]);
+	_Static_assert(ARRAY_LEN(names) < PARAMS_MAX, "they and a row fit");
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		struct str value = req_query(r, names[i].query);
 
 		if (value.n > 0)
 			p->params[p->param_count++] =
-			    (struct page_param){ names[i], value };
+			    (struct page_param){ names[i].param, value };
 	}
+}
+
+/* The rows the browser shows: only they are sent. */
+static void
+keep_rows(struct sse_page *p, struct req *r)
+{
+	struct str rest = req_query(r, "rows"), one;
+	struct ulid id;
+
+	while (map_count(p->rows) < VISIBLE_MAX && str_next(&rest, ',', &one)) {
+		if (!ulid_parse(one, &id))
+			continue;
+		one = str_from(id.b, sizeof(id.b));
+		if (map_get(p->rows, one) == NULL)
+			map_put(p->rows, one, MEM_NEW(struct slot));
+	}
+}
+
+static void
+mark_all(struct sse_page *p)
+{
+	size_t i, pos = 0;
+	struct str key;
+	void *row;
+
+	for (i = 0; i < REGIONS_MAX; i++) {
+		if (p->what->regions[i].name != NULL)
+			mark(p, &p->slots[i], 0);
+	}
+	while (map_next(p->rows, &pos, &key, &row))
+		mark(p, row, 0);
 }
 
 /* What changed since the page was drawn; after a lost connection all of it
@@ -492,11 +530,9 @@ catch_up(struct sse_page *p, struct req *r)
 	const struct sse *s = p->st.sse;
 	size_t i;
 
-	if (exch_field(r->x, "last-event-id").p != NULL) {
-		for (i = 0; i < REGIONS_MAX; i++) {
-			if (p->what->regions[i].name != NULL)
-				mark(p, &p->slots[i], 0);
-		}
+	if (exch_field(r->x, "last-event-id").p != NULL ||
+	    req_query(r, "again").n > 0) {
+		mark_all(p);
 		return;
 	}
 	if (p->what->scope == OF_TOKEN)
@@ -543,6 +579,7 @@ sse_page_events(struct req *r)
 		return;
 	}
 	keep_params(p, r);
+	keep_rows(p, r);
 	catch_up(p, r);
 	p->timer = loop_timer_new(r->ctl->loop, sse_on_due, p);
 	p->drawing = true; /* so that it outlives its beginning */

@@ -127,6 +127,7 @@ put_common(const struct answer *a, const struct view *v, struct value *root)
 	bool dark = strcmp(req->theme, "dark") == 0;
 
 	value_text(root, "theme", light || dark ? req->theme : "");
+	value_bool(root, "compact", strcmp(req->density, "compact") == 0);
 	value_text(root, "version", RM_VERSION);
 	value_text(root, "asset", a->asset);
 	value_text(root, "csrf", req->csrf);

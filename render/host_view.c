@@ -7,6 +7,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
+#include "lib/store/fleet_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
@@ -26,19 +27,25 @@ struct day_walk {
 void
 host_view_init(struct view *v, const struct Rec__Host *h, struct host_view *out)
 {
-	const struct Rec__Job *job;
-	struct ulid current;
-	bool known;
+	struct fleet_host f;
 
-	*out = (struct host_view){ .host = h };
-	known = view_ulid(h->id, &out->id);
-	ASSERT(known); /* it is the record's key */
-	if (view_ulid(h->current_job, &current)) {
-		job = job_store_find(v->state, &current);
-		if (job != NULL && job->state == REC__JOB_STATE__JOB_RUNNING)
-			out->running = job;
-	}
-	out->status = status_of_host(h, out->running != NULL, v->req->now_ms);
+	fleet_store_host(v->state, h, v->req->now_ms, &f);
+	*out = (struct host_view){ .host = h,
+		.id = f.id,
+		.status = f.state,
+		.running = f.running };
+}
+
+static bool
+host_view_on_job(void *ctx, const struct Rec__Job *j)
+{
+	struct host_view *hv = ctx;
+
+	if (j->kind != REC__JOB_KIND__KIND_BACKUP || !job_state_final(j->state))
+		return true;
+	if (j->state == REC__JOB_STATE__JOB_FAILED)
+		hv->streak++;
+	return j->state != REC__JOB_STATE__JOB_SUCCEEDED;
 }
 
 static bool
@@ -76,12 +83,22 @@ host_view_load(struct view *v, struct host_view *hv)
 		if (job->state == REC__JOB_STATE__JOB_FAILED)
 			hv->failed = job;
 	}
+	if (hv->status == STATUS_FAILED)
+		job_store_of_host(v->state, &hv->id, NULL, HOST_VIEW_STREAK,
+		    host_view_on_job, hv);
 }
 
+/* "The repository is locked by another process, 3 in a row" */
 static const char *
-job_reason(struct view *v, const struct Rec__Job *j)
+failed_reason(struct view *v, const struct host_view *hv)
 {
-	return j == NULL ? "" : cause_words(j, v->arena);
+	const char *words =
+	    hv->failed == NULL ? "" : cause_words(hv->failed, v->arena);
+
+	if (hv->streak < 2 || *words == '\0')
+		return words;
+	return arena_printf(v->arena, "%s, %u%s in a row", words, hv->streak,
+	    hv->streak == HOST_VIEW_STREAK ? " or more" : "");
 }
 
 static const char *
@@ -121,6 +138,9 @@ new_reason(struct view *v, const struct Rec__Host *h)
 {
 	if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
 		return repository_not_ready;
+	if (h->repo_status == REC__REPO_STATUS__REPO_UNKNOWN &&
+	    h->init_job.len > 0)
+		return "Preparing the repository";
 	return arena_printf(v->arena, "Enrolled %s",
 	    text_when(v->arena, &v->clock, h->enrolled_at_ms));
 }
@@ -135,7 +155,7 @@ reason(struct view *v, const struct host_view *hv)
 	case STATUS_NEW:
 		return new_reason(v, hv->host);
 	case STATUS_FAILED:
-		return job_reason(v, hv->failed);
+		return failed_reason(v, hv);
 	case STATUS_INCOMPLETE:
 		if (hv->last == NULL || hv->last->unread_count == 0)
 			return "Some files could not be read";

@@ -17,7 +17,8 @@ struct value;
 struct view;
 
 enum {
-	HOST_VIEW_GROUPS = 64
+	HOST_VIEW_GROUPS = 64,
+	HOST_VIEW_STREAK = 50 /* looked back */
 };
 
 /* A host with what is looked up for it once. */
@@ -28,6 +29,7 @@ struct host_view {
 	const struct Rec__Job *running; /* its current job under way, or NULL */
 	const struct Rec__Job *failed;  /* of the group whose last run failed */
 	const struct Rec__Job *last;    /* newest last run of any group */
+	unsigned streak; /* failed backups in a row, when failed */
 	const struct Rec__SourceGroup **groups;
 	size_t n_groups;
 };

@@ -11,7 +11,11 @@
  *                                        it), fingerprint (64 hex digits),
  *                                        error, error.<field>
  * login      /login                      username, error
- * dashboard  /                           q, status, tag, sort, page, notice
+ * dashboard  /                           q, status, repo_status, tag, updates,
+ *                                        sort, dir, page, notice; started,
+ *                                        waiting (numbers), offline, refused
+ *                                        (ids with dots between), ticked: what
+ *                                        "Back up now" came to
  * host_new   /hosts/new                  hostname, tags, repo_url,
  *                                        repo_username, initial_paths,
  *                                        allow_duplicate ("1"), duplicate
@@ -83,8 +87,9 @@
  *
  * fragment: "" is the whole page; a region's name gives the elements with
  * that data-live alone; PAGES_ALL gives every region of the page, one after
- * the other.  Regions (host.row is one element per host, id "host-<id>", and
- * takes the param host when only one is wanted):
+ * the other.  Regions (host.row is the element of the host that the param
+ * host names, id "host-<id>"; hosts says how many rows are others than those of
+ * the param rows, ids with commas between):
  *   dashboard          fleet.headline fleet.stats hosts host.row pending.list
  *   host...            host.facts host.strip host.banner host.head
  *   host_jobs          also host.jobs

@@ -405,6 +405,28 @@ job_store_count_in_state(struct store_tx *tx, Rec__JobState state)
 }
 
 uint64_t
+job_store_count_since(struct store_tx *tx, Rec__JobState state,
+    int64_t since_ms, uint64_t max)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	struct ulid id;
+	uint64_t n = 0;
+
+	state_prefix(&prefix, state);
+	table_scan_init(&sc, tx, TB_JOB_STATE, &prefix, SCAN_DOWN);
+	while (n < max && table_scan_next(&sc, &key, &value)) {
+		if (!key_id_at(tx, TB_JOB_STATE, key, KEY_TAIL, &id) ||
+		    ulid_time_ms(&id) < since_ms)
+			break;
+		n++;
+	}
+	table_scan_fini(&sc);
+	return n;
+}
+
+uint64_t
 job_store_count_of_host(struct store_tx *tx, const struct ulid *host)
 {
 	struct table_scan sc;

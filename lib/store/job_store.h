@@ -51,6 +51,11 @@ enum job_look job_look_parse(struct str s); /* JOB_LOOK_NONE */
 /* Schema 1 had neither looks nor what job_host tells now. */
 void job_store_build_looks(struct store_tx *tx);
 
+/* Jobs in that state whose id is of since_ms or later; counts up to max by
+ * keys alone. */
+uint64_t job_store_count_since(struct store_tx *tx, Rec__JobState state,
+    int64_t since_ms, uint64_t max);
+
 bool job_state_final(Rec__JobState s);
 /* queued, running, succeeded, failed, cancelled; "none". */
 const char *job_state_name(Rec__JobState s);

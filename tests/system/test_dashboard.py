@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The dashboard over a made-up fleet: what it says, finds, sorts and starts."""
 import csv
+import html as html_module
 import io
 import re
+import urllib.parse
 
 import pytest
 
 import lab as lab_module
+from test_streams import Stream
 
 FLEET = 240
 
@@ -163,3 +166,277 @@ def test_csv_runs_no_formula(console):
         console.client.get("/hosts.csv?q=formula").text)))
     assert rows[0]["agent_version"] == "'=cmd|' /C calc'!A0"
     assert rows[0]["arch"] == "'@SUM(1)"
+
+
+# ------------------------------------------------------------------ the page
+
+def page(client, path="/"):
+    answer = client.get(path, headers={"Accept": "text/html"})
+    assert answer.status == 200, (path, answer.status)
+    return answer.text
+
+
+def rows(html):
+    """Names in the order of the table."""
+    return re.findall(r'class="go-to" href="/hosts/\w+">([^<]+)<', html)
+
+
+def chip(html, word):
+    """Link and count of a chip, and whether it is the current one."""
+    found = re.search(
+        r'<a class="chip" href="([^"]+)"( aria-current="true")?>(?:<svg[^>]*>'
+        r'<use[^>]*/></svg>)?' + word + r' <span class="m">([^<]+)</span>', html)
+    assert found, word
+    link, current, count = found.groups()
+    return html_module.unescape(link), int(count), bool(current)
+
+
+def test_figures_are_those_of_the_fleet(fleet):
+    """M-304, M-313: headline and tiles say what /api/fleet/summary says."""
+    summary = fleet.client.ok("GET", "/api/fleet/summary")
+    states, hosts = summary["states"], summary["hosts"]
+    html = page(fleet.client)
+    needy = sum(states[s] for s in ("stale", "never", "failed", "incomplete"))
+    assert f"<h1>{needy} of {FLEET} hosts need attention</h1>" in html
+    assert (f"{hosts['protected']} of {FLEET} hosts have a backup within the "
+            "allowed age.") in html
+    for title, value in (("Protected", hosts["protected"]),
+                         ("Snapshots", summary["snapshots"]),
+                         ("Running", states["running"])):
+        assert f"<dt>{title}</dt><dd>{value}" in html, title
+    assert re.search(r"<dt>Stored</dt><dd>\d+(\.\d+)? [TP]iB</dd>", html)
+    behind = re.search(r'<div class="warn"><dt>Agents behind</dt><dd>'
+                       r'<a href="([^"]+)">(\d+)', html)
+    assert int(behind.group(2)) == hosts["behind"] > 0
+    assert len(rows(page(fleet.client, behind.group(1)))) == hosts["behind"]
+    jobs = summary["jobs_24h"]
+    ran = re.search(r"<dt>Last 24 h</dt><dd>(\d+) <small class=\"mut\">runs,"
+                    r"</small> (\d+) ", html)
+    assert int(ran.group(2)) == jobs["failed"]
+    assert int(ran.group(1)) == jobs["failed"] + jobs["succeeded"]
+
+
+def test_chips_count_the_fleet_and_write_the_query(fleet):
+    """M-307, M-323: a state or a tag is one click, the same click takes it
+    back, the counts stay those of the whole fleet."""
+    html = page(fleet.client)
+    for state, word in (("failed", "Failed"), ("ok", "OK"),
+                        ("stale", "Stale")):
+        link, count, current = chip(html, word)
+        assert (count, current) == (fleet.counts[state], False)
+        narrowed = page(fleet.client, link)
+        assert f"1–{min(count, 100)} of {count}" in narrowed
+        back, again, current = chip(narrowed, word)
+        assert (back, again, current) == ("/", count, True)
+    link, count, _ = chip(html, "Offline")
+    assert count == fleet.counts["offline"] == len(rows(page(
+        fleet.client, link)))
+    link, count, _ = chip(html, "prod")
+    narrowed = page(fleet.client, link + "%20state:failed")
+    assert chip(narrowed, "prod")[1] == count
+    names_of = {i["name"] for i in fleet.client.ok(
+        "GET", "/api/hosts?q=tag:prod+state:failed&per_page=500")["items"]}
+    assert set(rows(narrowed)) == names_of
+    assert chip(narrowed, "prod")[0] == "/?q=state:failed"
+    assert chip(narrowed, "Failed")[0] == "/?q=tag:prod"
+
+
+def test_order_headings_and_pages(fleet):
+    """M-307: headings sort and turn round, pages are numbered, 100 hosts
+    each, and every link keeps the rest of the address."""
+    html = page(fleet.client)
+    assert len(rows(html)) == 100 and "1–100 of 240" in html
+    assert 'aria-sort="ascending"><a href="/?dir=desc">Backup</a>' in html
+    assert rows(html) == [i["name"] for i in fleet.client.ok(
+        "GET", "/api/hosts?sort=attention")["items"]]
+    html = page(fleet.client, "/?q=-state:stale&sort=name&dir=desc&page=2")
+    want = sorted((h[3] for h in fleet.hosts if h[1] != "stale"),
+                  reverse=True)
+    assert rows(html) == want[100:200]
+    assert 'aria-sort="descending"' in html
+    assert ('href="/?q=-state:stale&amp;sort=name&amp;dir=desc&amp;page=3"'
+            in html)
+    assert ('<a href="/?q=-state:stale&amp;sort=name">Host</a>' in html)
+    assert 'href="/hosts.csv?q=-state:stale&amp;sort=name&amp;dir=desc"' in html
+    last = page(fleet.client, "/?page=999")
+    assert "201–240 of 240" in last and len(rows(last)) == 40
+
+
+def test_old_links_and_bad_words(fleet):
+    """M-307: the parameters of old links come back in the field; what is no
+    filter is said, and nothing breaks."""
+    html = page(fleet.client, "/?q=web&status=offline&repo_status=ready"
+                "&tag=prod&updates=behind&sort=size")
+    assert ('value="web status:offline repo:ready tag:prod updates:behind"'
+            in html)
+    html = page(fleet.client, "/?q=colour:red+state:failed")
+    assert "There is no filter colour:." in html
+    assert 'aria-invalid="true"' in html
+    assert len(rows(html)) == fleet.counts["failed"]
+    html = page(fleet.client, "/?q=nothing-like-it")
+    assert "No host fits this filter." in html and rows(html) == []
+    assert '<a class="btn" href="/">Clear the filter</a>' in html
+    for query in ("q=" + "x" * 3000, "q=%22", "q=-", "q=tag:,", "sort=<b>",
+                  "dir=up", "page=-1", "page=99999999999999999999", "q=%00",
+                  "q=%FF", "q=" + "%3Cscript%3E" * 30, "q=" + "a+" * 200):
+        answer = fleet.client.get("/?" + query,
+                                  headers={"Accept": "text/html"})
+        assert answer.status in (200, 400), query
+        assert "<script>" not in answer.text
+
+
+def test_each_row_says_why(fleet):
+    """M-305, M-306: state, reason, edge and strip of each kind of host."""
+    html = page(fleet.client)
+    for ident, state, online, name in fleet.hosts:
+        row = re.search(rf'<tr role="row" id="host-{ident}".*?</tr>', html,
+                        re.S)
+        if row is None:
+            continue
+        row = row.group(0)
+        assert name in row and 'aria-label="Last 30 days: ' in row
+        assert ('aria-label="Online"' in row) == (online == "online")
+        edge = re.match(r'[^>]*class="edge (\w+)"', row)
+        want = {"stale": "bad", "never": "bad", "failed": "bad",
+                "incomplete": "warn"}.get(state, "warn" if online == "offline"
+                                          else None)
+        assert (edge.group(1) if edge else None) == want, (name, state)
+        says = {"stale": "allowed 26 h", "never": "Repository not ready",
+                "incomplete": "could not be read", "new": "Enrolled ",
+                "running": ">View</a>", "ok": " added"}
+        assert says.get(state, "") in row, (name, state)
+    assert re.search(r"[2-5] in a row", html)
+
+
+def test_density_and_theme_without_scripts(fleet):
+    """design.md, 3: compact rows and the theme are the browser's own choice,
+    kept in cookies; the form leads back to where it was."""
+    client = lab_module.Client(fleet.port)
+    client.cookie = fleet.client.cookie
+    html = page(client)
+    assert "data-density" not in html and "Compact rows" in html
+    csrf = re.search(r'name="csrf" value="([^"]+)"', html).group(1)
+
+    def choose(back, **fields):
+        body = urllib.parse.urlencode({"csrf": csrf, **fields})
+        return client.post("/appearance", body, headers={
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "text/html", "Referer": back})
+
+    answer = choose(fleet.url + "/?q=web&page=2", density="compact")
+    assert answer.status == 303
+    assert answer.headers["location"] == "/?q=web&page=2"
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("rm_density=compact; Path=/; Max-Age=31536000; "
+                             "SameSite=Lax")
+    session = client.cookie
+    client.cookie = session + "; rm_density=compact; rm_theme=dark"
+    html = page(client)
+    assert 'data-theme="dark" data-density="compact"' in html
+    assert "Roomy rows" in html
+    assert choose(fleet.url, theme="toggle").headers["set-cookie"].startswith(
+        "rm_theme=light;")
+    for elsewhere in ("https://evil.example//evil.example/x", "javascript:x",
+                      "https://evil.example/\\evil.example", "", "//evil/x"):
+        location = choose(elsewhere, density="normal").headers["location"]
+        assert location.startswith("/") and "evil" not in location[:7]
+        assert location[1:2] not in ("/", "\\")
+
+
+# ------------------------------------------------------------- many at once
+
+@pytest.fixture(scope="module")
+def live():
+    """Three hosts: two with an agent and a pretend restic, one offline."""
+    with lab_module.Lab() as bench:
+        controller = bench.controller().start()
+        controller.bootstrap()
+        restic = lab_module.ROOT / "tests/fake/restic"
+        controller.a = bench.host(controller, name="a-01", restic=restic)
+        source = bench.sources("slow")
+        (source / ".pretend").write_text("lines=400 delay_ms=50")
+        controller.b = bench.host(controller, name="b-01", restic=restic,
+                                  paths=[source])
+        controller.away = controller.client.ok("POST", "/api/agents/enroll", {
+            "token": controller.mint("away", "/srv"), "hostname": "away",
+            "os": "linux", "arch": "amd64"})["host_id"]
+        yield controller
+
+
+def test_many_hosts_are_backed_up_at_once(live):
+    """M-310, W-05: one request, one commit, an answer for every host: what
+    was started, what waited already, what was offline, what cannot be."""
+    unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    ids = [live.a.host_id, live.b.host_id, live.away, unknown, live.a.host_id]
+    answer = live.client.post("/api/hosts/run", {"host_ids": ids})
+    assert answer.status == 202
+    said = answer.json()
+    assert [j["host_id"] for j in said["started"]] == ids[:2]
+    assert said["waiting"] == [] and said["offline"] == [live.away]
+    assert said["refused"] == [{"host_id": unknown,
+                                "message": "there is no host with this id"}]
+    slow = said["started"][1]["job_id"]
+    lab_module.wait_for("the slow one", lambda: live.job(slow)["status"] ==
+                        "running")
+    first = live.client.ok("POST", "/api/hosts/run",
+                           {"host_ids": [live.b.host_id]})
+    again = live.client.ok("POST", "/api/hosts/run",
+                           {"host_ids": [live.b.host_id]})
+    assert first["started"][0]["job_id"] == again["waiting"][0]["job_id"]
+    for body in ({"host_ids": []}, {"host_ids": ["x"]}, {},
+                 {"host_ids": [unknown] * 101}, {"host_ids": "x"}):
+        assert live.client.post("/api/hosts/run", body).status == 422, body
+    assert live.client.post("/api/hosts/run",
+                            {"host_ids": [live.away]}).status == 200
+    for job in (first["started"][0]["job_id"], slow):
+        live.client.post(f"/api/jobs/{job}/cancel")
+        live.wait_job(job)
+    live.wait_job(said["started"][0]["job_id"])
+
+
+def test_ticked_rows_without_scripts(live):
+    """M-309, M-310: the form's ticks, the button of one row, and what came of
+    it on the page the form was on."""
+    client = live.client
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page(client)).group(1)
+
+    def press(*fields, back="/?q=-01&started=9&sort=name"):
+        return client.post("/hosts/run", urllib.parse.urlencode(
+            [("csrf", csrf), *fields]), headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Accept": "text/html", "Referer": live.url + back})
+
+    answer = press((f"host-{live.a.host_id}", 1), (f"host-{live.away}", 1))
+    assert answer.status == 303
+    assert answer.headers["location"] == (
+        f"/?q=-01&sort=name&started=1&offline={live.away}")
+    html = page(client, answer.headers["location"])
+    assert "1 backup started." in html
+    assert "Offline, nothing was started there: away." in html
+    answer = press(("run", live.a.host_id), (f"host-{live.b.host_id}", 1))
+    assert re.fullmatch(r"/jobs/\w{26}", answer.headers["location"])
+    job = client.ok("GET", "/api" + answer.headers["location"])
+    assert job["host_id"] == live.a.host_id
+    live.wait_job(job["id"])
+    answer = press()
+    assert answer.headers["location"].endswith("?q=-01&sort=name&ticked=0")
+    assert "No host was ticked." in page(client, answer.headers["location"])
+
+
+def test_only_the_rows_on_show_are_sent(live):
+    """design.md, 8: a row that the browser does not show is not sent; one
+    that comes back after a pause gets all of it."""
+    mine = Stream(live, f"/events?page=dashboard&rows={live.a.host_id}")
+    other = Stream(live, f"/events?page=dashboard&rows={live.away}")
+    job = live.run_group(live.a.host_id)
+    live.wait_job(job)
+    lab_module.wait_for("the row", lambda: any(
+        'data-live="host.row"' in d for _, d, _ in mine.of("fragment")))
+    assert not any(live.a.host_id in d for _, d, _ in other.of("fragment"))
+    again = Stream(live, f"/events?page=dashboard&again=1&rows={live.away}")
+    lab_module.wait_for("every region", lambda: {
+        d.split('data-live="', 1)[1].split('"', 1)[0]
+        for _, d, _ in again.of("fragment")} >= {
+            "fleet.headline", "fleet.stats", "hosts", "host.row"})
+    for stream in (mine, other, again):
+        stream.close()

@@ -132,7 +132,7 @@ def regions(stream):
 
 def test_live_regions_follow_a_job(console, talker):
     """design.md, 8: rates, and only what differs."""
-    fleet = Stream(console, "/events?page=dashboard")
+    fleet = Stream(console, f"/events?page=dashboard&rows={talker.host_id}")
     host = Stream(console, f"/events?page=host_jobs&id={talker.host_id}")
     begin = time.monotonic()
     job = console.run_group(talker.host_id)
@@ -158,10 +158,12 @@ def test_live_regions_follow_a_job(console, talker):
 
 
 def test_new_hosts_appear(console, lab):
-    fleet = Stream(console, "/events?page=dashboard")
-    agent = lab.host(console, restic=ROOT / "tests/fake/restic")
-    wait_for("the table", lambda: any(
-        agent.host_id in html for html in regions(fleet).get("hosts", [])))
+    """design.md, 8: a browser that shows no row is told that there is one."""
+    fleet = Stream(console, "/events?page=dashboard&rows=-")
+    lab.host(console, restic=ROOT / "tests/fake/restic")
+    wait_for("the sentence", lambda: any(
+        "1 host changed" in html for html in regions(fleet).get("hosts", [])))
+    assert "host.row" not in regions(fleet)
     fleet.close()
 
 

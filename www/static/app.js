@@ -11,6 +11,7 @@
   if (theme && !root.dataset.theme) root.dataset.theme = theme;
   d.addEventListener('click', e => {
     if (!e.target.closest('[data-theme-toggle]')) return;
+    e.preventDefault();
     const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
     root.dataset.theme = dark ? 'light' : 'dark';
     d.cookie = `rm_theme=${root.dataset.theme};path=/;max-age=31536000;samesite=lax${location.protocol === 'https:' ? ';secure' : ''}`;
@@ -60,6 +61,11 @@
       const rows = [...d.querySelectorAll('.go-to')], at = rows.indexOf(d.activeElement);
       rows[Math.max(0, Math.min(rows.length - 1, at + (e.key === 'j' ? 1 : -1)))]?.focus();
     }
+    const tick = e.key === ' ' && e.target.matches('.go-to') && $('.ck input', e.target.closest('tr'));
+    if (tick) {
+      e.preventDefault();
+      tick.click();
+    }
   });
   /* — Search: a dialog over the page; without us a link leads to its page — */
   const palette = $('dialog.palette');
@@ -103,7 +109,24 @@
   });
   d.addEventListener('change', e => {
     if (e.target.matches('[data-auto] select')) e.target.form.requestSubmit();
+    if (e.target.matches('[data-all]')) for (const c of ticks(e.target.form)) c.checked = e.target.checked;
+    ticked(e.target.form);
   });
+  d.addEventListener('reset', e => setTimeout(() => ticked(e.target)));
+
+  /* — Ticked rows: the count in words, and the box over all of them — */
+  function ticks(form) {
+    return [...form?.querySelectorAll('tbody .ck input') ?? []];
+  }
+  function ticked(form) {
+    const out = form && $('[data-selected]', form), all = form && $('[data-all]', form), boxes = ticks(form);
+    const n = boxes.filter(c => c.checked).length;
+    if (out) out.textContent = n + ' selected';
+    if (!all) return;
+    all.checked = n > 0 && n === boxes.length;
+    all.indeterminate = n > 0 && n < boxes.length;
+  }
+  for (const all of d.querySelectorAll('[data-all]')) ticked(all.form);
   /* A form is sent once; the button comes back with the page. */
   d.addEventListener('submit', e => {
     if (e.target.method === 'post') for (const b of e.target.querySelectorAll('button')) setTimeout(() => { b.disabled = true; });
@@ -146,7 +169,7 @@
 
   function busy(el) {
     if (el.contains(d.activeElement) || $('details[open]', el)) return true;
-    return el.matches('[data-live=hosts]') && el.matches(':hover');
+    return false;
   }
   function place(el) {
     const key = keyOf(el);
@@ -154,12 +177,16 @@
     if (!old) {
       waiting.delete(key);
       /* The first host: another page. */
-      if (el.dataset.live === 'hosts' && $('[data-live="pending.list"]')) reload();
+      if (el.dataset.live === 'hosts' && !el.hidden && d.body.dataset.fleet === 'empty') reload();
       return;
     }
     if (busy(old)) return waiting.set(key, el);
     waiting.delete(key);
-    if (old.outerHTML !== el.outerHTML) old.replaceWith(d.importNode(el, true));
+    const box = $('.ck input', el), was = $('.ck input', old);
+    if (old.outerHTML === el.outerHTML) return;
+    const now = d.importNode(el, true);
+    if (box && was) $('.ck input', now).checked = was.checked;
+    old.replaceWith(now);
   }
   function fragment(html) {
     const t = d.createElement('template');
@@ -194,11 +221,26 @@
       if (!dropped) dropped = setTimeout(() => streamState('warn', 'Reconnecting'), 10000);
     });
   }
+  /* A tab that nobody sees gets nothing; once it is seen, all that changed
+     meanwhile. */
   if (d.body.dataset.events) {
-    const source = new EventSource(d.body.dataset.events);
-    follow(source);
-    source.addEventListener('fragment', e => fragment(e.data));
-    source.addEventListener('reload', () => reload());
+    const rows = [...d.querySelectorAll('[data-live="host.row"]')].map(r => r.id.slice(5)).join();
+    const url = d.body.dataset.events + (/page=dashboard/.test(d.body.dataset.events) ? '&rows=' + (rows || '-') : '');
+    let source, again = '';
+    const open = () => {
+      if (source || d.hidden) return;
+      source = new EventSource(url + again);
+      again = '&again=1';
+      follow(source);
+      source.addEventListener('fragment', e => fragment(e.data));
+      source.addEventListener('reload', () => reload());
+    };
+    d.addEventListener('visibilitychange', () => {
+      if (!d.hidden) return open();
+      source?.close();
+      source = null;
+    });
+    open();
   }
 
   /* — The job's log: appended as it comes, at most four times a second — */

@@ -21,7 +21,10 @@ the_fleet_shows_every_state_with_its_reason(void **state)
 	must(s, "2 failed (9 Nov, 19 Nov)");
 	must(s, "<dt>Protected</dt><dd>6 ");
 	must(s, "data-live=\"fleet.stats\"");
-	must(s, "/source-groups/");
+	must(s, "action=\"/hosts/run\"");
+	must(s, "name=\"run\"");
+	must(s, "name=\"host-");
+	must(s, "Back up now");
 	must_not(s, "No hosts yet");
 }
 
@@ -31,7 +34,9 @@ a_viewer_sees_no_buttons_that_act(void **state)
 	struct site *s = *state;
 
 	ask(s, &(struct ask){ "dashboard", NULL, 1, { NULL } }, 200);
-	must_not(s, "/source-groups/");
+	must_not(s, "name=\"run\"");
+	must_not(s, "name=\"host-");
+	must_not(s, "Back up now");
 	must_not(s, "/hosts/new");
 	ask(s,
 	    &(struct ask){ "job", NULL, 1,
@@ -59,7 +64,10 @@ filters_narrow_the_rows_and_keep_the_counts(void **state)
 	must_not(s, ">build-03<");
 	must(s, "Stale <span class=\"m\">1</span>");
 	must(s, "<option value=\"name\" selected>");
-	must(s, "q=tag%3Aprod%20-tag%3Adb&amp;sort=name&amp;status=stale");
+	must(s, "\"/?q=tag:prod%20-tag:db%20state:stale&amp;sort=name\"");
+	must(s, "\"/hosts.csv?q=tag:prod%20-tag:db&amp;sort=name\"");
+	must(s, "aria-sort=\"ascending\"><a href=\"/?q=tag:prod%20-tag:db&amp;"
+	        "sort=name&amp;dir=desc\">Host</a>");
 	ask(s, &(struct ask){ "dashboard", NULL, 2, { "status", "offline" } },
 	    200);
 	must(s, ">mail-01<");
@@ -69,6 +77,89 @@ filters_narrow_the_rows_and_keep_the_counts(void **state)
 	    200);
 	check_safe(s);
 	must(s, "No host fits this filter");
+	must(s, "Clear the filter");
+	ask(s, &(struct ask){ "dashboard", NULL, 2, { "q", "colour:<b> web" } },
+	    200);
+	check_safe(s);
+	must(s, "There is no filter colour:.");
+	must(s, "aria-invalid=\"true\"");
+	must(s, ">web-03<");
+	must_not(s, ">app-01<");
+}
+
+/* M-323: a chip a tag, counted over the whole fleet, that writes the query. */
+static void
+chips_of_tags_write_the_query(void **state)
+{
+	struct site *s = *state;
+
+	ask(s, &(struct ask){ "dashboard", NULL, 2, { "q", "tag:db web" } },
+	    200);
+	check_safe(s);
+	must(s, "\"/?q=tag:db%20web%20tag:prod\">prod <span class=\"m\">5<");
+	must(s, "\"/?q=web\" aria-current=\"true\">db <span class=\"m\">2<");
+	must(s, "\"/?q=tag:db%20web%20tag:office\">office");
+}
+
+/* ui/design.md, 8: rows stay where they are; a sentence says how many moved. */
+static void
+what_changed_since_is_counted(void **state)
+{
+	struct site *s = *state;
+	char rows[128];
+
+	ask(s, &(struct ask){ "dashboard", "hosts", 2, { "rows", "-" } }, 200);
+	must(s, "data-live=\"hosts\">9 hosts changed, <a href=\"/?page=1\"");
+	assert_true(str_fmt(rows, sizeof(rows), "%s,", host_text(SEED_DB1)));
+	assert_true(
+	    str_copy(rows + strlen(rows), 64, str_of(host_text(SEED_DB2))));
+	ask(s,
+	    &(struct ask){ "dashboard", "hosts", 2,
+	        { "rows", rows, "q", "tag:db", "sort", "name" } },
+	    200);
+	must(s, "data-live=\"hosts\" hidden>");
+	ask(s,
+	    &(struct ask){ "dashboard", "hosts", 2,
+	        { "rows", rows, "q", "tag:db" } },
+	    200);
+	must(s, ">1 host changed, ");
+	ask(s,
+	    &(struct ask){ "dashboard", "hosts", 2,
+	        { "rows", rows, "q", "db-01", "sort", "name" } },
+	    200);
+	must(s, ">1 host changed, ");
+	ask(s,
+	    &(struct ask){ "dashboard", "hosts", 2,
+	        { "rows", rows, "q", "tag:prod", "sort", "name" } },
+	    200);
+	must(s, ">3 hosts changed, ");
+}
+
+/* What many backups came to: numbers and ids, in words of ours. */
+static void
+results_of_many_runs_are_told(void **state)
+{
+	struct site *s = *state;
+	char mail[64];
+
+	assert_true(str_copy(mail, sizeof(mail), str_of(host_text(SEED_MAIL))));
+	ask(s,
+	    &(struct ask){ "dashboard", NULL, 2,
+	        { "started", "2", "waiting", "1", "offline", mail, "refused",
+	            host_text(SEED_EVIL) } },
+	    200);
+	check_safe(s);
+	must(s, "2 backups started.");
+	must(s, "1 was waiting already and is not started twice.");
+	must(s, "Offline, nothing was started there: mail-01.");
+	must(s, "to back up: &lt;img");
+	ask(s, &(struct ask){ "dashboard", NULL, 2, { "ticked", "0" } }, 200);
+	must(s, "No host was ticked.");
+	ask(s,
+	    &(struct ask){ "dashboard", NULL, 2,
+	        { "started", "<b>", "offline", "nonsense" } },
+	    200);
+	must_not(s, "started.");
 }
 
 /* M-312 */
@@ -187,8 +278,8 @@ live_lists_follow_the_filter_and_only_the_first_page(void **state)
 	    &(struct ask){ "dashboard", NULL, 2,
 	        { "q", "a b", "status", "ok" } },
 	    200);
-	must(s, "data-events=\"/events?page=dashboard&amp;q=a%20b&amp;"
-	        "status=ok&amp;\"");
+	must(s, "data-events=\"/events?page=dashboard&amp;q=a%20b%20state:ok"
+	        "&amp;number=1\"");
 	must(s, "data-live=\"hosts\"");
 	ask(s,
 	    &(struct ask){ "host_jobs", NULL, 2,
@@ -503,7 +594,7 @@ each_region_is_a_part_of_its_page(void **state)
 
 			ask(s,
 			    &(struct ask){ pages[i].name, *r, 2,
-			        { "id", id, "hash", HASH("01") } },
+			        { "id", id, "hash", HASH("01"), "host", id } },
 			    200);
 			assert_true(str_fmt(mark, sizeof(mark),
 			    "data-live=\"%s\"", *r));
@@ -558,6 +649,9 @@ main(void)
 		FLEET(the_fleet_shows_every_state_with_its_reason),
 		FLEET(a_viewer_sees_no_buttons_that_act),
 		FLEET(filters_narrow_the_rows_and_keep_the_counts),
+		FLEET(chips_of_tags_write_the_query),
+		FLEET(what_changed_since_is_counted),
+		FLEET(results_of_many_runs_are_told),
 		EMPTY(an_empty_fleet_says_what_to_do),
 		FLEET(the_host_page_lists_snapshots_by_pages),
 		FLEET(the_host_page_names_the_problem_and_its_log),
