@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "controller/audit_own.h"
+#include "controller/route.h"
 #include "lib/base/buf.h"
 #include "lib/base/json.h"
 #include "lib/store/audit_query.h"
@@ -68,12 +69,86 @@ payloads_do_not_break_an_answer(void **state)
 	check_payload(STR(""), "\"payload\":null}");
 }
 
+/* ------------------------------------------------------- what is audited */
+
+static void
+read_table(struct buf *text)
+{
+	char piece[4096];
+	size_t n;
+	FILE *f = fopen("tests/data/audited", "r");
+
+	assert_non_null(f);
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		buf_put(text, piece, n);
+	assert_int_equal(fclose(f), 0);
+}
+
+static struct str
+word(struct str *line)
+{
+	struct str first;
+
+	*line = str_trim(*line);
+	str_cut(*line, ' ', &first, line);
+	return first;
+}
+
+/* The rest of the route's line: action, or "-" and why; empty when there is
+ * none. */
+static struct str
+audited_as(struct str table, const struct route *r)
+{
+	struct str line, method, path;
+
+	while (str_next(&table, '\n', &line)) {
+		method = word(&line);
+		path = word(&line);
+		if (str_eqz(method, r->method) && str_eqz(path, r->pattern))
+			return str_trim(line);
+	}
+	return STR("");
+}
+
+/* M-300: every route that changes something is audited, or says why not; and
+ * every line is of a route. */
+static void
+every_change_has_an_action(void **state)
+{
+	const struct route *rows;
+	struct str table, line, as;
+	size_t i, n, changes = 0, lines = 0;
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, MIB(1));
+	read_table(&text);
+	table = buf_str(&text);
+	rows = route_table(&n);
+	for (i = 0; i < n; i++) {
+		if (strcmp(rows[i].method, "GET") == 0)
+			continue;
+		changes++;
+		as = audited_as(table, &rows[i]);
+		if (as.n < 3 || (memchr(as.p, '.', as.n) == NULL &&
+		                    !str_starts(as, STR("- "))))
+			fail_msg("%s %s: say in tests/data/audited what it is "
+			         "audited as",
+			    rows[i].method, rows[i].pattern);
+	}
+	while (str_next(&table, '\n', &line))
+		lines += line.n > 0 && line.p[0] != '#';
+	assert_int_equal(lines, changes);
+	buf_fini(&text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(csv_cells_are_no_formulas),
 		cmocka_unit_test(payloads_do_not_break_an_answer),
+		cmocka_unit_test(every_change_has_an_action),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
