@@ -43,7 +43,8 @@ enum {
 	X(OPT_ALLOW_DUPLICATE, "allow-duplicate", 0,  NULL,     0, "a second host of the same name is meant") \
 	X(OPT_DATA_DIR,        "data-dir",        0,  "DIR",    0, "the data directory of a controller that does not run") \
 	X(OPT_KEY_FILE,        "key-file",        0,  "FILE",   0, "its secret.key, if that lies elsewhere") \
-	X(OPT_EXPECT,          "expect",          0,  "HASH",   0, "a hash that the controller logged earlier")
+	X(OPT_EXPECT,          "expect",          0,  "HASH",   0, "a hash that the controller logged earlier") \
+	X(OPT_FINGERPRINT,     "fingerprint",     0,  "TEXT",   0, "what the agent prints, compared before accepting")
 /* clang-format on */
 
 enum args_id {
@@ -53,7 +54,7 @@ enum args_id {
 };
 
 enum {
-	ARGS_OPTION_COUNT = 25
+	ARGS_OPTION_COUNT = 26
 };
 
 #define ARGS_BIT(id) (UINT64_C(1) << (id))

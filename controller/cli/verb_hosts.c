@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* hosts, snapshots. */
+#include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
 
 enum {
 	SNAPSHOTS_MAX = 10000
@@ -61,83 +61,63 @@ enum exit_code
 verb_hosts_list(struct cli *c)
 {
 	const char *query = args_value(&c->args, OPT_QUERY);
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct err e = { 0 };
+	struct ask_shape shape = { host_list, ARRAY_LEN(host_list),
+		"no hosts yet" };
+	enum exit_code code;
 	struct buf path;
-	enum rc rc;
 
-	buf_init(&path, KIB(4));
+	buf_init(&path, KIB(8));
 	buf_puts(&path, "/api/hosts");
 	if (query != NULL) {
 		buf_puts(&path, "?q=");
 		http_escape(&path, str_of(query));
+		shape.nothing = "no host fits";
 	}
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK)
-		rc = client_list(cl, buf_text(&path), 0, &doc, &e);
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else if (rc == RC_OK)
-		print_table(&c->out, host_list, ARRAY_LEN(host_list),
-		    json_get(doc, "items"),
-		    query != NULL ? "no host fits" : "no hosts yet");
+	code = ask_list(c, buf_text(&path), 0, &shape);
 	buf_fini(&path);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	return code;
 }
 
-/* GET of an address below the host the first word names. */
-static enum rc
-get_of_host(struct cli *c, struct client **cl, const char *below,
-    struct json **doc, struct err *e)
+/* A question below the host that the first word names. */
+static enum exit_code
+ask_host(struct cli *c, const char *below, const struct ask_shape *shape)
 {
 	char id[CLIENT_ID_CAP], path[96];
-	int64_t limit;
-	enum rc rc;
+	struct client *cl = NULL;
+	struct err e = { 0 };
+	enum exit_code code;
+	int64_t limit = 0;
 
-	if ((rc = args_number(&c->args, OPT_LIMIT, 1, SNAPSHOTS_MAX, 0, &limit,
-	         e)) != RC_OK ||
-	    (rc = client_new(&c->cfg, true, cl, e)) != RC_OK ||
-	    (rc = client_host(*cl, c->word[0], id, e)) != RC_OK)
-		return rc;
+	if (args_number(&c->args, OPT_LIMIT, 1, SNAPSHOTS_MAX, 0, &limit, &e) !=
+	        RC_OK ||
+	    client_new(&c->cfg, true, &cl, &e) != RC_OK ||
+	    client_host(cl, c->word[0], id, &e) != RC_OK) {
+		client_free(cl);
+		return cli_fail(c, &e);
+	}
 	ASSERT(str_fmt(path, sizeof(path), "/api/hosts/%s%s", id, below));
 	if (below[0] == '\0')
-		return client_get(*cl, path, doc, e);
-	return client_list(*cl, path, (size_t)limit, doc, e);
+		code = ask_record(c, cl, path, shape);
+	else
+		code = ask_list_by(c, cl, path, (size_t)limit, shape);
+	client_free(cl);
+	return code;
 }
 
 enum exit_code
 verb_hosts_show(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct err e = { 0 };
-	enum rc rc = get_of_host(c, &cl, "", &doc, &e);
+	const struct ask_shape shape = { host_record, ARRAY_LEN(host_record),
+		"" };
 
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else if (rc == RC_OK)
-		print_record(&c->out, host_record, ARRAY_LEN(host_record), doc);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	return ask_host(c, "", &shape);
 }
 
 enum exit_code
 verb_snapshots(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct err e = { 0 };
-	enum rc rc = get_of_host(c, &cl, "/snapshots", &doc, &e);
+	const struct ask_shape shape = { snapshot_list,
+		ARRAY_LEN(snapshot_list), "no snapshots yet" };
 
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else if (rc == RC_OK)
-		print_table(&c->out, snapshot_list, ARRAY_LEN(snapshot_list),
-		    json_get(doc, "items"), "no snapshots yet");
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	return ask_host(c, "/snapshots", &shape);
 }

@@ -2,6 +2,7 @@
 /* run, jobs, logs. */
 #include <string.h>
 
+#include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/follow.h"
@@ -9,13 +10,14 @@
 #include "lib/base/json.h"
 
 enum {
-	JOBS_MAX = 100000,
+	JOBS_MAX = 10000, /* the controller pages no further */
 	JOBS_USUAL = 50
 };
 
 /* clang-format off */
 static const struct print_column job_list[] = {
 	{ "JOB",      "id",           PRINT_TEXT },
+	{ "HOST",     "host_name",    PRINT_TEXT },
 	{ "KIND",     "kind",         PRINT_TEXT },
 	{ "STATUS",   "status",       PRINT_STATE },
 	{ "GROUP",    "source_group", PRINT_TEXT },
@@ -119,135 +121,100 @@ verb_run(struct cli *c)
 
 /* ------------------------------------------------------------------- jobs */
 
-/* The list goes backwards by ?before=, a hundred at a time. */
+/* The query of GET /api/jobs. */
 static enum rc
-more_jobs(struct client *cl, const char *host, const char *before,
-    struct json **doc, struct err *e)
-{
-	char path[128];
-
-	ASSERT(str_fmt(path, sizeof(path), "/api/hosts/%s/jobs%s%s", host,
-	    before[0] != '\0' ? "?before=" : "", before));
-	return client_get(cl, path, doc, e);
-}
-
-/* All that are wanted, as {"items": [...], "count": n}. */
-static enum rc
-collect(struct cli *c, struct client *cl, const char *host, struct buf *out,
-    struct err *e)
+jobs_path(struct cli *c, struct client *cl, struct buf *path, struct err *e)
 {
 	const char *status = args_value(&c->args, OPT_STATUS);
-	char before[CLIENT_ID_CAP] = "";
-	struct json *doc = NULL;
-	const struct json *items;
-	struct json_out j;
-	int64_t limit, have = 0;
-	size_t i, n = 1;
+	char host[CLIENT_ID_CAP];
+	char sign = '?';
 	enum rc rc;
 
-	rc = args_number(&c->args, OPT_LIMIT, 1, JOBS_MAX, JOBS_USUAL, &limit,
-	    e);
-	json_out_init(&j, out);
-	json_obj(&j, NULL);
-	json_arr(&j, "items");
-	while (rc == RC_OK && n > 0 && have < limit) {
-		if ((rc = more_jobs(cl, host, before, &doc, e)) != RC_OK)
-			break;
-		items = json_get(doc, "items");
-		n = json_len(items);
-		for (i = 0; i < n && have < limit; i++) {
-			const struct json *job = json_at(items, i);
-
-			if (status != NULL &&
-			    !str_eqz(json_text(job, "status"), status))
-				continue;
-			json_put_json(&j, NULL, job);
-			have++;
-		}
-		if (n > 0 && !str_copy(before, sizeof(before),
-		                 json_text(json_at(items, n - 1), "id")))
-			n = 0;
-		json_free(doc);
-		doc = NULL;
+	buf_puts(path, "/api/jobs");
+	if (c->words > 0) {
+		if ((rc = client_host(cl, c->word[0], host, e)) != RC_OK)
+			return rc;
+		buf_printf(path, "%chost=%s", sign, host);
+		sign = '&';
 	}
-	json_arr_end(&j);
-	json_put_int(&j, "count", have);
-	json_obj_end(&j);
-	if (rc == RC_OK && buf_rc(out) != RC_OK)
-		rc = err_set(e, RC_LIMIT, "the list is too long: say --limit");
-	return rc;
+	if (status != NULL) {
+		buf_printf(path, "%cstate=", sign);
+		http_escape(path, str_of(status));
+	}
+	return RC_OK;
 }
 
 enum exit_code
 verb_jobs_list(struct cli *c)
 {
+	const struct ask_shape shape = { job_list, ARRAY_LEN(job_list),
+		"no jobs" };
 	struct client *cl = NULL;
-	struct json *doc = NULL;
-	char host[CLIENT_ID_CAP];
+	enum exit_code code;
 	struct err e = { 0 };
-	struct buf b;
+	struct buf path;
+	int64_t limit = 0;
+
+	buf_init(&path, KIB(8));
+	if (args_number(&c->args, OPT_LIMIT, 1, JOBS_MAX, JOBS_USUAL, &limit,
+	        &e) != RC_OK ||
+	    client_new(&c->cfg, true, &cl, &e) != RC_OK ||
+	    jobs_path(c, cl, &path, &e) != RC_OK)
+		code = cli_fail(c, &e);
+	else
+		code =
+		    ask_list_by(c, cl, buf_text(&path), (size_t)limit, &shape);
+	buf_fini(&path);
+	client_free(cl);
+	return code;
+}
+
+/* A client and the address of the job that the first word names. */
+static enum rc
+job_path(struct cli *c, const char *below, struct client **cl, char path[96],
+    struct err *e)
+{
+	char id[CLIENT_ID_CAP];
 	enum rc rc;
 
-	buf_init(&b, MIB(256));
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
-	    (rc = client_host(cl, c->word[0], host, &e)) == RC_OK &&
-	    (rc = collect(c, cl, host, &b, &e)) == RC_OK)
-		rc = json_parse(buf_str(&b), &doc, &e);
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, buf_str(&b));
-	else if (rc == RC_OK)
-		print_table(&c->out, job_list, ARRAY_LEN(job_list),
-		    json_get(doc, "items"), "no jobs");
-	buf_fini(&b);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	if ((rc = client_id(c->word[0], "job", id, e)) != RC_OK ||
+	    (rc = client_new(&c->cfg, true, cl, e)) != RC_OK)
+		return rc;
+	ASSERT(str_fmt(path, 96, "/api/jobs/%s%s", id, below));
+	return RC_OK;
 }
 
 enum exit_code
 verb_jobs_show(struct cli *c)
 {
+	const struct ask_shape shape = { job_record, ARRAY_LEN(job_record),
+		"" };
 	struct client *cl = NULL;
-	struct json *doc = NULL;
-	char id[CLIENT_ID_CAP], path[64];
+	enum exit_code code;
 	struct err e = { 0 };
-	enum rc rc;
+	char path[96];
 
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
-	    (rc = client_id(c->word[0], "job", id, &e)) == RC_OK) {
-		ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s", id));
-		rc = client_get(cl, path, &doc, &e);
-	}
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else if (rc == RC_OK)
-		print_record(&c->out, job_record, ARRAY_LEN(job_record), doc);
-	json_free(doc);
+	if (job_path(c, "", &cl, path, &e) != RC_OK)
+		return cli_fail(c, &e);
+	code = ask_record(c, cl, path, &shape);
 	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	return code;
 }
 
 enum exit_code
 verb_jobs_cancel(struct cli *c)
 {
 	struct client *cl = NULL;
-	struct json *doc = NULL;
-	char id[CLIENT_ID_CAP], path[64];
+	enum exit_code code;
 	struct err e = { 0 };
-	enum rc rc;
+	char path[96];
 
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
-	    (rc = client_id(c->word[0], "job", id, &e)) == RC_OK) {
-		ASSERT(str_fmt(path, sizeof(path), "/api/jobs/%s/cancel", id));
-		rc = client_call(cl, "POST", path, STR("{}"), &doc, &e);
-	}
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else if (rc == RC_OK)
-		print_line(&c->out, "job %s is being cancelled", id);
-	json_free(doc);
+	if (job_path(c, "/cancel", &cl, path, &e) != RC_OK)
+		return cli_fail(c, &e);
+	code = ask_change(c, cl, "POST", path, STR("{}"),
+	    "the job is being cancelled");
 	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	return code;
 }
 
 /* ------------------------------------------------------------------- logs */

@@ -14,6 +14,11 @@
 	    ARGS_BIT(OPT_PASSWORD_STDIN) | ARGS_BIT(OPT_PATH) | \
 	    ARGS_BIT(OPT_TAG) | ARGS_BIT(OPT_ALLOW_DUPLICATE))
 
+#define ACCEPT_OPTIONS                                                     \
+	(ARGS_BIT(OPT_REPO_URL) | ARGS_BIT(OPT_REPO_USER) |                \
+	    ARGS_BIT(OPT_PASSWORD_STDIN) | ARGS_BIT(OPT_ALLOW_DUPLICATE) | \
+	    ARGS_BIT(OPT_FINGERPRINT))
+
 /* clang-format off */
 static const struct verb verbs[] = {
 	/* name  parameters  least  most  usual  options  run  help */
@@ -31,16 +36,46 @@ static const struct verb verbs[] = {
 	  "the snapshots of a host, newest first" },
 	{ "run", "HOST [GROUP]", 1, 2, false, ARGS_BIT(OPT_FOLLOW), verb_run,
 	  "back up a host now" },
-	{ "jobs list", "HOST", 1, 1, true, ARGS_BIT(OPT_LIMIT) | ARGS_BIT(OPT_STATUS), verb_jobs_list,
-	  "the jobs of a host, newest first" },
+	{ "jobs list", "[HOST]", 0, 1, true, ARGS_BIT(OPT_LIMIT) | ARGS_BIT(OPT_STATUS), verb_jobs_list,
+	  "the jobs of all hosts or of one, newest first" },
 	{ "jobs show", "JOB", 1, 1, false, 0, verb_jobs_show,
 	  "one job and how it went" },
 	{ "jobs cancel", "JOB", 1, 1, false, 0, verb_jobs_cancel,
 	  "cancel a job" },
 	{ "logs", "JOB", 1, 1, false, ARGS_BIT(OPT_FOLLOW) | ARGS_BIT(OPT_NDJSON), verb_logs,
 	  "the log of a job" },
+	{ "tokens list", "", 0, 0, true, 0, verb_tokens_list,
+	  "the tokens that enrol new hosts" },
 	{ "tokens create", "HOST", 1, 1, false, ENROL_OPTIONS, verb_tokens_create,
-	  "a one-time token that enrols a new host" },
+	  "a one-time token for a new host, and the command to install it" },
+	{ "tokens regenerate", "TOKEN", 1, 1, false, 0, verb_tokens_regenerate,
+	  "another token in its place" },
+	{ "tokens revoke", "TOKEN", 1, 1, false, 0, verb_tokens_revoke,
+	  "make it useless" },
+	{ "pending list", "", 0, 0, true, 0, verb_pending_list,
+	  "hosts that wait for approval" },
+	{ "pending accept", "HOST", 1, 1, false, ACCEPT_OPTIONS, verb_pending_accept,
+	  "let one in, after its fingerprint was compared" },
+	{ "pending reject", "HOST", 1, 1, false, 0, verb_pending_reject,
+	  "turn one away" },
+	{ "api-tokens list", "", 0, 0, true, 0, verb_api_tokens_list,
+	  "the API tokens" },
+	{ "api-tokens create", "NAME", 1, 1, false, ARGS_BIT(OPT_ROLE) | ARGS_BIT(OPT_DAYS), verb_api_tokens_create,
+	  "an API token for a script" },
+	{ "api-tokens revoke", "TOKEN", 1, 1, false, 0, verb_api_tokens_revoke,
+	  "end one" },
+	{ "users list", "", 0, 0, true, 0, verb_users_list,
+	  "who may sign in" },
+	{ "users invite", "NAME", 1, 1, false, ARGS_BIT(OPT_ROLE), verb_users_invite,
+	  "a new user, and the link for the first password" },
+	{ "users link", "NAME", 1, 1, false, 0, verb_users_link,
+	  "another link for a new password" },
+	{ "users disable", "NAME", 1, 1, false, 0, verb_users_disable,
+	  "lock a user out" },
+	{ "users enable", "NAME", 1, 1, false, 0, verb_users_enable,
+	  "let a user in again" },
+	{ "users sign-out", "NAME", 1, 1, false, 0, verb_users_sign_out,
+	  "end every session of a user" },
 	{ "doctor", "", 0, 0, false, 0, verb_doctor,
 	  "find out where the way to the controller breaks" },
 	{ "audit verify", "", 0, 0, true, ARGS_BIT(OPT_DATA_DIR) | ARGS_BIT(OPT_KEY_FILE) | ARGS_BIT(OPT_EXPECT), verb_audit_verify,

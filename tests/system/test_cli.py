@@ -12,7 +12,7 @@ import lab as lab_module
 from cli import (BUSY, CANCELLED, CONFLICT, DETACHED, FAILED, INCOMPLETE,
                  NOT_FOUND, PROGRAM, REFUSED, UNREACHABLE, USAGE, Cli,
                  Terminal, pin_of)
-from lab import PASSWORD, ROOT, free_port, wait_for
+from lab import (BIN, PASSWORD, ROOT, clean_env, free_port, wait_for)
 
 FAKE = ROOT / "tests/fake/restic"
 
@@ -190,6 +190,8 @@ def test_a_followed_run_prints_its_log_and_tells_the_outcome(fleet, cli):
     assert cli.json("run", "web-1", "--follow")["status"] == "succeeded"
     listed = cli.json("jobs", "web-1", "--status", "succeeded", "-n", "1")
     assert listed["count"] == 1
+    assert re.search(r"^\w{26} +web-1 +backup +succeeded", cli.ok("jobs").out,
+                     re.M)
     snapshots = cli.json("snapshots", "web-1", "--limit", "1")
     assert snapshots["count"] == 1
 
@@ -266,10 +268,97 @@ def test_a_token_made_here_enrols_a_host(fleet, cli):
     agent.enrol(made["token"])
     shown = cli.json("hosts", "show", "db-1")
     assert shown["id"] == agent.host_id and shown["tags"] == ["db"]
+    assert f"{fleet.fleet.url}/install/install.sh | sudo RM_SERVER=" in made[
+        "install_command"]
     text = cli.ok("tokens", "create", "db-2", "--repo-url",
                   fleet.path / "r2").out
-    assert f"-enroll-server {fleet.fleet.url} -enroll-token " in text
+    command = re.search(r"^  (curl .* bash)$", text, re.M).group(1)
+    # The script comes over the pinned connection, as the command says.
+    done = subprocess.run(["bash", "-c", command.split("|")[0]],
+                          capture_output=True, text=True, timeout=30,
+                          check=False, env=clean_env())
+    assert done.returncode == 0 and done.stdout.startswith("#!"), done.stderr
     assert cli.run("tokens", "create", "db-3").code == USAGE
+
+
+def test_tokens_are_listed_made_anew_and_revoked(fleet, cli):
+    first = cli.json("tokens", "create", "mail-1", "--repo-url", "/r",
+                     "--repo-user", "m", "--password-stdin",
+                     stdin="the repository's secret\n")
+    assert "the repository's secret" not in first["install_command"]
+    assert re.search(r"^mail-1 +awaiting", cli.ok("tokens").out, re.M)
+    second = cli.json("tokens", "regenerate", "mail-1")
+    assert second["token"] != first["token"]
+    agent = fleet.agent.__class__(fleet, fleet.fleet, "mail-1", restic=FAKE)
+    with pytest.raises(AssertionError):
+        agent.enrol(first["token"])
+    cli.ok("tokens", "revoke", second["id"])
+    with pytest.raises(AssertionError):
+        agent.enrol(second["token"])
+    assert cli.run("tokens", "revoke", "nobody").code == NOT_FOUND
+
+
+def announce(fleet, name):
+    """An agent that waits for approval, and the fingerprint it prints."""
+    agent = fleet.agent.__class__(fleet, fleet.fleet, name, restic=FAKE)
+    agent.program = fleet.start(
+        [BIN / "restic-manager-agent", "-enroll-server", agent.server,
+         "-cert-pin", pin_of(fleet.fleet)], clean_env(**agent.env), agent.log)
+    found = wait_for("the fingerprint", lambda: re.search(
+        r"Fingerprint:\n(SHA256: .*)\n", agent.log.read_text()))
+    return agent, found.group(1)
+
+
+def test_a_host_that_announces_itself_is_let_in_or_turned_away(fleet, cli):
+    """Only after its fingerprint was compared (M-083)."""
+    agent, fingerprint = announce(fleet, "new-1")
+    row = wait_for("it", lambda: cli.json("pending")["items"])[0]
+    accept = ["pending", "accept", row["id"], "--repo-url",
+              fleet.path / "repo-new", "--password-stdin"]
+    done = cli.run(*accept, stdin="secret\n")
+    assert done.code == USAGE and row["fingerprint"] in done.err
+    done = cli.run(*accept, "--fingerprint", "00" * 32, stdin="secret\n")
+    assert done.code == CONFLICT
+    cli.ok(*accept, "--fingerprint", fingerprint, "--allow-duplicate",
+           stdin="secret\n")
+    wait_for("its end of waiting", lambda: not cli.json("pending")["items"])
+    agent.program.stop()
+    agent, _ = announce(fleet, "new-2")
+    row = wait_for("it", lambda: cli.json("pending")["items"])[0]
+    cli.ok("pending", "reject", row["id"])
+    assert "nobody waits" in cli.ok("pending").out
+    agent.program.stop()
+
+
+def test_api_tokens_are_made_and_revoked(fleet, cli):
+    token = cli.ok("api-tokens", "create", "nightly", "--days",
+                   "1").out.strip()
+    assert re.fullmatch(r"rmt_[\w-]{43}", token)
+    other = Cli(fleet, "nightly", RM_SERVER=fleet.fleet.url,
+                RM_API_TOKEN=token,
+                RM_SERVER_CERT_PIN_SHA256=pin_of(fleet.fleet))
+    who = other.json("whoami")
+    assert who["role"] == "viewer" and who["token"] is None
+    assert other.run("run", "web-1").code == REFUSED
+    assert other.run("logout").code == USAGE
+    assert re.search(r"^nightly +admin +viewer", cli.ok("api-tokens").out,
+                     re.M)
+    cli.ok("api-tokens", "revoke", "nightly")
+    assert other.run("whoami").code == REFUSED
+    assert cli.json("whoami")["token"]["name"].startswith("cli@")
+
+
+def test_users_are_invited_disabled_and_enabled(fleet, cli):
+    link = cli.ok("users", "invite", "otto", "--role", "operator").out
+    assert link.startswith(fleet.fleet.url + "/setup")
+    assert re.search(r"^otto +operator", cli.ok("users").out, re.M)
+    assert cli.ok("users", "link", "OTTO").out != link
+    cli.ok("users", "disable", "otto")
+    cli.ok("users", "sign-out", "otto")
+    assert re.search(r"^otto +operator +disabled", cli.ok("users").out, re.M)
+    cli.ok("users", "enable", "otto")
+    assert cli.run("users", "disable", "admin").code == CONFLICT
+    assert cli.run("users", "disable", "nobody").code == NOT_FOUND
 
 
 # ------------------------------------------------------- usage, reachability

@@ -53,8 +53,8 @@ words_find_their_verb(void **state)
 	    "run");
 	assert_null(find(&a, &used, &e, 1, "host"));
 	assert_null(find(&a, &used, &e, 0));
-	assert_null(find(&a, &used, &e, 2, "tokens", "frob"));
-	assert_non_null(strstr(e.msg, "tokens needs one of its verbs"));
+	assert_null(find(&a, &used, &e, 2, "audit", "frob"));
+	assert_non_null(strstr(e.msg, "audit needs one of its verbs"));
 }
 
 static void
