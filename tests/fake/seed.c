@@ -16,6 +16,7 @@
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/snap_store.h"
+#include "lib/store/token_store.h"
 #include "lib/store/user_store.h"
 #include "spool/joblog.h"
 
@@ -312,7 +313,7 @@ put_job(struct store_tx *tx, const char *spool, enum seed_job j, struct err *e)
 	struct Rec__JobStats stats = REC__JOB_STATS__INIT;
 	struct ulid id = seed_job_id(j), host = seed_host_id(r->host);
 	struct ulid group = seed_group_id(r->host);
-	struct ulid user = made_id(9, 1, SEED_NOW_MS - 300 * DAY_MS);
+	struct ulid user = seed_user_id(SEED_USER_OPS);
 	int64_t at = ulid_time_ms(&id);
 	struct buf log;
 	enum rc rc = RC_OK;
@@ -390,16 +391,82 @@ put_snapshots(struct store_tx *tx)
 	(void)snap_store_replace(tx, &host);
 }
 
-static void
-put_user(struct store_tx *tx)
-{
-	struct ulid id = made_id(9, 1, SEED_NOW_MS - 300 * DAY_MS);
-	struct Rec__User u = REC__USER__INIT;
+struct user_row {
+	enum seed_user user;
+	const char *name, *email;
+	Rec__Role role;
+	int64_t seen_ago, disabled_ago, link_left;
+	bool pending;
+};
 
-	u.id = bytes(&id);
-	u.name = text("ops");
-	u.role = REC__ROLE__ROLE_OPERATOR;
-	user_store_put(tx, &u);
+/* clang-format off */
+static const struct user_row user_rows[] = {
+	{ SEED_USER_OPS,     "ops",     "",                REC__ROLE__ROLE_OPERATOR, 60000, 0, 0, false },
+	{ SEED_USER_ADMIN,   "admin",   "adm@example.net", REC__ROLE__ROLE_ADMIN, 2 * DAY_MS, 0, 0, false },
+	{ SEED_USER_INVITED, "invited-1", "",              REC__ROLE__ROLE_VIEWER, 0, 0, 1200000, true },
+	{ SEED_USER_LATE,    "late-1",  "",                REC__ROLE__ROLE_VIEWER, 0, 0, 0, true },
+	{ SEED_USER_GONE,    "gone-1",  "",                REC__ROLE__ROLE_ADMIN, 9 * DAY_MS, DAY_MS, 0, false },
+	{ SEED_USER_EVIL,    "<script>alert(1)</script>", "\"><b>@x", REC__ROLE__ROLE_VIEWER, 0, 0, 0, false },
+};
+/* clang-format on */
+
+struct ulid
+seed_user_id(enum seed_user u)
+{
+	return made_id(9, (uint8_t)u, SEED_NOW_MS - 300 * DAY_MS);
+}
+
+struct ulid
+seed_api_token_id(int n)
+{
+	return made_id(10, (uint8_t)n, SEED_NOW_MS - n * DAY_MS);
+}
+
+static int64_t
+ago(int64_t ms)
+{
+	return ms == 0 ? 0 : SEED_NOW_MS - ms;
+}
+
+static void
+put_users(struct store_tx *tx)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(user_rows); i++) {
+		const struct user_row *r = &user_rows[i];
+		struct ulid id = seed_user_id(r->user);
+		struct Rec__User u = REC__USER__INIT;
+
+		u.id = bytes(&id);
+		u.name = text(r->name);
+		u.email = text(r->email);
+		u.role = r->role;
+		u.created_at_ms = SEED_NOW_MS - 300 * DAY_MS;
+		u.last_login_ms = ago(r->seen_ago);
+		u.disabled_at_ms = ago(r->disabled_ago);
+		u.setup_pending = r->pending;
+		if (r->link_left > 0)
+			u.setup_expires_at_ms = SEED_NOW_MS + r->link_left;
+		user_store_put(tx, &u);
+	}
+}
+
+static void
+put_api_token(struct store_tx *tx, int n, const char *name, int64_t left_ms)
+{
+	struct ulid id = seed_api_token_id(n);
+	struct ulid user = seed_user_id(SEED_USER_OPS);
+	struct Rec__ApiToken t = REC__API_TOKEN__INIT;
+
+	t.id = bytes(&id);
+	t.user_id = bytes(&user);
+	t.name = text(name);
+	t.role = REC__ROLE__ROLE_VIEWER;
+	t.created_at_ms = SEED_NOW_MS - n * DAY_MS;
+	t.expires_at_ms = SEED_NOW_MS + left_ms;
+	t.last_used_at_ms = n == 1 ? SEED_NOW_MS - 60000 : 0;
+	token_store_put(tx, &t);
 }
 
 struct token_row {
@@ -470,7 +537,9 @@ put_fleet(struct store *s, const char *spool, struct err *e)
 
 	arena_init(&a, MIB(16));
 	tx = store_begin_write(s, &a);
-	put_user(tx);
+	put_users(tx);
+	put_api_token(tx, 1, "nightly <b>report</b>", 30 * DAY_MS);
+	put_api_token(tx, 2, "old one", -HOUR_MS);
 	for (i = 0; i < SEED_HOSTS; i++)
 		put_host(tx, (enum seed_host)i);
 	for (i = 0; rc == RC_OK && i <= (int)SEED_JOB_EXPIRED; i++)

@@ -51,10 +51,21 @@ enum seed_token {
 	SEED_TOKEN_EVIL     /* awaiting, hostile words */
 };
 
+enum seed_user {
+	SEED_USER_OPS = 1, /* operator, with two API tokens */
+	SEED_USER_ADMIN,
+	SEED_USER_INVITED, /* its setup link is out */
+	SEED_USER_LATE,    /* its setup link is over */
+	SEED_USER_GONE,    /* disabled */
+	SEED_USER_EVIL     /* hostile words */
+};
+
 /* Below dir: db/state, spool, run/live.  fleet false: an empty store. */
 MUST_USE enum rc seed_store(const char *dir, bool fleet, struct err *e);
 /* The same in every run. */
 struct ulid seed_host_id(enum seed_host h);
 struct ulid seed_job_id(enum seed_job j);
+struct ulid seed_user_id(enum seed_user u);
+struct ulid seed_api_token_id(int n); /* 1, or 2, which has expired */
 struct ulid seed_group_id(enum seed_host h);
 #endif

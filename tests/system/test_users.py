@@ -76,6 +76,7 @@ def test_an_invitation(console, admin):
     to = led_to(admin.send("/settings/users/new", "/settings/users/new",
                            username="Ops", role="operator",
                            email="ops@example.org"))
+    assert admin.request("HEAD", to).status == 200  # spends nothing
     first = admin.get(to)
     token = link_on(first).group(1)
     assert first.headers["Cache-Control"] == "no-store"
