@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every page, as people with good and weak eyes, small screens, keyboards and
 switched-off scripts meet it.  The tests run in order."""
+import base64
+import os
+
 import pytest
 
 import a11y
@@ -96,6 +99,31 @@ def test_the_empty_console(b):
     """M-312."""
     walk.sign_in(b)
     assert looked_at(b, "dashboard-empty", "/") == []
+
+
+def test_hosts_that_wait_for_approval(b):
+    """M-097, M-098: two of one name, closed and with both forms open."""
+    walk.sign_in(b)
+    client = b.console.client
+    for _ in range(2):
+        client.ok("POST", "/api/agents/announce", {
+            "hostname": "a-host-with-a-long-name.example.internal",
+            "os": "linux", "arch": "amd64",
+            "public_key": base64.b64encode(os.urandom(32)).decode()})
+    wrong = looked_at(b, "dashboard-waiting", "/")
+    for width in (1440, 320):
+        walk.look(b, "light", width)
+        b.open("/")
+        b.driver.execute_script(
+            "for (const d of document.querySelectorAll('.decide details'))"
+            " d.open = true")
+        wrong += [f"forms {width}: {w}" for w in a11y.violations(b)]
+        if b.sideways() > 0:
+            wrong.append(f"forms {width}: scrolls sideways")
+    walk.look(b, "light", 1440)
+    for row in client.ok("GET", "/api/pending-hosts")["items"]:
+        client.ok("POST", f"/api/pending-hosts/{row['id']}/reject", {})
+    assert wrong == []
 
 
 def test_every_page(b, paths):
