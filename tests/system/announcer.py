@@ -53,7 +53,7 @@ class Key:
 class Stream:
     """One Announce stream; read() gives (kind, message) or raises."""
 
-    def __init__(self, port, folder):
+    def __init__(self, port, folder, seconds=40):
         self.pb, rpc = foreign.load(folder)
         pem = ssl.get_server_certificate(("127.0.0.1", port))
         self.pin = spki_pin(pem)
@@ -61,7 +61,7 @@ class Stream:
             f"127.0.0.1:{port}", grpc.ssl_channel_credentials(pem.encode()))
         self.outgoing = queue.Queue()
         self.call = rpc.AgentStub(self.channel).Announce(
-            iter(self.outgoing.get, None), timeout=40)
+            iter(self.outgoing.get, None), timeout=seconds)
 
     def close(self):
         self.outgoing.put(None)
