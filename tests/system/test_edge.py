@@ -2,6 +2,7 @@
 """The controller's edge over real TLS: first run, sign-in, refusals, pages
 and JSON, certificates, event streams, an orderly end."""
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -463,7 +464,7 @@ def test_an_orphaned_renderer_ends_at_once(lab):
 
 def test_json_of_an_empty_fleet(console):
     """M-313, M-404, M-405"""
-    assert console.client.ok("GET", "/api/hosts") == {"items": []}
+    assert console.client.ok("GET", "/api/hosts")["items"] == []
     summary = console.client.ok("GET", "/api/fleet/summary")
     assert summary["hosts"]["total"] == 0
     assert summary["jobs_24h"]["failed"] == 0
@@ -637,7 +638,7 @@ def test_without_descriptors_open_work_goes_on(lab):
                                        context=controller.client.tls)
     cookie = {"Cookie": controller.client.cookie}
     kept.request("GET", "/api/hosts", headers=cookie)
-    assert kept.getresponse().read() == b'{"items":[]}'
+    assert json.loads(kept.getresponse().read())["items"] == []
     crowd = []
     try:
         for i in range(200):
