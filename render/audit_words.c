@@ -31,6 +31,7 @@ static const struct audit_word words[] = {
 	{ "user.enabled",                 "enabled a user again", false },
 	{ "user.logged_out",              "ended sessions", false },
 	{ "user.password_changed",        "changed a password", false },
+	{ "user.password_reset",          "set a password from the shell", false },
 	{ "user.role_changed",            "changed a user's role", false },
 	{ "user.setup_completed",         "chose a password by a setup link", false },
 	{ "user.setup_link_made",         "made a setup link", false },

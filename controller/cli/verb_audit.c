@@ -2,8 +2,8 @@
 /* audit verify: by the controller, or on the data directory of one that does
  * not run. */
 #include <stdint.h>
-#include <unistd.h>
 
+#include "controller/cli/admin.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
@@ -16,7 +16,6 @@
 #include "lib/store/store.h"
 
 enum {
-	PATH_CAP = 1024,
 	SLICE = 10000
 };
 
@@ -64,41 +63,16 @@ ask(struct cli *c, const char *expect)
 
 /* ----------------------------------------------------------------- offline */
 
-/* A key that is missing is not made here. */
-static enum rc
-read_key(struct cli *c, const char *dir, uint8_t key[CRYPT_KEY_SIZE],
-    struct err *e)
-{
-	const char *given = args_value(&c->args, OPT_KEY_FILE);
-	char path[PATH_CAP];
-
-	if (given == NULL && !str_fmt(path, sizeof(path), "%s/secret.key", dir))
-		return err_set(e, RC_LIMIT, "the path is too long");
-	if (given == NULL)
-		given = path;
-	if (access(given, R_OK) != 0)
-		return err_set(e, RC_NOTFOUND,
-		    "%s cannot be read, and without that key the seal of the "
-		    "log cannot be checked; --key-file names another",
-		    given);
-	return crypt_key_file(given, key, e);
-}
-
 static enum rc
 open_state(struct cli *c, const char *dir, struct store **out, struct err *e)
 {
+	char path[ADMIN_PATH_CAP];
 	uint8_t key[CRYPT_KEY_SIZE];
-	char path[PATH_CAP];
 	enum rc rc;
 
-	if (!str_fmt(path, sizeof(path), "%s/db/state", dir))
-		return err_set(e, RC_LIMIT, "the path is too long");
-	if (access(path, F_OK) != 0)
-		return err_set(e, RC_NOTFOUND,
-		    "%s is not there: is %s the data directory of a "
-		    "controller?",
-		    path, dir);
-	if ((rc = read_key(c, dir, key, e)) != RC_OK)
+	if ((rc = admin_become_owner(dir, e)) != RC_OK ||
+	    (rc = admin_path(dir, "db/state", path, e)) != RC_OK ||
+	    (rc = admin_key(c, dir, key, e)) != RC_OK)
 		return rc;
 	rc = store_open(STORE_STATE, STORE_OFFLINE, path, out, e);
 	if (rc == RC_OK)

@@ -19,6 +19,10 @@
 	    ARGS_BIT(OPT_PASSWORD_STDIN) | ARGS_BIT(OPT_ALLOW_DUPLICATE) | \
 	    ARGS_BIT(OPT_FINGERPRINT))
 
+#define RESET_OPTIONS                                      \
+	(ARGS_BIT(OPT_DATA_DIR) | ARGS_BIT(OPT_KEY_FILE) | \
+	    ARGS_BIT(OPT_PASSWORD_STDIN))
+
 /* clang-format off */
 static const struct verb verbs[] = {
 	/* name  parameters  least  most  usual  options  run  help */
@@ -76,6 +80,10 @@ static const struct verb verbs[] = {
 	  "let a user in again" },
 	{ "users sign-out", "NAME", 1, 1, false, 0, verb_users_sign_out,
 	  "end every session of a user" },
+	{ "state info", "", 0, 0, false, ARGS_BIT(OPT_DATA_DIR), verb_state_info,
+	  "what a stopped controller has stored" },
+	{ "state reset-password", "NAME", 1, 1, false, RESET_OPTIONS, verb_state_reset_password,
+	  "a way in for a user who is locked out; the controller is stopped" },
 	{ "doctor", "", 0, 0, false, 0, verb_doctor,
 	  "find out where the way to the controller breaks" },
 	{ "audit verify", "", 0, 0, true, ARGS_BIT(OPT_DATA_DIR) | ARGS_BIT(OPT_KEY_FILE) | ARGS_BIT(OPT_EXPECT), verb_audit_verify,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """restic-manager, the command line, against a real controller and agent."""
 import json
+import os
 import re
 import signal
 import stat
@@ -359,6 +360,69 @@ def test_users_are_invited_disabled_and_enabled(fleet, cli):
     cli.ok("users", "enable", "otto")
     assert cli.run("users", "disable", "admin").code == CONFLICT
     assert cli.run("users", "disable", "nobody").code == NOT_FOUND
+
+
+# ----------------------------------------------------------------- offline
+
+def test_a_locked_out_operator_gets_in_again(lab):
+    """Only while the controller is stopped, and never unaudited."""
+    controller = lab.controller(name="locked").start()
+    controller.bootstrap()
+    person = Cli(lab)
+    reset = ["state", "reset-password", "admin", "--password-stdin",
+             "--data-dir", controller.data]
+    new = "another long pass phrase"
+    done = person.run(*reset, stdin=new + "\n")
+    assert done.code == BUSY and "stop it first" in done.err
+    assert person.run("state", "info", "--data-dir",
+                      controller.data).code == BUSY
+    controller.stop()
+    info = person.json("state", "info", "--data-dir", controller.data)
+    assert (info["users"], info["hosts"], info["secret_key"]) == (1, 0, True)
+    assert info["schema"] >= 2 and info["state_bytes"] > 0
+    assert person.run(*reset, stdin="short\n").code == USAGE
+    done = person.run("state", "reset-password", "nobody",
+                      "--password-stdin", "--data-dir", controller.data,
+                      stdin=new + "\n")
+    assert done.code == NOT_FOUND
+    key = (controller.data / "secret.key")
+    key.rename(controller.data / "away")
+    assert person.run(*reset, stdin=new + "\n").code == NOT_FOUND
+    assert not key.exists()
+    (controller.data / "away").rename(key)
+    done = person.ok(*reset, stdin=new + "\n")
+    assert new not in done.out + done.err
+    assert person.ok("audit", "verify", "--data-dir", controller.data)
+    controller.start()
+    assert controller.client.get("/api/account").status == 401
+    assert controller.client.post("/api/auth/login", {
+        "username": "admin", "password": PASSWORD}).status == 401
+    controller.login(password=new)
+    rows = controller.client.ok("GET", "/api/audit?action=user")["items"]
+    assert rows[0]["action"] == "user.password_reset"
+    assert controller.client.ok("GET", "/api/audit/verify")["ok"]
+    done = person.run("state", "info", "--data-dir", lab.path / "nothing")
+    assert done.code == NOT_FOUND
+
+
+def test_work_on_a_data_directory_leaves_no_file_of_root(lab):
+    """Run by root it becomes the directory's owner first."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    controller = lab.controller(name="owned").start()
+    controller.bootstrap()
+    controller.stop()
+    nobody = 65534
+    for path in [controller.data, *controller.data.rglob("*")]:
+        os.chown(path, nobody, nobody)
+    lab.path.chmod(0o755)
+    (controller.data / "db/state/owner.lock").unlink()
+    person = Cli(lab)
+    person.ok("state", "info", "--data-dir", controller.data)
+    person.ok("state", "reset-password", "admin", "--password-stdin",
+              "--data-dir", controller.data, stdin="a new pass phrase\n")
+    assert [p for p in controller.data.rglob("*")
+            if p.stat().st_uid != nobody] == []
 
 
 # ------------------------------------------------------- usage, reachability

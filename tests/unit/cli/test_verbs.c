@@ -53,6 +53,8 @@ words_find_their_verb(void **state)
 	    "run");
 	assert_null(find(&a, &used, &e, 1, "host"));
 	assert_null(find(&a, &used, &e, 0));
+	assert_null(find(&a, &used, &e, 2, "state", "frob"));
+	assert_non_null(strstr(e.msg, "state needs one of its verbs"));
 	/* A word that is no verb belongs to the usual one, which refuses it. */
 	assert_string_equal(find(&a, &used, &e, 2, "audit", "frob")->name,
 	    "audit verify");
