@@ -273,7 +273,7 @@ the_man_page_has_every_option(void **state)
 		assert_true(str_contains(buf_str(&man), str_of(item)));
 		n++;
 	}
-	assert_int_equal(n, 6);
+	assert_true(n >= 7); /* or this finds none any more */
 	buf_fini(&man);
 	buf_fini(&code);
 }
