@@ -251,7 +251,7 @@ read_versions(struct store_tx *tx, const struct page_ask *ask,
 	}
 }
 
-/* Session, so that nobody gets another's page; the minute, because times
+/* Session and role, so that nobody gets another's page; the minute, because times
  * are told relatively. */
 static void
 make_etag(struct req *r, const struct page_ask *ask, char *dst, size_t cap)
@@ -278,13 +278,13 @@ make_etag(struct req *r, const struct page_ask *ask, char *dst, size_t cap)
 		return;
 	str_hex(r->session_hash, 8, session, sizeof(session));
 	if (!str_fmt(dst, cap,
-	        "W/\"%llx-%llx-%llx-%llx-%llx-%llx-%llx-%s%s%s\"",
+	        "W/\"%llx-%llx-%llx-%llx-%llx-%llx-%llx-%s%d%s%s\"",
 	        (unsigned long long)store_instance(c->state),
 	        (unsigned long long)v.hosts, (unsigned long long)v.jobs,
 	        (unsigned long long)v.host, (unsigned long long)v.live,
 	        (unsigned long long)c->template_build,
 	        (unsigned long long)(clock_now_ms() / MINUTE_MS), session,
-	        appearance_theme(r), appearance_density(r)))
+	        (int)r->role, appearance_theme(r), appearance_density(r)))
 		dst[0] = '\0';
 }
 

@@ -225,7 +225,7 @@ def test_controls_follow_the_role(console, admin):
         seen = viewer.get(path)
         assert seen.status == 200
         posts = re.findall(r'<form method="post" action="([^"]+)"', seen.text)
-        assert set(posts) == {"/logout"}, (path, posts)
+        assert set(posts) <= {"/logout", "/appearance"}, (path, posts)
         assert 'href="/hosts/new"' not in seen.text, path
         assert "/settings/users" not in seen.text, path
     assert 'href="/hosts/new"' in operator.get("/").text
@@ -235,6 +235,23 @@ def test_controls_follow_the_role(console, admin):
         assert who.get(settings).status == 200
     assert "/settings/users" not in operator.get("/settings/account").text
     assert "/settings/users" in admin.get("/settings/account").text
+
+
+def test_a_new_role_is_a_new_page(console, admin):
+    """M-036: what a browser has kept of a page goes with the role."""
+    path, visitor = join(console, admin, "promoted", "viewer")
+    for _ in range(5):
+        before = visitor.get("/")
+        tag = {"If-None-Match": before.headers["ETag"]}
+        same = visitor.get("/", headers=tag).status
+        admin.send(path, path, role="operator", email="")
+        after = visitor.get("/", headers=tag)
+        admin.send(path, path, role="viewer", email="")
+        if same == 304:  # else a minute began in between
+            break
+    assert (same, after.status) == (304, 200)
+    assert 'href="/hosts/new"' not in before.text
+    assert 'href="/hosts/new"' in after.text
 
 
 def test_one_s_own_password(console, admin):
