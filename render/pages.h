@@ -21,6 +21,7 @@
  *                                        allow_duplicate ("1"), duplicate
  *                                        ("1": offer it), error,
  *                                        error.<field>; never repo_password;
+ *                                        pin (base64), pin_hex,
  *                                        page of the list of enrolments, was
  *                                        (hash of one that is over)
  * pending    /hosts/pending/{hash}       hash, pin (base64), secrets (of
