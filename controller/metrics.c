@@ -21,7 +21,8 @@
 enum {
 	TEXT_MAX = 64 << 20,
 	ARENA_MAX = 256 << 20,
-	AT_ONCE = 2 /* scrapes in the pool */
+	PIECE = 65536,
+	AT_ONCE = 2 /* scrapes, until their last byte is written */
 };
 
 struct scrape {
@@ -30,6 +31,7 @@ struct scrape {
 	struct store *state, *vault, *live;
 	struct metrics_now now;
 	struct buf text;
+	size_t sent;
 	struct err err;
 };
 
@@ -94,19 +96,55 @@ metrics_on_scrape(void *ctx)
 }
 
 static void
-metrics_on_scraped(void *ctx)
+scrape_free(struct scrape *s)
 {
-	struct scrape *s = ctx;
 	struct req *r = s->req;
 
 	s->ctl->metrics_scrapes--;
-	if (s->err.rc != RC_OK)
-		req_fail(r, &s->err);
-	else
-		req_text(r, 200, TEXT_TYPE, buf_str(&s->text));
 	buf_fini(&s->text);
 	mem_free(s);
 	req_release(r);
+}
+
+/* In pieces: a large fleet's text is megabytes to be encrypted. */
+static void
+metrics_on_writable(struct req *r, void *ctx)
+{
+	struct scrape *s = ctx;
+	struct str piece;
+
+	while (s->sent < s->text.len) {
+		piece = str_sub(buf_str(&s->text), s->sent, PIECE);
+		if (req_stream_write(r, piece) != RC_OK)
+			return; /* writable or closed will come */
+		s->sent += piece.n;
+	}
+	req_stream_end(r);
+}
+
+static void
+metrics_on_closed(struct req *r, void *ctx)
+{
+	(void)r;
+	scrape_free(ctx);
+}
+
+static const struct req_stream scrape_stream = { metrics_on_writable,
+	metrics_on_closed };
+
+static void
+metrics_on_scraped(void *ctx)
+{
+	struct scrape *s = ctx;
+
+	if (s->err.rc == RC_OK) {
+		req_add_field(s->req, "content-type", TEXT_TYPE);
+		if (req_stream_begin(s->req, 200, &scrape_stream, s))
+			return;
+	} else {
+		req_fail(s->req, &s->err);
+	}
+	scrape_free(s);
 }
 
 static void

@@ -30,6 +30,7 @@ struct fleet_opts {
 	uint64_t hosts, jobs, snapshots; /* jobs and snapshots a host */
 	uint64_t logs, lines;            /* in all; lines of each */
 	uint64_t history; /* more ended jobs of the first host, by the minute */
+	uint64_t audit;   /* entries of the audit log */
 	uint64_t seed;
 	int64_t now_ms;
 	bool live;  /* progress below dir/run/live as well */
@@ -44,4 +45,6 @@ struct fleet_result {
 const char *fleet_state_name(enum fleet_state s);
 MUST_USE enum rc fleet_put(const struct fleet_opts *o, struct fleet_result *out,
     struct err *e);
+/* o->audit entries, after fleet_put(). */
+MUST_USE enum rc fleet_put_audit(const struct fleet_opts *o, struct err *e);
 #endif

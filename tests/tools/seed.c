@@ -21,6 +21,7 @@ static const char usage[] =
     "  --lines N       lines of each log, at most 400000 (40)\n"
     "  --history N     more ended jobs of the first host, at most 2000000 "
     "(0)\n"
+    "  --audit N       entries of the audit log, over 90 days (0)\n"
     "  --seed N        another fleet (1)\n"
     "  --now MS        what time it is, in ms since 1970 (the clock)\n"
     "  --live          progress of running jobs in DIR/run/live: for a\n"
@@ -57,6 +58,8 @@ option(struct fleet_opts *o, int opt)
 		return number(optarg, 400000, &o->lines);
 	case 'y':
 		return number(optarg, 2000000, &o->history);
+	case 'a':
+		return number(optarg, 10000000, &o->audit);
 	case 'r':
 		return number(optarg, UINT64_MAX, &o->seed);
 	case 't':
@@ -86,6 +89,7 @@ parse(int argc, char **argv, struct fleet_opts *o)
 		{ "logs", required_argument, NULL, 'l' },
 		{ "lines", required_argument, NULL, 'n' },
 		{ "history", required_argument, NULL, 'y' },
+		{ "audit", required_argument, NULL, 'a' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "now", required_argument, NULL, 't' },
 		{ "live", no_argument, NULL, 'v' },
@@ -142,7 +146,8 @@ main(int argc, char **argv)
 	}
 	if (o.now_ms == 0)
 		o.now_ms = clock_now_ms();
-	if (fleet_put(&o, &r, &e) != RC_OK) {
+	if (fleet_put(&o, &r, &e) != RC_OK ||
+	    fleet_put_audit(&o, &e) != RC_OK) {
 		fprintf(stderr, "seed: %s\n", e.msg);
 		return rc_info(e.rc)->exit_code;
 	}
