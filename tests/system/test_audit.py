@@ -395,6 +395,9 @@ def change_hosts(c, host, repo):
                          {"confirm": "site"}, id=host)["job_id"])
     c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/jobs", {"kind": "backup"},
                          id=host)["job_id"])
+    c.ask("POST", "/api/hosts/run", {"host_ids": [host]})
+    for job in c.ctl.client.ok("GET", f"/api/hosts/{host}/jobs")["items"]:
+        c.ctl.wait_job(job["id"])
     job = c.ask("POST", "/api/hosts/{id}/source-groups/{gid}/run", id=host,
                 gid=group)["job_id"]
     c.ask("POST", "/api/jobs/{id}/cancel", id=job)
