@@ -67,7 +67,7 @@ struct op *users_op(op_fn *run, const struct users_act *act);
 void users_failed(struct req *r, const struct ulid *id, const struct err *e);
 /* Leads to the page that shows the new link once; wipes it. */
 void users_show_link(struct req *r, struct users_act *act);
-/* His event streams end; they come back with what is true now. */
+/* The user's event streams end; they come back with what is true now. */
 void users_changed(struct req *r, const struct ulid *id);
 /* https://host/setup?token=..., in r's arena, to be wiped. */
 char *users_link_url(struct req *r, const char *link);

@@ -14,6 +14,7 @@ import pytest
 import lab as lab_module
 from lab import PASSWORD, Client, wait_for
 from test_edge import Browser, form_token
+from test_roles import example, matrix
 
 NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 POLICY = {
@@ -78,6 +79,22 @@ def test_pages(console, admin):
         answer = private(admin.get(path))
         assert answer.status == 200, path
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_every_address(console, admin):
+    """Fail closed: an address that is new is as careful as the others, for
+    people, for scripts and for strangers."""
+    stranger = Client(console.port)
+    for method, pattern, role in matrix():
+        if method != "GET":
+            continue
+        for who, accept in ((admin, "text/html"),
+                            (console.client, "application/json"),
+                            (stranger, "application/json")):
+            answer = guarded(who.get(example(pattern),
+                                     headers={"Accept": accept}))
+            if role != "public":
+                private(answer)
 
 
 def test_an_unchanged_page_is_private_too(admin):
