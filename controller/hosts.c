@@ -6,6 +6,7 @@
 
 #include "controller/controller.h"
 #include "controller/hosts_own.h"
+#include "controller/paging.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -227,17 +228,27 @@ hosts_snapshots(struct req *r)
 {
 	const struct Rec__Host *h;
 	struct hosts_reading g;
+	struct paging p;
 	struct ulid id;
+	struct err e;
 
+	if (paging_begin(&p, r, PAGING_EACH_MAX, &e) != RC_OK) {
+		req_fail(r, &e);
+		return;
+	}
+	/* Scripts of before take the whole list. */
+	if (req_query(r, "page").n == 0 && req_query(r, "per_page").n == 0)
+		p.per_page = SNAPSHOTS_MAX;
 	reading_begin(&g, r);
 	h = find_host(&g, r, &id);
 	if (h != NULL) {
+		p.total = snap_store_count(g.state, &id);
 		json_put_time(&g.j, "refreshed_at", h->snapshots_at_ms);
-		json_put_uint(&g.j, "total", snap_store_count(g.state, &id));
 		json_arr(&g.j, "items");
-		snap_store_of_host(g.state, &id, 0, SNAPSHOTS_MAX,
-		    hosts_on_snapshot, &g);
+		snap_store_of_host(g.state, &id, (p.page - 1) * p.per_page,
+		    p.per_page, hosts_on_snapshot, &g);
 		json_arr_end(&g.j);
+		paging_put(&p, &g.j);
 	}
 	reading_answer(&g, r);
 }

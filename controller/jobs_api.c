@@ -363,9 +363,8 @@ jobs_on_listed(void *ctx, const struct Rec__Job *job)
 	return true;
 }
 
-/* GET /api/hosts/{id}/jobs?before=<job id>: the newest 100. */
 void
-jobs_list(struct req *r)
+jobs_list_before(struct req *r)
 {
 	struct ulid host, before;
 	struct store_tx *tx;

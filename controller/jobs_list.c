@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* GET /api/jobs.  lib/store/job_query.h says what it costs. */
+/* GET /api/jobs and GET /api/hosts/{id}/jobs.  lib/store/job_query.h says what it costs. */
 #include "controller/controller.h"
 #include "controller/jobs.h"
 #include "controller/jobs_own.h"
@@ -14,6 +14,8 @@
 
 enum {
 	PAGE_SIZE = 50,
+	HOST_PAGE_SIZE =
+	    100, /* as many as there were before there were pages */
 	PAGE_MAX = 500,
 	ANSWER_MAX = 16 << 20,
 	RECORDS_MAX = 64 << 20 /* of a page, unpacked */
@@ -99,8 +101,6 @@ read_number(struct req *r, const char *name, uint64_t max, uint64_t *out,
 static enum rc
 read_page(struct req *r, struct asked *a, struct err *e)
 {
-	a->page = 1;
-	a->per_page = PAGE_SIZE;
 	if (read_number(r, "page", JOB_QUERY_REACH, &a->page, e) != RC_OK ||
 	    read_number(r, "per_page", PAGE_MAX, &a->per_page, e) != RC_OK)
 		return e->rc;
@@ -126,7 +126,7 @@ read_question(struct req *r, struct asked *a, struct err *e)
 
 /* --------------------------------------------------------------- the answer */
 
-struct answer {
+struct listing {
 	struct store_tx *tx;
 	struct json_out j;
 };
@@ -134,7 +134,7 @@ struct answer {
 static bool
 jobs_on_found(void *ctx, const struct Rec__Job *job)
 {
-	struct answer *a = ctx;
+	struct listing *a = ctx;
 	const struct Rec__Host *h = NULL;
 	struct ulid host;
 
@@ -151,7 +151,7 @@ jobs_on_found(void *ctx, const struct Rec__Job *job)
 }
 
 static void
-put_answer(struct answer *out, struct asked *a)
+put_answer(struct listing *out, struct asked *a)
 {
 	struct job_found found;
 
@@ -171,24 +171,18 @@ put_answer(struct answer *out, struct asked *a)
 	json_obj_end(&out->j);
 }
 
-void
-jobs_fleet(struct req *r)
+static void
+answer(struct req *r, struct asked *a)
 {
-	struct asked a = { .page = 1 };
-	struct answer out;
+	struct listing out;
 	struct arena records;
-	struct err e;
 	struct buf b;
 
-	if (read_question(r, &a, &e) != RC_OK) {
-		req_fail(r, &e);
-		return;
-	}
 	buf_init(&b, ANSWER_MAX);
 	json_out_init(&out.j, &b);
 	arena_init(&records, RECORDS_MAX);
 	out.tx = store_begin_read(r->ctl->state, &records);
-	put_answer(&out, &a);
+	put_answer(&out, a);
 	if (store_rc(out.tx) != RC_OK)
 		req_fail(r, store_err(out.tx));
 	else
@@ -196,4 +190,50 @@ jobs_fleet(struct req *r)
 	store_abort(out.tx);
 	arena_fini(&records);
 	buf_fini(&b);
+}
+
+void
+jobs_fleet(struct req *r)
+{
+	struct asked a = { .page = 1, .per_page = PAGE_SIZE };
+	struct err e;
+
+	if (read_question(r, &a, &e) == RC_OK)
+		answer(r, &a);
+	else
+		req_fail(r, &e);
+}
+
+static bool
+host_is_there(struct req *r, const struct ulid *host, struct err *e)
+{
+	struct store_tx *tx = store_begin_read(r->ctl->state, &r->arena);
+	bool found = host_store_get(tx, host) != NULL;
+
+	if (!found)
+		*e = *store_err(tx);
+	store_abort(tx);
+	return found;
+}
+
+void
+jobs_list(struct req *r)
+{
+	struct asked a = { .page = 1, .per_page = HOST_PAGE_SIZE };
+	struct ulid host;
+	struct err e;
+
+	if (req_ulid(r, 0, &host) != RC_OK) {
+		(void)err_set(&e, RC_NOTFOUND, "there is no host with this id");
+		req_fail(r, &e);
+	} else if (req_query(r, "before").n > 0) {
+		jobs_list_before(r);
+	} else if (!host_is_there(r, &host, &e) ||
+	           read_question(r, &a, &e) != RC_OK) {
+		req_fail(r, &e);
+	} else {
+		a.one_host = true;
+		a.host = host;
+		answer(r, &a);
+	}
 }

@@ -48,6 +48,9 @@ void jobs_reply(struct req *r, int status, const struct ulid *job);
 enum rc jobs_run(struct store_tx *state, const struct op *op,
     struct jobs_wish *w);
 
+/* GET /api/hosts/{id}/jobs?before=<job id>: the 100 before that one. */
+void jobs_list_before(struct req *r);
+
 /* op->in of jobs_cancel_op. */
 struct jobs_cancel {
 	struct ulid job;

@@ -562,7 +562,8 @@ page_host(struct req *r)
 void
 page_host_jobs(struct req *r)
 {
-	static const char *const names[] = { "state", "day", "page", NULL };
+	static const char *const names[] = { "q", "state", "kind", "day",
+		"page", NULL };
 
 	plain_page(r, "host_jobs", names);
 }

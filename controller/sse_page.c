@@ -477,7 +477,7 @@ keep_params(struct sse_page *p, struct req *r)
 	} names[] = { { "id", "id" }, { "q", "q" }, { "status", "status" },
 		{ "tag", "tag" }, { "sort", "sort" }, { "dir", "dir" },
 		{ "number", "page" }, { "rows", "rows" }, { "state", "state" },
-		{ "day", "day" }, { "hash", "hash" } };
+		{ "kind", "kind" }, { "day", "day" }, { "hash", "hash" } };
 	size_t i;
 
 	_Static_assert(ARRAY_LEN(names) < PARAMS_MAX, "they and a row fit");

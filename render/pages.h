@@ -29,8 +29,8 @@
  *            fragment enrol.state        are)
  * host       /hosts/{id}                 id, page, tags_typed, error,
  *                                        error.tags, notice
- * host_jobs  /hosts/{id}/jobs            id, state, day (YYYY-MM-DD), page,
- *                                        error, notice
+ * host_jobs  /hosts/{id}/jobs            id, q, state, kind, day (YYYY-MM-DD),
+ *                                        page, error, notice
  * host_repo  /hosts/{id}/repo            id, has_password ("1": one is stored
  *                                        that opens), typed ("1": repo_url and
  *                                        repo_username were typed), confirm,

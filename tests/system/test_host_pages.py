@@ -265,3 +265,99 @@ def test_a_viewer_sees_the_repository_and_no_form(site):
     assert "<script>" not in site.browser.get(
         f"{site.path}/repo?{query}").text.replace("<script src", "")
     assert site.browser.get("/hosts/nowhere/repo").status == 404
+
+
+# ----------------------------------------------------------------- paging
+
+
+@pytest.fixture(name="old", scope="module")
+def fixture_old():
+    """A console with a host that has a long history."""
+    with lab_module.Lab() as lab:
+        console = lab.controller()
+        _, hosts = console.seed(hosts=2, jobs=3, snapshots=120, history=10500)
+        console.start().bootstrap()
+        console.path = f"/hosts/{hosts[0][0]}"
+        console.other = hosts[1][0]
+        yield console
+
+
+def pages(text):
+    nav = re.search(r'<nav class="pager".*?</nav>', text, re.S)
+    return re.findall(r'href="([^"]*)"', html.unescape(nav.group()))
+
+
+def test_jobs_are_paged_and_filtered(old):
+    """M-314, W-26: numbered pages, filters that stay in every link, and a
+    bound that is told."""
+    first = old.client.get(old.path + "/jobs").text
+    assert first.count('class="go"') == 50
+    assert "more than 10\u2009000" in first
+    assert "Looked at back to" in first
+    links = pages(first)
+    assert links[0] == f"{old.path}/jobs?page=1"
+    assert links[-1] == f"{old.path}/jobs?page=200"
+    deep = old.client.get(links[-1])
+    assert deep.status == 200 and deep.text.count('class="go"') == 50
+    beyond = old.client.get(f"{old.path}/jobs?page=99999").text
+    assert 'aria-current="page">200</a>' in beyond
+    query = "q=default&state=failed&kind=backup&"
+    failed = html.unescape(old.client.get(
+        f"{old.path}/jobs?{query}").text)
+    rows = re.findall(r'<tr role="row" class="go".*?</tr>', failed, re.S)
+    assert len(rows) == 50
+    assert all(">Failed</span>" in r and "default" in r for r in rows)
+    assert all(link.startswith(f"{old.path}/jobs?{query}page=")
+               for link in pages(failed))
+    assert 'value="default"' in failed
+    assert '<option value="backup" selected>' in failed
+    assert 'name="state" value="failed"' in failed
+    none = old.client.get(f"{old.path}/jobs?kind=prune").text
+    assert "No job fits these filters" in none
+    for odd in ("state=odd", "kind=odd", "day=2026-99-99", "page=0",
+                "page=x", "q=%00", "day=%3Cscript%3E"):
+        assert old.client.get(f"{old.path}/jobs?{odd}").status == 200
+
+
+def test_jobs_of_a_host_over_json(old):
+    """M-406: the same filters, pages of any size, the old way on."""
+    api = f"/api{old.path}/jobs"
+    plain = old.client.ok("GET", api)
+    assert len(plain["items"]) == 100 and plain["more"]
+    two = old.client.ok("GET", f"{api}?page=2&per_page=30")
+    assert (two["page"], two["per_page"]) == (2, 30)
+    assert [j["id"] for j in two["items"]] == [
+        j["id"] for j in plain["items"][30:60]]
+    on = old.client.ok("GET", f"{api}?before={plain['items'][99]['id']}")
+    assert len(on["items"]) == 100
+    assert on["items"][0]["id"] < plain["items"][99]["id"]
+    bad = old.client.ok("GET", f"{api}?state=failed&per_page=500")
+    assert {j["status"] for j in bad["items"]} == {"failed"}
+    day = plain["items"][-1]["created_at"][:10]
+    some = old.client.ok("GET", f"{api}?until={day}T00:00:00Z&per_page=5")
+    assert all(j["created_at"] < day for j in some["items"])
+    for query in ("page=0", "per_page=501", "state=odd", "kind=odd"):
+        assert old.client.get(f"{api}?{query}").status == 422, query
+    assert old.client.get(
+        "/api/hosts/01ARZ3NDEKTSV4RRFFQ69G5FAV/jobs").status == 404
+
+
+def test_snapshots_are_paged(old):
+    """M-229, M-230, M-231, W-26: 50 a page, newest first, the same list over
+    JSON."""
+    listed = old.client.ok("GET", f"/api{old.path}/snapshots")
+    assert listed["total"] == len(listed["items"]) == 120
+    assert listed["refreshed_at"]
+    times = [s["time"] for s in listed["items"]]
+    assert times == sorted(times, reverse=True)
+    page = old.client.ok("GET",
+                         f"/api{old.path}/snapshots?page=3&per_page=50")
+    assert [s["id"] for s in page["items"]] == [
+        s["id"] for s in listed["items"][100:]]
+    assert (page["total"], page["page"], page["per_page"]) == (120, 3, 50)
+    assert old.client.get(
+        f"/api{old.path}/snapshots?per_page=501").status == 422
+    last = old.client.get(old.path + "?page=3").text
+    assert last.count('id="snapshot-') == 20
+    assert listed["items"][-1]["short_id"] in last
+    assert pages(last)[-1] == old.path + "?page=3"

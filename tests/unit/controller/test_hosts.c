@@ -192,7 +192,7 @@ snapshots_come_newest_first(void **state)
 	sign_in(e, &s);
 	put_full_host(e, true, false);
 	assert_int_equal(get_of_host(&s, "/snapshots"), 200);
-	assert_true(edge_said(e, "\"total\":0,\"items\":[]"));
+	assert_true(edge_said(e, "\"items\":[],\"total\":0,\"page\":1"));
 	n.paths = paths;
 	n.n_paths = 2;
 	n.hostname = text("db-02");
@@ -211,7 +211,7 @@ snapshots_come_newest_first(void **state)
 	commit(e, tx);
 	assert_int_equal(get_of_host(&s, "/snapshots"), 200);
 	assert_true(edge_said(e,
-	    "\"refreshed_at\":\"2023-11-14T22:13:22.000Z\",\"total\":2"));
+	    "\"refreshed_at\":\"2023-11-14T22:13:22.000Z\",\"items\":["));
 	assert_true(edge_said(e, "\"paths\":[\"/etc\",\"/home\"]"));
 	assert_true(edge_said(e, "\"size_bytes\":77,\"file_count\":88"));
 	newer = strstr(buf_text(&e->answer), "\"short_id\":\"cccccccc\"");

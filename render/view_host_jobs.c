@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One host: the tab Jobs.  job_query.h says what a page of a long history
+ * costs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/attr.h"
+#include "lib/base/buf.h"
+#include "lib/store/job_query.h"
+#include "render/host_page.h"
+#include "render/host_view.h"
+#include "render/job_view.h"
+#include "render/link.h"
+#include "render/value.h"
+#include "render/view.h"
+#include "render/view_pages.h"
+
+enum {
+	PAGE_JOBS = 50,
+	LINK_MAX = 4096,
+	KINDS = REC__JOB_KIND__KIND_UPDATE + 1
+};
+
+/* The filters as they were given, those that make sense. */
+struct filter {
+	struct ulid host;
+	struct str q, state, kind, day;
+	int64_t on_day; /* -1: none */
+};
+
+struct rows {
+	struct view *v;
+	struct value *list;
+};
+
+/* The looks that have a chip, those that need people first. */
+static const enum job_look chips[] = { JOB_LOOK_RUNNING, JOB_LOOK_QUEUED,
+	JOB_LOOK_FAILED, JOB_LOOK_INCOMPLETE, JOB_LOOK_SUCCEEDED,
+	JOB_LOOK_CANCELLED };
+
+static void
+read_filter(const struct view *v, const struct ulid *host, struct filter *f)
+{
+	struct str kind = view_param(v, "kind");
+
+	*f = (struct filter){ .host = *host,
+		.q = view_cut(str_trim(view_param(v, "q")), JOB_QUERY_TEXT_MAX),
+		.on_day = text_day_parse(view_param(v, "day")) };
+	if (job_look_parse(view_param(v, "state")) != JOB_LOOK_NONE)
+		f->state = view_param(v, "state");
+	if (job_kind_parse(kind) != REC__JOB_KIND__KIND_UNKNOWN)
+		f->kind = kind;
+	if (f->on_day >= 0)
+		f->day = view_param(v, "day");
+}
+
+static bool
+filtered(const struct filter *f)
+{
+	return f->q.n > 0 || f->state.n > 0 || f->kind.n > 0 || f->day.n > 0;
+}
+
+/* The filters as a query behind begin; ends with last, or with no separator
+ * when that is "". */
+static const char *
+filter_query(struct view *v, const struct filter *f, const char *begin,
+    const char *last)
+{
+	const char *z;
+	struct str all;
+	struct buf b;
+
+	buf_init(&b, LINK_MAX);
+	buf_puts(&b, begin);
+	link_query(&b, "q", f->q);
+	link_query(&b, "state", f->state);
+	link_query(&b, "kind", f->kind);
+	link_query(&b, "day", f->day);
+	buf_puts(&b, last);
+	all = buf_str(&b);
+	while (all.n > 0 && strchr("?&", all.p[all.n - 1]) != NULL)
+		all.n--;
+	z = arena_str(v->arena, all);
+	buf_fini(&b);
+	return z;
+}
+
+/* The same page with another state. */
+static const char *
+state_link(struct view *v, const struct filter *f, const char *base,
+    const char *state)
+{
+	struct filter other = *f;
+
+	other.state = str_of(state);
+	return filter_query(v, &other, base, "");
+}
+
+static void
+fill_query(struct view *v, const struct filter *f, struct job_query *q)
+{
+	enum job_look look = job_look_parse(f->state);
+
+	*q = (struct job_query){ .kind = job_kind_parse(f->kind),
+		.max = PAGE_JOBS };
+	if (look != JOB_LOOK_NONE)
+		q->looks = 1U << look;
+	if (f->on_day >= 0) {
+		q->since_ms = text_day_start(&v->clock, f->on_day);
+		q->until_ms = text_day_start(&v->clock, f->on_day + 1);
+	}
+	if (f->q.n > 0)
+		job_query_by_text(v->state, f->q, q);
+	job_query_by_host(v->state, &f->host, q);
+}
+
+/* ------------------------------------------------------------------ chips */
+
+/* How many of one look fit the other filters; "" when there are too many to
+ * count them each time. */
+static const char *
+count_words(struct view *v, const struct filter *f, const char *state)
+{
+	struct filter other = *f;
+	struct job_found found;
+	struct job_query q;
+
+	other.state = str_of(state);
+	fill_query(v, &other, &q);
+	q.max = 0;
+	job_query(v->state, &q, &found, NULL, NULL);
+	return found.more ? "" : text_count(v->arena, found.total);
+}
+
+static void
+put_chip(struct view *v, struct value *list, const struct filter *f,
+    const char *base, const char *name)
+{
+	const struct status_look *look =
+	    name[0] == '\0' ? NULL : job_view_look(name);
+	bool current = str_eqz(f->state, name);
+	const char *n = look == NULL ? "" : count_words(v, f, name);
+	struct value *item;
+
+	if (strcmp(n, "0") == 0 && !current)
+		return;
+	item = value_item(list);
+	value_text(item, "word", look == NULL ? "All" : look->word);
+	value_text(item, "class", look == NULL ? "" : look->class);
+	value_text(item, "glyph", look == NULL ? "" : look->glyph);
+	value_text(item, "n", n);
+	value_text(item, "href", state_link(v, f, base, name));
+	value_bool(item, "current", current);
+}
+
+static void
+put_kinds(struct value *root, const struct filter *f)
+{
+	struct value *list = value_list(root, "kinds");
+	struct value *item;
+	unsigned k;
+
+	for (k = REC__JOB_KIND__KIND_UNKNOWN; k < KINDS; k++) {
+		const char *name = k == 0 ? "" : job_kind_name((Rec__JobKind)k);
+
+		item = value_item(list);
+		value_text(item, "value", name);
+		value_text(item, "words",
+		    k == 0 ? "Every kind" : status_kind_words((Rec__JobKind)k));
+		value_bool(item, "chosen", str_eqz(f->kind, name));
+	}
+}
+
+static void
+put_filter(struct view *v, struct value *root, const struct filter *f,
+    const char *base)
+{
+	struct value *list = value_list(root, "chips");
+	struct filter other = *f;
+	size_t i;
+
+	put_chip(v, list, f, base, "");
+	for (i = 0; i < ARRAY_LEN(chips); i++)
+		put_chip(v, list, f, base, job_look_name(chips[i]));
+	put_kinds(root, f);
+	value_copy(root, "q", f->q);
+	value_copy(root, "state_param", f->state);
+	value_copy(root, "day_param", f->day);
+	value_text(root, "day",
+	    f->on_day < 0 ? "" : text_day_name(v->arena, f->on_day));
+	other.day = str_of("");
+	value_text(root, "all_days", filter_query(v, &other, base, ""));
+	value_bool(root, "filtered", filtered(f));
+}
+
+/* ------------------------------------------------------------------- rows */
+
+static bool
+view_host_jobs_on_row(void *ctx, const struct Rec__Job *j)
+{
+	struct rows *r = ctx;
+
+	job_view_put(r->v, value_item(r->list), j);
+	return true;
+}
+
+static uint64_t
+reachable(const struct job_found *found)
+{
+	return found->total < JOB_QUERY_REACH ? found->total : JOB_QUERY_REACH;
+}
+
+static void
+put_rows(struct view *v, struct value *root, const struct filter *f,
+    const char *base)
+{
+	const uint64_t last_page = JOB_QUERY_REACH / PAGE_JOBS;
+	struct view_pager pager = { .page = view_param_number(v, "page", 1),
+		.size = PAGE_JOBS };
+	struct rows r = { v, value_list(root, "jobs") };
+	struct job_found found;
+	struct job_query q;
+
+	fill_query(v, f, &q);
+	if (pager.page > last_page)
+		pager.page = last_page;
+	q.skip = (pager.page - 1) * PAGE_JOBS;
+	job_query(v->state, &q, &found, view_host_jobs_on_row, &r);
+	/* Past the end: the last page there is. */
+	if (q.skip > 0 && q.skip >= found.total) {
+		pager.page = found.total == 0
+		                 ? 1
+		                 : (reachable(&found) - 1) / PAGE_JOBS + 1;
+		q.skip = (pager.page - 1) * PAGE_JOBS;
+		job_query(v->state, &q, &found, view_host_jobs_on_row, &r);
+	}
+	pager.total = reachable(&found);
+	pager.base = filter_query(v, f, base, "page=");
+	view_pager(root, "pager", &pager);
+	value_bool(root, "first_page", pager.page == 1);
+	value_printf(root, "of", "%s%s",
+	    found.more && found.total <= JOB_QUERY_REACH ? "more than " : "",
+	    text_count(v->arena, found.total));
+	value_text(root, "looked_back_to",
+	    !found.more ? ""
+	                : text_when(v->arena, &v->clock, found.back_to_ms));
+}
+
+/* The head's regions are drawn often and show no list. */
+static bool
+wants_list(const struct view *v)
+{
+	const char *fragment = v->req->fragment;
+
+	return fragment[0] == '\0' || strcmp(fragment, PAGES_ALL) == 0 ||
+	       strcmp(fragment, "host.jobs") == 0;
+}
+
+enum rc
+view_host_jobs(struct view *v, struct value *root)
+{
+	struct host_view hv = { 0 };
+	struct filter f;
+	const char *link, *base;
+	enum rc rc;
+
+	rc = host_page_put(v, root, &hv);
+	if (rc != RC_OK)
+		return rc;
+	ASSERT(hv.host != NULL);
+	host_page_tab(root, "jobs");
+	read_filter(v, &hv.id, &f);
+	link =
+	    arena_printf(v->arena, "/hosts/%s/jobs", view_id(v, hv.host->id));
+	base = arena_printf(v->arena, "%s?", link);
+	value_text(root, "jobs_link", link);
+	/* The number of the page is no part of it: only the first is live. */
+	value_text(root, "event_query", filter_query(v, &f, "&", ""));
+	if (!wants_list(v))
+		return RC_OK;
+	put_rows(v, root, &f, base);
+	if (v->req->fragment[0] == '\0')
+		put_filter(v, root, &f, base);
+	return RC_OK;
+}
