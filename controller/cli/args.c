@@ -6,8 +6,8 @@
 #include "lib/base/str.h"
 
 static const struct args_option options[] = {
-#define X(id, name, brief, value, repeats, help) \
-	{ name, brief, value, repeats, help },
+#define X(id, name, brief, value, list, help) \
+	{ name, brief, value, list, help },
 	ARGS_OPTIONS(X)
 #undef X
 };
@@ -39,6 +39,15 @@ args_value(const struct args *a, enum args_id id)
 	return args_has(a, id) ? a->value[id] : NULL;
 }
 
+const struct args_list *
+args_list(const struct args *a, enum args_id id)
+{
+	unsigned list = options[id].list;
+
+	ASSERT(list > 0 && list <= ARGS_LISTS);
+	return &a->list[list - 1];
+}
+
 enum rc
 args_number(const struct args *a, enum args_id id, int64_t min, int64_t max,
     int64_t dflt, int64_t *out, struct err *e)
@@ -57,18 +66,20 @@ static enum rc
 keep(struct args *a, size_t id, const char *value, struct err *e)
 {
 	const struct args_option *o = &options[id];
+	struct args_list *list;
 
-	if ((a->seen & ARGS_BIT(id)) != 0 && !o->repeats && o->value != NULL)
+	if ((a->seen & ARGS_BIT(id)) != 0 && o->list == 0 && o->value != NULL)
 		return err_set(e, RC_INVALID, "--%s is given twice", o->name);
 	a->seen |= ARGS_BIT(id);
 	a->value[id] = value;
-	if (!o->repeats)
+	if (o->list == 0)
 		return RC_OK;
-	if (a->listed[id] == ARGS_REPEAT_MAX)
+	list = &a->list[o->list - 1];
+	if (list->n == ARGS_REPEAT_MAX)
 		return err_set(e, RC_INVALID,
 		    "--%s is given more than %d times", o->name,
 		    (int)ARGS_REPEAT_MAX);
-	a->list[id][a->listed[id]++] = value;
+	list->v[list->n++] = value;
 	return RC_OK;
 }
 

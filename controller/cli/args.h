@@ -13,11 +13,13 @@
 
 enum {
 	ARGS_WORDS_MAX = 16,
-	ARGS_REPEAT_MAX = 32
+	ARGS_REPEAT_MAX = 32,
+	ARGS_LISTS = 2 /* options that repeat */
 };
 
 /* clang-format off */
-/*	id                   name             short  value    repeats  help */
+/*	id                   name             short  value    list  help
+ *	list: 0, or where what is given again and again is kept */
 #define ARGS_OPTIONS(X) \
 	X(OPT_SERVER,          "server",          0,  "URL",    0, "the controller, https://host[:port]") \
 	X(OPT_PIN,             "pin",             0,  "HEX",    0, "trust only the key with this SHA-256") \
@@ -39,7 +41,7 @@ enum {
 	X(OPT_REPO_URL,        "repo-url",        0,  "URL",    0, "the repository, without user and password") \
 	X(OPT_REPO_USER,       "repo-user",       0,  "NAME",   0, "the user of the repository") \
 	X(OPT_PATH,            "path",            0,  "PATH",   1, "back up this path; may be repeated") \
-	X(OPT_TAG,             "tag",             0,  "TAG",    1, "tag the host; may be repeated") \
+	X(OPT_TAG,             "tag",             0,  "TAG",    2, "tag the host; may be repeated") \
 	X(OPT_ALLOW_DUPLICATE, "allow-duplicate", 0,  NULL,     0, "a second host of the same name is meant") \
 	X(OPT_DATA_DIR,        "data-dir",        0,  "DIR",    0, "the data directory of a controller that does not run") \
 	X(OPT_KEY_FILE,        "key-file",        0,  "FILE",   0, "its secret.key, if that lies elsewhere") \
@@ -48,7 +50,7 @@ enum {
 /* clang-format on */
 
 enum args_id {
-#define X(id, name, brief, value, repeats, help) id,
+#define X(id, name, brief, value, list, help) id,
 	ARGS_OPTIONS(X)
 #undef X
 };
@@ -68,7 +70,7 @@ struct args_option {
 	const char *name;
 	char brief;        /* 0: none */
 	const char *value; /* NULL: a flag */
-	bool repeats;
+	unsigned list;     /* from 1; 0: it is given once */
 	const char *help;
 };
 
@@ -77,8 +79,10 @@ struct args {
 	size_t words;
 	uint64_t seen; /* ARGS_BIT of each option given */
 	const char *value[ARGS_OPTION_COUNT]; /* the last one */
-	const char *list[ARGS_OPTION_COUNT][ARGS_REPEAT_MAX];
-	size_t listed[ARGS_OPTION_COUNT];
+	struct args_list {
+		const char *v[ARGS_REPEAT_MAX];
+		size_t n;
+	} list[ARGS_LISTS];
 };
 
 const struct args_option *args_option(enum args_id id);
@@ -87,6 +91,8 @@ MUST_USE enum rc args_parse(int argc, char *const *argv, struct args *out,
 bool args_has(const struct args *a, enum args_id id);
 /* NULL when it was not given. */
 const char *args_value(const struct args *a, enum args_id id);
+/* Every value of an option that repeats, in order. */
+const struct args_list *args_list(const struct args *a, enum args_id id);
 /* A whole number from min to max; dflt when it was not given. */
 MUST_USE enum rc args_number(const struct args *a, enum args_id id, int64_t min,
     int64_t max, int64_t dflt, int64_t *out, struct err *e);

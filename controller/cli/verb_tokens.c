@@ -13,13 +13,14 @@ static void
 put_list(struct json_out *j, const char *name, const struct args *a,
     enum args_id id)
 {
+	const struct args_list *list = args_list(a, id);
 	size_t i;
 
-	if (a->listed[id] == 0)
+	if (list->n == 0)
 		return;
 	json_arr(j, name);
-	for (i = 0; i < a->listed[id]; i++)
-		json_put(j, NULL, a->list[id][i]);
+	for (i = 0; i < list->n; i++)
+		json_put(j, NULL, list->v[i]);
 	json_arr_end(j);
 }
 

@@ -50,9 +50,10 @@ what_repeats_is_listed_and_what_does_not_is_refused(void **state)
 
 	(void)state;
 	assert_rc(PARSE("--path", "/a", "--path=/b"), RC_OK);
-	assert_int_equal(a.listed[OPT_PATH], 2);
-	assert_string_equal(a.list[OPT_PATH][0], "/a");
-	assert_string_equal(a.list[OPT_PATH][1], "/b");
+	assert_int_equal(args_list(&a, OPT_PATH)->n, 2);
+	assert_string_equal(args_list(&a, OPT_PATH)->v[0], "/a");
+	assert_string_equal(args_list(&a, OPT_PATH)->v[1], "/b");
+	assert_int_equal(args_list(&a, OPT_TAG)->n, 0);
 	assert_rc(PARSE("--server", "a", "--server", "b"), RC_INVALID);
 	assert_string_equal(e.msg, "--server is given twice");
 	assert_rc(PARSE("-f", "--follow"), RC_OK);
