@@ -111,6 +111,17 @@ value_map(struct value *map, const char *key)
 	return value_add(map, str_of(key), VALUE_MAP);
 }
 
+void
+value_share(struct value *map, const char *key, const struct value *of)
+{
+	struct value *m = value_map(map, key);
+
+	if (m == NULL || of == NULL)
+		return;
+	m->first = of->first;
+	m->last = of->last;
+}
+
 struct value *
 value_list(struct value *map, const char *key)
 {
@@ -140,7 +151,10 @@ value_get(const struct value *v, struct str key)
 	if (v == NULL || v->kind != VALUE_MAP)
 		return NULL;
 	for (m = v->first; m != NULL; m = m->next) {
-		if (m->key.n == key.n && memcmp(m->key.p, key.p, key.n) == 0)
+		/* Most names differ in their first letter: no call for them. */
+		if (m->key.n == key.n &&
+		    (key.n == 0 || (m->key.p[0] == key.p[0] &&
+		                       memcmp(m->key.p, key.p, key.n) == 0)))
 			return m;
 	}
 	return NULL;

@@ -45,6 +45,8 @@ void value_printf(struct value *map, const char *key, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 struct value *value_map(struct value *map, const char *key);
 struct value *value_list(struct value *map, const char *key);
+/* A map with the members of another one, which must not change any more. */
+void value_share(struct value *map, const char *key, const struct value *of);
 /* Appends to a list. */
 struct value *value_item(struct value *list);
 void value_item_text(struct value *list, struct str text);

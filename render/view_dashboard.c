@@ -17,8 +17,16 @@
 
 enum {
 	PAGE_HOSTS = 100,
+	STRIPS_MAX = 8,    /* different ones that are kept to be used again */
 	JOBS_MAX = 100000, /* counted for one figure */
 	DAY_MS = 86400000
+};
+
+/* Heat strips drawn on this page. */
+struct strips {
+	char codes[STRIPS_MAX][CHART_DAYS];
+	const struct value *drawn[STRIPS_MAX];
+	size_t n;
 };
 
 /* --------------------------------------------------------------- the fleet */
@@ -140,8 +148,31 @@ edge_of(const struct host_view *hv)
 	return hv->host->online ? "" : "warn";
 }
 
+/* Most hosts had the same month: it is drawn once. */
 static void
-put_row(struct view *v, struct value *list, const struct Rec__Host *h)
+put_heat(struct strips *seen, struct value *item, const char codes[CHART_DAYS],
+    int64_t first)
+{
+	struct value *m;
+	size_t i;
+
+	for (i = 0; i < seen->n; i++) {
+		if (memcmp(seen->codes[i], codes, CHART_DAYS) != 0)
+			continue;
+		value_share(item, "heat", seen->drawn[i]);
+		return;
+	}
+	m = value_map(item, "heat");
+	chart_heat(m, codes, first);
+	if (seen->n == STRIPS_MAX)
+		return;
+	memcpy(seen->codes[seen->n], codes, CHART_DAYS);
+	seen->drawn[seen->n++] = m;
+}
+
+static void
+put_row(struct view *v, struct strips *seen, struct value *list,
+    const struct Rec__Host *h)
 {
 	char codes[CHART_DAYS];
 	struct value *item = value_item(list);
@@ -157,7 +188,7 @@ put_row(struct view *v, struct value *list, const struct Rec__Host *h)
 	        text_count(v->arena, h->snapshot_count),
 	        h->snapshot_count == 1 ? "" : "s"));
 	first = host_view_days(v, &hv, codes);
-	chart_heat(value_map(item, "heat"), codes, first);
+	put_heat(seen, item, codes, first);
 }
 
 /* The page of rows. */
@@ -168,6 +199,7 @@ put_rows(struct dashboard *d, struct value *root)
 		.size = PAGE_HOSTS,
 		.total = d->list.n };
 	struct value *list = value_list(root, "hosts");
+	struct strips seen = { .n = 0 };
 	size_t i;
 
 	pager.base = dashboard_link(d, "/?", "page=");
@@ -175,7 +207,7 @@ put_rows(struct dashboard *d, struct value *root)
 	d->page = pager.page;
 	for (i = (pager.page - 1) * PAGE_HOSTS;
 	     i < pager.page * PAGE_HOSTS && i < d->list.n; i++)
-		put_row(d->v, list, d->list.rows[i].host);
+		put_row(d->v, &seen, list, d->list.rows[i].host);
 }
 
 /* The one row that the param host asks for; a host that is gone has none. */
@@ -184,12 +216,13 @@ put_one(struct view *v, struct value *root)
 {
 	struct value *list = value_list(root, "hosts");
 	const struct Rec__Host *h = NULL;
+	struct strips seen = { .n = 0 };
 	struct ulid id;
 
 	if (view_param_id(v, "host", &id))
 		h = host_store_find(v->state, &id);
 	if (h != NULL)
-		put_row(v, list, h);
+		put_row(v, &seen, list, h);
 }
 
 /* The dates above the strips, and the first day for the script. */

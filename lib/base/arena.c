@@ -21,6 +21,7 @@ struct arena_chunk {
 
 enum {
 	CHUNK = 4000,
+	CHUNK_MAX = 65000, /* what grows asks less often */
 	LARGE = CHUNK / 4
 };
 
@@ -81,6 +82,15 @@ new_chunk(size_t cap)
 	return c;
 }
 
+/* A quarter of what is there: never much more than is needed. */
+static size_t
+next_size(const struct arena *a)
+{
+	size_t n = a->used / 4;
+
+	return n < CHUNK ? CHUNK : n > CHUNK_MAX ? CHUNK_MAX : n;
+}
+
 /* A chunk with room for n bytes, linked into the list. */
 static struct arena_chunk *
 chunk_for(struct arena *a, size_t n)
@@ -89,7 +99,7 @@ chunk_for(struct arena *a, size_t n)
 
 	if (c != NULL && n <= c->cap - c->used)
 		return c;
-	c = new_chunk(n > LARGE ? n : CHUNK);
+	c = new_chunk(n > LARGE ? n : next_size(a));
 	if (c == NULL)
 		return NULL;
 	if (n > LARGE && a->chunks != NULL) {

@@ -23,7 +23,7 @@ void plan_store_put_day(struct store_tx *tx, const struct ulid *host,
     uint32_t day, const struct ulid *group, const struct Rec__DayOutcome *o);
 typedef bool plan_store_day_fn(void *ctx, uint32_t day,
     const struct ulid *group, const struct Rec__DayOutcome *o);
-/* Days from..to inclusive, ascending. */
+/* Days from..to inclusive, ascending; each is lent for the call. */
 void plan_store_days(struct store_tx *tx, const struct ulid *host,
     uint32_t from, uint32_t to, plan_store_day_fn *fn, void *ctx);
 #endif
