@@ -9,6 +9,9 @@
 #include "lib/base/mem.h"
 #include "lib/base/ulid.h"
 
+#define NAME_PLAIN \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
 enum {
 	CLIENT_PAGE = 500,
 	CLIENT_PAGES_MAX = 1000,
@@ -302,15 +305,21 @@ pick(const struct json *items, const char *text, char out[CLIENT_ID_CAP],
 	return hits > 1 ? RC_CONFLICT : RC_OK;
 }
 
-/* The list may be filtered by the controller; older ones ignore q. */
+/* The controller finds a part of a name; the whole of it is compared here. */
 static enum rc
 by_name(struct client *c, const char *text, char out[CLIENT_ID_CAP],
     struct err *e)
 {
+	char path[256] = "/api/hosts";
 	struct json *doc = NULL;
 	enum rc rc;
 
-	if ((rc = client_list(c, "/api/hosts", 0, &doc, e)) != RC_OK)
+	/* Names of plain letters need not have the whole fleet sent. */
+	if (text[strspn(text, NAME_PLAIN)] == '\0' &&
+	    !str_fmt(path, sizeof(path), "/api/hosts?q=%%22%s%%22", text))
+		return err_set(e, RC_NOTFOUND, "there is no host '%.80s'",
+		    text);
+	if ((rc = client_list(c, path, 0, &doc, e)) != RC_OK)
 		return rc;
 	rc = pick(json_get(doc, "items"), text, out, e);
 	json_free(doc);

@@ -23,6 +23,7 @@ struct http {
 	char *token, *cookie;
 	unsigned timeout_s;
 	bool untrusted;
+	bool has_ca; /* a file of our own */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -43,7 +44,8 @@ set_trust(struct http *h, const struct http_opts *o, struct err *e)
 	char text[STR_B64_CAP(32) + 16], b64[STR_B64_CAP(32)];
 	uint8_t pin[32];
 
-	if (o->ca_file != NULL)
+	h->has_ca = o->ca_file != NULL;
+	if (h->has_ca)
 		curl_easy_setopt(h->easy, CURLOPT_CAINFO, o->ca_file);
 	if (o->pin == NULL)
 		return RC_OK;
@@ -343,7 +345,9 @@ failed(struct exchange *x, CURLcode code, struct err *e)
 		    "%s: its key is not the pinned one. Is this the right "
 		    "server? If its key was changed, sign in again",
 		    x->h->server);
-	x->h->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+	/* The second: this machine has no authorities at all. */
+	x->h->untrusted = code == CURLE_PEER_FAILED_VERIFICATION ||
+	                  (code == CURLE_SSL_CACERT_BADFILE && !x->h->has_ca);
 	if (x->h->untrusted)
 		return err_code(e, RC_AUTH, EXIT_UNREACHABLE_CODE,
 		    "%s: its certificate is not trusted: %s. Give its "

@@ -22,6 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	inside(c.spki, der);
 	inside(c.names, der);
+	ASSERT(c.not_before_ms >= 0 && c.not_after_ms >= 0);
 	(void)der_cert_names(&c, "a.example");
 	(void)der_cert_names(&c, "192.0.2.1");
 	(void)der_cert_names(&c, "fd00::1");

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/fsio.h"
 #include "lib/base/mem.h"
@@ -470,6 +471,64 @@ ticket_keys_are_kept(void **state)
 	folder_remove(&f);
 }
 
+struct look_case {
+	const char *server, *ca, *host;
+	bool trusted, named;
+	const char *distrust;
+};
+
+/* It talks to anybody, and tells what is wrong with whom. */
+static void
+a_looking_client_remembers_what_is_wrong(void **state)
+{
+	static const struct look_case cases[] = {
+		{ "good", DATA "ca.pem", "localhost", true, true, "" },
+		{ "good", DATA "ca.pem", "x.example", true, false, "" },
+		{ "good", DATA "other.pem", "localhost", false, true,
+		    "no known CA" },
+		{ "expired", DATA "ca.pem", "localhost", false, true,
+		    "has expired" },
+		{ "chain", DATA "root.pem", "localhost", true, true, "" },
+		{ "chain", DATA "ca.pem", "localhost", false, true,
+		    "no known CA" },
+	};
+	struct tls_client_opts o = { .look = true };
+	const struct tls_seen *seen;
+	char from[CLOCK_TEXT_CAP];
+	struct pair p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		o.ca_file = cases[i].ca;
+		pair_open(&p, cases[i].server, &o, cases[i].host);
+		assert_int_equal(p.cli, RC_OK);
+		seen = tls_conn_seen(p.c);
+		assert_non_null(seen);
+		assert_true(seen->any);
+		assert_int_equal(seen->trusted, cases[i].trusted);
+		assert_int_equal(seen->named, cases[i].named);
+		assert_non_null(strstr(seen->distrust, cases[i].distrust));
+		clock_text(seen->not_before_ms, from);
+		assert_memory_equal(from, "2026-11-2", 9);
+		clock_text(seen->not_after_ms, from);
+		assert_memory_equal(from,
+		    strcmp(cases[i].server, "expired") == 0 ? "2026-11-20"
+		                                            : "2126-10-28",
+		    10);
+		if (strcmp(cases[i].server, "good") == 0)
+			assert_memory_equal(seen->pin, good_pin(),
+			    TLS_PIN_SIZE);
+		/* HTTP/2 is offered, and taken where it is there. */
+		assert_int_equal(tls_conn_alpn(p.c), TLS_ALPN_H2);
+		pair_close(&p);
+	}
+	o = (struct tls_client_opts){ .pin = good_pin() };
+	pair_open(&p, "good", &o, "localhost");
+	assert_null(tls_conn_seen(p.c));
+	pair_close(&p);
+}
+
 static int
 start(void **state)
 {
@@ -485,6 +544,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_pin_is_the_hash_of_the_spki),
 		cmocka_unit_test(verifies_by_pin_and_ca),
+		cmocka_unit_test(a_looking_client_remembers_what_is_wrong),
 		cmocka_unit_test(carries_data_both_ways),
 		cmocka_unit_test(a_changed_byte_is_noticed),
 		cmocka_unit_test(server_files_must_fit),
