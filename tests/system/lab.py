@@ -366,6 +366,7 @@ class Proxy:
         self.lock = threading.Lock()
         self.blocked = False
         self.closed = False
+        self.chunk = 65536  # at most so many bytes at once
         self.flowing = threading.Event()
         self.flowing.set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -394,7 +395,7 @@ class Proxy:
     def _pump(self, source, sink):
         with contextlib.suppress(OSError):
             while True:
-                data = source.recv(65536)
+                data = source.recv(self.chunk)
                 if not data:
                     break
                 self.flowing.wait()

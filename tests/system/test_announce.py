@@ -427,6 +427,35 @@ def test_accepted_while_it_was_away_it_is_the_same_host(fresh):
     assert after == before + 1
 
 
+def test_an_answer_in_pieces_and_one_that_is_lost_on_the_way(fresh):
+    """X-15, M-093: byte by byte; then the bearer is sent, and the line goes
+    dead before it arrives."""
+    proxy = fresh.lab.proxy(fresh.port)
+    proxy.chunk = 1
+    agent = Announced(fresh, "real-9", port=proxy.port)
+    row = one(fresh)
+    agent.shown()
+    proxy.chunk = 65536
+    told = fresh.log.read_text().count("accepted host told")
+    proxy.flowing.clear()
+    host_id = decide(fresh, row["id"], "accept",
+                     dict(REPO, allow_duplicate=True))["host_id"]
+    wait_for("the bearer on its way", lambda: fresh.log.read_text().count(
+        "accepted host told") > told)
+    assert agent.program.running()
+    proxy.block()
+    proxy.flowing.set()
+    proxy.cut()
+    proxy.block(False)
+    assert agent.program.wait(30) == 0
+    assert agent.kept()["host_id"] == host_id
+    assert fresh.log.read_text().count("accepted host told") == told + 2
+    agent.argv = agent.argv[:1]
+    agent.start()
+    wait_for("its hello", lambda: fresh.host(host_id)["status"] == "online")
+    agent.kill()
+
+
 def test_a_wrong_pin_or_an_unknown_ca_is_told_at_once(fresh):
     """M-095: nobody is shown a key by a controller that nobody vouched
     for."""
