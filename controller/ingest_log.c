@@ -48,6 +48,19 @@ is_full(const struct ingest_log *l)
 	return l->at + l->text.len >= LOG_FULL;
 }
 
+static void
+add_line(struct ingest_log *l, int64_t ms, enum joblog_tag tag, struct str text)
+{
+	joblog_line(&l->text, ms, tag, text);
+	l->text_lines++;
+	if (tag != JOBLOG_ERR)
+		return;
+	if (l->error_line == 0)
+		l->error_line = l->text_lines;
+	if (l->fatal_line == 0 && str_starts(text, STR("Fatal:")))
+		l->fatal_line = l->text_lines;
+}
+
 /* Past the limit lines are counted, not kept; the end has its own room. */
 static void
 put_line(struct stage *s, struct ingest_log *l, int64_t ms, enum joblog_tag tag,
@@ -59,9 +72,9 @@ put_line(struct stage *s, struct ingest_log *l, int64_t ms, enum joblog_tag tag,
 		l->truncated = true;
 		return;
 	}
-	joblog_line(&l->text, ms, tag, text);
+	add_line(l, ms, tag, text);
 	if (is_full(l))
-		joblog_line(&l->text, ms, JOBLOG_SYS,
+		add_line(l, ms, JOBLOG_SYS,
 		    STR("the log is full, what follows is left out"));
 	s->text += l->text.len - before;
 }
@@ -232,7 +245,7 @@ stage_finished(struct stage *s, const Wire__Event *ev)
 		buf_printf(&b, " cause=%s", log_safe(str_of(f->cause)));
 	if (f->error[0] != '\0')
 		buf_printf(&b, " error=%s", log_safe(str_of(f->error)));
-	joblog_line(&l->text, f->finished_at_ms, JOBLOG_SYS, buf_str(&b));
+	add_line(l, f->finished_at_ms, JOBLOG_SYS, buf_str(&b));
 	buf_fini(&b);
 	l->closed = l->ended = true;
 }

@@ -321,6 +321,21 @@ apply_items(struct apply *ap)
 
 /* --------------------------------------------------------------- logs */
 
+/* Where to look first in a long log, without reading it again. */
+static void
+count_lines(struct Rec__Job *j, const struct ingest_log *l)
+{
+	const uint64_t before = j->log_file_lines;
+
+	if (l->text.len == 0 || (before == 0 && j->log_bytes > 0))
+		return;
+	if (j->first_error_line == 0 && l->error_line > 0)
+		j->first_error_line = before + l->error_line;
+	if (j->first_fatal_line == 0 && l->fatal_line > 0)
+		j->first_fatal_line = before + l->fatal_line;
+	j->log_file_lines = before + l->text_lines;
+}
+
 static void
 apply_log(struct apply *ap, const struct ingest_log *l)
 {
@@ -337,6 +352,7 @@ apply_log(struct apply *ap, const struct ingest_log *l)
 		    "the log of job %s has moved on meanwhile", id);
 		return;
 	}
+	count_lines(j, l);
 	j->log_bytes = l->at + l->text.len;
 	j->log_lines = l->lines;
 	j->log_truncated = l->truncated;

@@ -98,6 +98,8 @@ struct ingest_log {
 	bool truncated;
 	bool ended; /* by this batch */
 	struct buf text;
+	/* Within text, from 1; 0: none. */
+	uint64_t text_lines, error_line, fatal_line;
 };
 
 /* One host's share of a batch. */

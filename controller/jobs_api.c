@@ -207,6 +207,11 @@ jobs_on_cancelled(struct req *r, struct op *op)
 {
 	const struct jobs_cancel *c = op->in;
 
+	/* A click that came too late: the page shows how it ended. */
+	if (op->err.rc == RC_CONFLICT && r->wants_html) {
+		jobs_reply(r, 202, &c->job);
+		return;
+	}
 	if (op->err.rc != RC_OK) {
 		req_fail(r, &op->err);
 		return;

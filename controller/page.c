@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/page.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "controller/appearance.h"
@@ -585,12 +586,36 @@ page_jobs(struct req *r)
 	plain_page(r, "jobs", names);
 }
 
+/* ?line=N is led to lines that have it among them. */
+static bool
+lead_to_line(struct req *r)
+{
+	const uint64_t above = 20;
+	uint64_t line;
+
+	if (!str_u64(req_query(r, "line"), UINT32_MAX, &line) || line == 0)
+		return false;
+	req_redirect(r,
+	    arena_printf(&r->arena, "/jobs/%.*s?from=%" PRIu64 "#L%" PRIu64,
+	        STR_ARG(r->vars[0]), line > above ? line - above : 1, line));
+	return true;
+}
+
 void
 page_job(struct req *r)
 {
-	static const char *const names[] = { "from", NULL };
+	const char *days = arena_printf(&r->arena, "%" PRId64,
+	    (int64_t)r->ctl->settings.log_retention_days);
+	const struct page_param params[] = { { "id", r->vars[0] },
+		{ "from", req_query(r, "from") },
+		{ "retention_days", str_of(days) },
+		{ "notice", page_saved(r) } };
+	struct ulid id;
 
-	plain_page(r, "job", names);
+	/* Nobody is led to what is no id. */
+	if (req_ulid(r, 0, &id) == RC_OK && lead_to_line(r))
+		return;
+	page_reply(r, 200, "job", params, ARRAY_LEN(params), NULL);
 }
 
 void

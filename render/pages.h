@@ -36,7 +36,8 @@
  *                                        repo_username were typed), confirm,
  *                                        error, error.<field>, error.reinit,
  *                                        error.delete, notice
- * job        /jobs/{id}                  id, from (line), error, notice
+ * job        /jobs/{id}                  id, from (line), retention_days, error,
+ *                                        notice
  * account    /settings/account           sessions (number), must_change ("1"),
  *                                        name, role, expires_in_days, notice,
  *                                        error, error.<field>; shows the

@@ -5,202 +5,25 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
-#include "lib/base/buf.h"
-#include "lib/base/log.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
+#include "lib/store/snap_store.h"
+#include "render/by_hand.h"
 #include "render/cause.h"
 #include "render/host_view.h"
+#include "render/job_log.h"
 #include "render/job_view.h"
 #include "render/value.h"
 #include "render/view.h"
 #include "render/view_pages.h"
-#include "spool/joblog_read.h"
 
 enum {
-	LINES = 500,
-	LINE_SHOWN = 2048, /* bytes of a line; all of it is in the download */
 	ERROR_SHOWN = 4096,
-	PIECE_MAX = 131072, /* of the log, a read; above any line's length */
 	REFRESH_S = 10,
-	ANNOUNCE_STEP = 10 /* per cent between announcements */
+	ANNOUNCE_STEP = 10, /* per cent between announcements */
+	ROW_MAX = 100       /* failed in a row: no more are looked at */
 };
-
-/* The part of the log that is shown, read piece by piece. */
-struct excerpt {
-	struct value *list;
-	uint64_t first, n;   /* line numbers: of the first, behind the last */
-	uint64_t offset;     /* behind the last */
-	uint64_t first_mark; /* line that is marked, 0: none */
-	uint64_t
-	    total; /* lines in the file: the agent's, and ours around them */
-	bool at_end;
-};
-
-static const char *
-line_class(const struct joblog_entry *en)
-{
-	switch (en->tag) {
-	case JOBLOG_ERR:
-		return str_starts(en->text, STR("Fatal:")) ? "bad" : "warn";
-	case JOBLOG_SYS:
-		return "sys";
-	case JOBLOG_OUT:
-	case JOBLOG_EVT:
-	case JOBLOG_HOOK:
-		return "";
-	}
-	return "";
-}
-
-static void
-put_line(struct view *v, struct value *list, uint64_t n,
-    const struct joblog_entry *en)
-{
-	const char *class = line_class(en);
-	struct value *item = value_item(list);
-
-	value_printf(item, "n", "%" PRIu64, n);
-	value_text(item, "class", class);
-	value_bool(item, "mark",
-	    strcmp(class, "warn") == 0 || strcmp(class, "bad") == 0);
-	value_text(item, "time",
-	    en->ts_ms == 0 ? "" : text_time(v->arena, &v->clock, en->ts_ms));
-	value_copy(item, "text", view_cut(en->text, LINE_SHOWN));
-	value_bool(item, "cut", en->text.n > LINE_SHOWN);
-}
-
-/* Which lines: 500 from ?from=, else, or past the end, the last 500. */
-static enum rc
-seek(struct view *v, struct joblog_reader *r, struct excerpt *x, struct err *e)
-{
-	uint64_t from = view_param_number(v, "from", 0);
-
-	if (from == 0 || from > x->total)
-		return joblog_seek_tail(r, LINES, &x->offset, &x->first, e);
-	x->first = from;
-	return joblog_seek_line(r, from, &x->offset, e);
-}
-
-static void
-put_piece(struct view *v, struct excerpt *x, struct str piece)
-{
-	struct str rest = piece;
-	struct joblog_entry en;
-
-	while (x->n < x->first + LINES && joblog_next(&rest, &en)) {
-		put_line(v, x->list, x->n, &en);
-		if (x->first_mark == 0 && en.tag == JOBLOG_ERR)
-			x->first_mark = x->n;
-		x->n++;
-	}
-	x->offset += piece.n - rest.n;
-}
-
-static enum rc
-put_pieces(struct view *v, struct joblog_reader *r, struct excerpt *x,
-    struct err *e)
-{
-	struct buf piece;
-	uint64_t next;
-	enum rc rc;
-
-	rc = seek(v, r, x, e);
-	x->n = x->first;
-	buf_init(&piece, PIECE_MAX);
-	while (rc == RC_OK && x->n < x->first + LINES) {
-		buf_reset(&piece);
-		next = x->offset;
-		rc = joblog_read(r, x->offset, PIECE_MAX, &piece, &next, e);
-		if (next == x->offset)
-			break;
-		put_piece(v, x, buf_str(&piece));
-	}
-	buf_fini(&piece);
-	return rc;
-}
-
-static enum rc
-put_excerpt(struct view *v, const struct Rec__Job *j, struct excerpt *x,
-    struct err *e)
-{
-	struct joblog_reader *r = NULL;
-	struct ulid id;
-	enum rc rc;
-
-	if (!view_ulid(j->id, &id))
-		return RC_NOTFOUND;
-	rc = joblog_open(v->spool, &id, j->log_bytes, &r, e);
-	if (rc != RC_OK)
-		return rc;
-	rc = joblog_seek_tail(r, 1, &x->offset, &x->total, e);
-	if (rc == RC_OK)
-		rc = put_pieces(v, r, x, e);
-	x->at_end = x->offset >= j->log_bytes;
-	joblog_close(r);
-	return rc;
-}
-
-/* Where the excerpt stands in the log, and the ways to the rest. */
-static void
-put_place(struct view *v, struct value *root, const struct excerpt *x)
-{
-	value_printf(root, "next_offset", "%" PRIu64, x->offset);
-	value_printf(root, "last_line", "%" PRIu64, x->n - 1);
-	value_bool(root, "at_end", x->at_end);
-	if (x->first_mark != 0 && x->first == 1)
-		value_printf(root, "mark_line", "%" PRIu64, x->first_mark);
-	else
-		value_text(root, "mark_line", "");
-	value_text(root, "older",
-	    x->first <= 1 ? ""
-	                  : arena_printf(v->arena, "?from=%" PRIu64,
-	                        x->first > LINES ? x->first - LINES : 1));
-	value_text(root, "newer",
-	    x->at_end ? "" : arena_printf(v->arena, "?from=%" PRIu64, x->n));
-	value_printf(root, "shown", "%s to %s of %s",
-	    text_count(v->arena, x->n > x->first ? x->first : 0),
-	    text_count(v->arena, x->n - 1), text_count(v->arena, x->total));
-}
-
-/* Why there is no log to show, in a sentence; "" when there is one. */
-static const char *
-no_log(const struct Rec__Job *j, enum rc rc)
-{
-	if (j->log_expired)
-		return "The log was removed by retention. The job's record "
-		       "stays.";
-	if (j->log_bytes == 0)
-		return job_state_final(j->state) ? "This job wrote no log."
-		                                 : "No lines yet.";
-	if (rc == RC_NOTFOUND)
-		return "The log file is missing in the spool.";
-	if (rc != RC_OK)
-		return "The log cannot be read. The server's log says why.";
-	return "";
-}
-
-static void
-put_log(struct view *v, struct value *root, const struct Rec__Job *j)
-{
-	struct excerpt x = { .first = 1, .n = 1, .at_end = true };
-	struct err e = { .rc = RC_OK };
-	enum rc rc = RC_NOTFOUND;
-
-	x.list = value_list(root, "lines");
-	if (j->log_bytes > 0 && !j->log_expired)
-		rc = put_excerpt(v, j, &x, &e);
-	if (rc != RC_OK && rc != RC_NOTFOUND)
-		log_warn(LOG_PAGE, "job log not read job=%s rc=%s %s",
-		    view_id(v, j->id), rc_info(rc)->name,
-		    log_safe(str_of(e.msg)));
-	put_place(v, root, &x);
-	value_text(root, "no_log", no_log(j, rc));
-	value_bool(root, "log_truncated", j->log_truncated);
-	value_bool(root, "log_damaged", j->log_damaged);
-	value_bool(root, "downloads", j->log_bytes > 0 && !j->log_expired);
-}
 
 static const char *
 incomplete_title(struct view *v, const struct Rec__Job *j)
@@ -247,6 +70,93 @@ put_banner(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_text(root, "title", title);
 	value_text(root, "text", told(v, j));
 	value_text(root, "log", "");
+}
+
+/* --------------------------------------------------------- protection left */
+
+static bool
+view_job_on_newest(void *ctx, const struct Rec__Snapshot *s)
+{
+	*(const struct Rec__Snapshot **)ctx = s;
+	return false;
+}
+
+struct in_a_row {
+	ProtobufCBinaryData group;
+	unsigned n, seen;
+};
+
+static bool
+view_job_on_older(void *ctx, const struct Rec__Job *j)
+{
+	struct in_a_row *r = ctx;
+
+	if (j->kind != REC__JOB_KIND__KIND_BACKUP ||
+	    j->group_id.len != r->group.len ||
+	    memcmp(j->group_id.data, r->group.data, r->group.len) != 0)
+		return true;
+	if (j->state == REC__JOB_STATE__JOB_FAILED)
+		r->n++;
+	return j->state != REC__JOB_STATE__JOB_SUCCEEDED;
+}
+
+/* How many backups of the group up to this one failed, none in between
+ * having made a snapshot. */
+static const char *
+failed_in_a_row(struct view *v, const struct Rec__Job *j,
+    const struct ulid *host)
+{
+	struct in_a_row r = { .group = j->group_id, .n = 1 };
+	struct ulid id;
+
+	if (!view_ulid(j->id, &id))
+		return "";
+	job_store_of_host(v->state, host, &id, ROW_MAX, view_job_on_older, &r);
+	return arena_printf(v->arena, "%u%s", r.n,
+	    r.n > ROW_MAX ? " or more" : "");
+}
+
+/* A backup that made no snapshot: what there is to go back to. */
+static void
+put_protection(struct view *v, struct value *root, const struct Rec__Job *j,
+    const struct Rec__Host *h)
+{
+	const struct Rec__Snapshot *newest = NULL;
+	struct ulid host;
+	int64_t until;
+
+	if (j->kind != REC__JOB_KIND__KIND_BACKUP || h == NULL ||
+	    (j->state != REC__JOB_STATE__JOB_FAILED &&
+	        j->state != REC__JOB_STATE__JOB_CANCELLED) ||
+	    !view_ulid(h->id, &host)) {
+		value_bool(root, "protection", false);
+		return;
+	}
+	snap_store_of_host(v->state, &host, 0, 1, view_job_on_newest, &newest);
+	root = value_map(root, "protection");
+	until = h->last_backup_at_ms == 0
+	            ? 0
+	            : h->last_backup_at_ms + STATUS_ALLOWED_MS;
+	value_bool(root, "safe", status_protected(h, v->req->now_ms));
+	view_time(v, root, "until", until);
+	view_time(v, root, "newest", newest == NULL ? 0 : newest->time_ms);
+	value_text(root, "newest_id", newest == NULL ? "" : newest->short_id);
+	value_text(root, "in_a_row",
+	    j->state == REC__JOB_STATE__JOB_FAILED
+	        ? failed_in_a_row(v, j, &host)
+	        : "");
+}
+
+static void
+put_by_hand(struct view *v, struct value *root, const struct Rec__Job *j,
+    const struct Rec__Host *h)
+{
+	value_text(root, "by_hand", by_hand(v->arena, j, h));
+	value_text(root, "by_hand_needs", by_hand_needs(h));
+	value_text(root, "by_hand_as",
+	    h != NULL && strcmp(h->os, "windows") == 0
+	        ? "in PowerShell as Administrator"
+	        : "as root");
 }
 
 static void
@@ -351,9 +261,11 @@ view_job(struct view *v, struct value *root)
 	    j->state == REC__JOB_STATE__JOB_RUNNING ? j : NULL);
 	put_result(v, root, j);
 	put_banner(v, root, j);
+	put_protection(v, root, j, h);
+	put_by_hand(v, root, j, h);
 	put_announcement(v, root, j, h == NULL ? "a removed host" : h->name);
 	if (v->req->fragment[0] == '\0')
-		put_log(v, root, j);
-	value_bool(root, "nav_hosts", true);
+		job_log_put(v, root, j);
+	value_bool(root, "nav_jobs", true);
 	return RC_OK;
 }

@@ -375,3 +375,65 @@ joblog_seek_tail(struct joblog_reader *r, uint64_t lines, uint64_t *offset,
 	*first_line = skip + 1;
 	return RC_OK;
 }
+
+/* The stretch of text that ends at *at, and its beginning; whole frames of a
+ * compressed log. */
+static enum rc
+chunk_before(struct joblog_reader *r, uint64_t *at, struct str *out,
+    struct err *e)
+{
+	const uint64_t end = *at;
+	uint64_t start = end > JOBLOG_FRAME_SIZE ? end - JOBLOG_FRAME_SIZE : 0;
+	enum rc rc;
+
+	if (r->zstd != NULL)
+		start = r->frames[frame_at(r, end - 1)].at;
+	rc = chunk_at(r, start, (size_t)(end - start), out, e);
+	*at = start;
+	return rc;
+}
+
+/* Goes back over line ends until *left of them are passed; the place behind
+ * the last one that may not be. */
+static size_t
+pass_back(struct str s, uint64_t *left)
+{
+	size_t n = s.n;
+
+	while (n > 0) {
+		const char *nl = memrchr(s.p, '\n', n);
+
+		if (nl == NULL)
+			return 0;
+		n = (size_t)(nl - s.p);
+		if (*left == 0)
+			return n + 1;
+		(*left)--;
+	}
+	return 0;
+}
+
+enum rc
+joblog_seek_back(struct joblog_reader *r, uint64_t lines, uint64_t *offset,
+    uint64_t *found, struct err *e)
+{
+	uint64_t at = r->end, left = lines;
+	struct str s;
+	size_t keep = 0;
+	enum rc rc;
+
+	while (at > 0 && keep == 0) {
+		if ((rc = chunk_before(r, &at, &s, e)) != RC_OK)
+			return rc;
+		keep = pass_back(s, &left);
+	}
+	*offset = at + keep;
+	*found = lines - left;
+	return RC_OK;
+}
+
+const char *
+joblog_reader_path(const struct joblog_reader *r)
+{
+	return r->path;
+}

@@ -36,6 +36,12 @@ MUST_USE enum rc joblog_seek_line(struct joblog_reader *r, uint64_t line,
     uint64_t *offset, struct err *e);
 MUST_USE enum rc joblog_seek_tail(struct joblog_reader *r, uint64_t lines,
     uint64_t *offset, uint64_t *first_line, struct err *e);
+/* Backwards from the end: offset of the first of the last n lines, and how
+ * many there are from it on.  Costs what is passed, not what is before. */
+MUST_USE enum rc joblog_seek_back(struct joblog_reader *r, uint64_t lines,
+    uint64_t *offset, uint64_t *found, struct err *e);
+/* The file that was opened; dies with the reader. */
+const char *joblog_reader_path(const struct joblog_reader *r);
 
 /* Takes one line off *rest and splits it; false at the end.  A line that
  * does not have the form is given as tag SYS, ts 0, whole text.  A last

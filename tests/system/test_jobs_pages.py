@@ -10,6 +10,8 @@ import lab as lab_module
 from lab import BIN, PASSWORD, Client
 
 HOSTS, RUNS = 40, 30
+LINES = 1000000
+WINDOW = 500
 
 
 class Fleet:
@@ -19,7 +21,8 @@ class Fleet:
         self.console = bench.controller()
         out = subprocess.run(
             [BIN / "seed", "--hosts", str(HOSTS), "--jobs", str(RUNS),
-             "--snapshots", "5", "--logs", "3", self.console.data],
+             "--snapshots", "5", "--logs", "1", "--lines",
+             str(LINES), self.console.data],
             check=True, capture_output=True, text=True, timeout=60).stdout
         self.count = json.loads(out)
         self.console.start()
@@ -124,3 +127,77 @@ def test_jobs_need_a_session(fleet):
     assert stranger.get("/api/jobs").status == 401
     assert stranger.get("/jobs").status == 303
     fleet.console.login("admin", PASSWORD)
+
+
+# ------------------------------------------------- a log of a million lines
+
+
+@pytest.fixture(name="long", scope="module")
+def fixture_long(fleet):
+    """The job with the long log."""
+    jobs = [j for page in range(1, 4) for j in
+            fleet.jobs(f"?per_page=500&page={page}")["items"]]
+    return next(j["id"] for j in jobs if j["log"]["lines"] == LINES)
+
+
+def numbers(html):
+    """Of the lines shown; their text says the same."""
+    found = re.findall(
+        r'<li id="L(\d+)"[^>]*><[ai][^>]*>(\d+)</[ai]><time>[^<]*</time>'
+        r"<span>([^<]*)", html)
+    assert all(a == b for a, b, _ in found)
+    assert all(a == text for a, _, text in found if text.isdigit())
+    return [int(a) for a, _, _ in found]
+
+
+def link(html, words):
+    """The address behind a link, without its fragment."""
+    found = re.search(rf'<a href="([^"#]*)[^"]*"[^>]*>{words}</a>', html)
+    return found and found.group(1)
+
+
+def test_a_million_lines_by_windows(fleet, long):
+    """M-143: the last 500, first, next and previous, and no line twice."""
+    def window(query):
+        answer = fleet.client.get(f"/jobs/{long}{query}")
+        assert answer.status == 200 and len(answer.body) < 300000
+        return answer.text
+    html = window("")
+    assert numbers(html) == list(range(LINES - WINDOW + 1, LINES + 1))
+    assert link(html, "First lines") == "?from=1"
+    html = window(link(html, "Older lines"))
+    assert numbers(html) == list(range(LINES - 2 * WINDOW + 1,
+                                       LINES - WINDOW + 1))
+    html, at = window("?from=1"), 1
+    for _ in range(4):
+        assert numbers(html) == list(range(at, at + WINDOW))
+        at += WINDOW
+        html = window(link(html, "Newer lines"))
+    middle = LINES // 2 + 13
+    assert numbers(window(f"?from={middle}"))[0] == middle
+    assert numbers(window(f"?from={LINES}")) == [LINES]
+    # Past the end and nonsense: the end.
+    for query in (f"?from={LINES + 1}", "?from=0", "?from=-1", "?from=x"):
+        assert numbers(window(query))[-1] == LINES
+
+
+def test_a_jump_leads_to_the_line(fleet, long):
+    """The form and a link to a line work without scripts."""
+    answer = fleet.client.get(f"/jobs/{long}?line=700000")
+    assert answer.status == 303
+    place = answer.headers["location"]
+    assert place == f"/jobs/{long}?from=699980#L700000"
+    assert 700000 in numbers(fleet.client.get(place.split("#")[0]).text)
+    for bad in ("0", "-5", "x", "99999999999999999999"):
+        assert fleet.client.get(f"/jobs/{long}?line={bad}").status == 200
+    assert fleet.client.get("/jobs/nowhere?line=5").status == 404
+
+
+def test_long_logs_do_not_fill_the_renderer(fleet, long):
+    """Working memory is that of a window, not of the log."""
+    pid = fleet.console.renderer_pid()
+    for k in range(20):
+        fleet.client.get(f"/jobs/{long}?from={1 + k * 49000}")
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        words = dict(line.split(":", 1) for line in status)
+    assert int(words["VmHWM"].split()[0]) < 128 * 1024

@@ -30,7 +30,8 @@ enum {
 	BATCH = 50, /* hosts a commit */
 	KEPT = 30,  /* days of outcomes */
 	RUNS_MAX = 1100,
-	LOG_PART = 4000 /* lines appended at a time */
+	LOG_PART = 4000,  /* lines appended at a time */
+	LOG_LONG = 400000 /* more lines than that are short ones */
 };
 
 /* What all hosts share while they are made. */
@@ -165,6 +166,22 @@ text(const char *z)
 
 /* -------------------------------------------------------------------- jobs */
 
+/* A log has no more than 40 MiB. */
+static void
+say(char *line, size_t cap, uint64_t i, bool brief)
+{
+	bool said;
+
+	if (brief)
+		said = str_fmt(line, cap, "%" PRIu64, i + 1);
+	else
+		said = str_fmt(line, cap,
+		    "processed %" PRIu64 " files, %" PRIu64 ".%u GiB", i * 12,
+		    i / 9, (unsigned)(i % 10));
+	if (!said)
+		line[0] = '\0';
+}
+
 static enum rc
 put_log(struct fleet *f, struct Rec__Job *j, const struct ulid *id)
 {
@@ -181,10 +198,8 @@ put_log(struct fleet *f, struct Rec__Job *j, const struct ulid *id)
 
 		if (bad)
 			(void)snprintf(line, sizeof(line), "%s", j->error);
-		else if (!str_fmt(line, sizeof(line),
-		             "processed %" PRIu64 " files, %" PRIu64 ".%u GiB",
-		             i * 12, i / 9, (unsigned)(i % 10)))
-			line[0] = '\0';
+		else
+			say(line, sizeof(line), i, n > LOG_LONG);
 		joblog_line(&b, j->started_at_ms + (int64_t)i,
 		    bad ? JOBLOG_ERR : JOBLOG_OUT, str_of(line));
 		if (i % LOG_PART != 0 && i + 1 < n)
@@ -196,6 +211,8 @@ put_log(struct fleet *f, struct Rec__Job *j, const struct ulid *id)
 	}
 	buf_fini(&b);
 	j->log_lines = n;
+	j->log_file_lines = n;
+	j->first_error_line = j->state == FAIL ? n : 0;
 	j->finished_lines = n;
 	f->r->logs++;
 	return rc == RC_OK ? joblog_compress(f->spool, id, j->log_bytes, f->e)

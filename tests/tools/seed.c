@@ -18,7 +18,7 @@ static const char usage[] =
     "  --jobs N        ended jobs of each host, at most 1000 (6)\n"
     "  --snapshots N   of each host, at most 100000 (10)\n"
     "  --logs N        job logs in all, newest jobs of the first hosts (20)\n"
-    "  --lines N       lines of each log, at most 400000 (40)\n"
+    "  --lines N       lines of each log, at most 1000000 (40)\n"
     "  --history N     more ended jobs of the first host, at most 2000000 "
     "(0)\n"
     "  --audit N       entries of the audit log, over 90 days (0)\n"
@@ -55,7 +55,7 @@ option(struct fleet_opts *o, int opt)
 	case 'l':
 		return number(optarg, 100000, &o->logs);
 	case 'n':
-		return number(optarg, 400000, &o->lines);
+		return number(optarg, 1000000, &o->lines);
 	case 'y':
 		return number(optarg, 2000000, &o->history);
 	case 'a':

@@ -243,6 +243,10 @@
     open();
   }
 
+  /* — A link to a line that is not among those shown: the server knows where it is — */
+  const wanted = (location.hash.match(/^#L(\d{1,9})$/) || [])[1];
+  if (wanted && $('.log') && !d.getElementById('L' + wanted) && !location.search.includes('from=')) location.replace('?line=' + wanted);
+
   /* — The job's log: appended as it comes, at most four times a second — */
   const log = $('[data-stream-url]');
   if (log) {
@@ -268,11 +272,19 @@
       li.append(num, when, text);
       return li;
     }
+    /* What was pushed out at the top is one link away. */
+    function older() {
+      const first = +list.firstElementChild?.id.slice(1), p = $('[data-older]');
+      if (!p || !(first > 1)) return;
+      $('[data-older-link]', p).href = '?from=' + Math.max(1, first - 500);
+      p.hidden = false;
+    }
     function flush() {
       timer = 0;
       list.append(...pending.map(line));
       pending = [];
       while (list.childElementCount > LINES) list.firstElementChild.remove();
+      older();
       $('[data-empty]')?.remove();
     }
     const source = new EventSource(log.dataset.streamUrl);

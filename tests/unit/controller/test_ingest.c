@@ -117,6 +117,8 @@ a_backup_moves_its_job_host_group_and_day(void **state)
 	assert_true(j->started_at_ms > 0 && j->finished_at_ms > 0);
 	assert_true(j->log_closed && j->log_bytes > 0);
 	assert_int_equal(j->log_lines, 3);
+	assert_int_equal(j->log_file_lines, 5); /* head and end are ours */
+	assert_int_equal(j->first_error_line, 0);
 	assert_int_equal(j->finished_lines, 3);
 	assert_string_equal(j->restic_version, "0.14.0");
 	h = desk_host(d);
@@ -308,6 +310,7 @@ lines_that_overlap_are_kept_once_and_gaps_are_told(void **state)
 	    "out line 1\nout line 2\nout line 3\n"
 	    "sys 3 lines dropped\nout line 7\nsys 2 lines dropped\n"
 	    "sys end state=succeeded exit=0 lines=9\n");
+	assert_int_equal(desk_job(d, JOB_A)->log_file_lines, 8);
 	buf_fini(&b);
 	assert_true(desk_job(d, JOB_A)->log_truncated);
 }

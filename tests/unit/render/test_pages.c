@@ -355,7 +355,7 @@ a_log_is_shown_by_500_lines(void **state)
 	must(s, "id=\"L700\"");
 	must_not(s, "id=\"L701\"");
 	must(s, "?from=1\"");
-	must(s, "?from=701\"");
+	must(s, "?from=701#L701\"");
 	ask(s,
 	    &(struct ask){ "job", NULL, 2,
 	        { "id", job_text(SEED_JOB_FAILED), "from", "99999" } },

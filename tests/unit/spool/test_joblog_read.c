@@ -96,6 +96,12 @@ check_seeks(struct spool *s)
 			    RC_OK);
 			assert_int_equal(got, offset);
 			assert_int_equal(first, line);
+			assert_int_equal(joblog_seek_back(s->r,
+			                     LINES - line + 1, &got, &first,
+			                     NULL),
+			    RC_OK);
+			assert_int_equal(got, offset);
+			assert_int_equal(first, LINES - line + 1);
 		}
 		at = strchr(at, '\n') + 1;
 	}
@@ -106,6 +112,13 @@ check_seeks(struct spool *s)
 	    RC_OK);
 	assert_int_equal(got, 0);
 	assert_int_equal(first, 1);
+	assert_int_equal(joblog_seek_back(s->r, UINT64_MAX, &got, &first, NULL),
+	    RC_OK);
+	assert_int_equal(got, 0);
+	assert_int_equal(first, LINES);
+	assert_int_equal(joblog_seek_back(s->r, 0, &got, &first, NULL), RC_OK);
+	assert_int_equal(got, s->text.len);
+	assert_int_equal(first, 0);
 	assert_int_equal(joblog_seek_tail(s->r, 0, &got, &first, NULL), RC_OK);
 	assert_int_equal(got, s->text.len);
 	assert_int_equal(first, LINES + 1);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/by_hand.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/store/job_store.h"
+#include "proto/store.pb-c.h"
+
+enum {
+	COMMAND_MAX = 16384
+};
+
+/* As it is in any shell. */
+static bool
+plain(struct str word)
+{
+	size_t i;
+
+	for (i = 0; i < word.n; i++) {
+		char c = word.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+		        (c >= 'A' && c <= 'Z') ||
+		        (c != '\0' && strchr("/._-+:,=@", c) != NULL)))
+			return false;
+	}
+	return word.n > 0;
+}
+
+/* Bytes of the first character when it may stand in quotes as it is. */
+static size_t
+shown(struct str s)
+{
+	static const char *const turns[] = { "\xe2\x80\xaa", "\xe2\x80\xab",
+		"\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
+		"\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xe2\x80\x8e",
+		"\xe2\x80\x8f" };
+	const unsigned char c = (unsigned char)s.p[0];
+	const size_t n = str_utf8_len(s);
+	size_t i;
+
+	if (n == 0 || c < ' ' || c == 0x7f ||
+	    (n == 2 && c == 0xc2 && (unsigned char)s.p[1] < 0xa0))
+		return 0;
+	for (i = 0; i < sizeof(turns) / sizeof(turns[0]); i++)
+		if (str_starts(s, str_of(turns[i])))
+			return 0;
+	return n;
+}
+
+static bool
+all_shown(struct str s)
+{
+	size_t n;
+
+	for (; s.n > 0; s = str_sub(s, n, s.n))
+		if ((n = shown(s)) == 0)
+			return false;
+	return true;
+}
+
+/* '...' in which the quote is written as given. */
+static void
+put_single(struct buf *out, struct str word, const char *quote)
+{
+	size_t i;
+
+	buf_putc(out, '\'');
+	for (i = 0; i < word.n; i++) {
+		if (word.p[i] == '\'')
+			buf_puts(out, quote);
+		else
+			buf_putc(out, word.p[i]);
+	}
+	buf_putc(out, '\'');
+}
+
+/* $'...', three octal digits so that what follows is not taken in. */
+static void
+put_escaped(struct buf *out, struct str word)
+{
+	size_t n;
+
+	buf_puts(out, "$'");
+	for (; word.n > 0; word = str_sub(word, n > 0 ? n : 1, word.n)) {
+		n = shown(word);
+		if (n == 0)
+			buf_printf(out, "\\%03o", (unsigned char)word.p[0]);
+		else if (word.p[0] == '\'' || word.p[0] == '\\')
+			buf_printf(out, "\\%c", word.p[0]);
+		else
+			buf_put_str(out, str_sub(word, 0, n));
+	}
+	buf_putc(out, '\'');
+}
+
+void
+by_hand_quote(struct buf *out, struct str word, bool windows)
+{
+	if (plain(word))
+		buf_put_str(out, word);
+	else if (windows)
+		put_single(out, word, "''");
+	else if (all_shown(word))
+		put_single(out, word, "'\\''");
+	else
+		put_escaped(out, word);
+}
+
+static bool
+on_windows(const struct Rec__Host *h)
+{
+	return h != NULL && strcmp(h->os, "windows") == 0;
+}
+
+/* --flag=value as one word. */
+static void
+put_pair(struct buf *out, const char *flag, const char *value, bool windows)
+{
+	struct buf word;
+
+	buf_init(&word, COMMAND_MAX);
+	buf_printf(&word, "%s=%s", flag, value);
+	buf_putc(out, ' ');
+	by_hand_quote(out, buf_str(&word), windows);
+	if (buf_rc(&word) != RC_OK)
+		buf_puts(out, "...");
+	buf_fini(&word);
+}
+
+static void
+put_limits(struct buf *out, const struct Rec__Job *j)
+{
+	if (j->bandwidth_up_kbps > 0)
+		buf_printf(out, " --limit-upload %u",
+		    (unsigned)j->bandwidth_up_kbps);
+	if (j->bandwidth_down_kbps > 0)
+		buf_printf(out, " --limit-download %u",
+		    (unsigned)j->bandwidth_down_kbps);
+}
+
+static void
+put_backup(struct buf *out, const struct Rec__Job *j, bool windows)
+{
+	size_t i;
+
+	buf_puts(out, " backup");
+	if (j->group_name[0] != '\0')
+		put_pair(out, "--tag", j->group_name, windows);
+	for (i = 0; i < j->n_excludes; i++)
+		put_pair(out, "--exclude", j->excludes[i], windows);
+	buf_puts(out, " --");
+	for (i = 0; i < j->n_includes; i++) {
+		buf_putc(out, ' ');
+		by_hand_quote(out, str_of(j->includes[i]), windows);
+	}
+}
+
+const char *
+by_hand(struct arena *a, const struct Rec__Job *j, const struct Rec__Host *h)
+{
+	const char *z = "";
+	struct buf b;
+
+	buf_init(&b, COMMAND_MAX);
+	buf_puts(&b, "restic");
+	put_limits(&b, j);
+	if (j->kind == REC__JOB_KIND__KIND_BACKUP && j->n_includes > 0)
+		put_backup(&b, j, on_windows(h));
+	else if (j->kind == REC__JOB_KIND__KIND_INIT)
+		buf_puts(&b, " init");
+	else
+		buf_reset(&b);
+	if (buf_rc(&b) == RC_OK)
+		z = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return z;
+}
+
+const char *
+by_hand_needs(const struct Rec__Host *h)
+{
+	if (h != NULL && h->repo_username[0] != '\0')
+		return "RESTIC_REPOSITORY, RESTIC_PASSWORD, "
+		       "RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD";
+	return "RESTIC_REPOSITORY, RESTIC_PASSWORD";
+}

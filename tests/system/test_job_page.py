@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One job's page, on real programs with a pretend restic: what failed and
+why, what is left, the same by hand, its log while it grows."""
+import re
+import shutil
+
+import pytest
+
+import lab as lab_module
+from lab import PASSWORD, ROOT, wait_for
+from test_jobs_pages import WINDOW, link
+
+FAKE = ROOT / "tests/fake/restic"
+
+
+class Host:
+    def __init__(self, lab):
+        self.lab = lab
+        self.console = lab.controller().start()
+        self.console.bootstrap()
+        self.source = lab.path / "it's a <source> \u202e$(id)"
+        self.source.mkdir()
+        self.repo = lab.path / "repo"
+        self.wish(lines=5)
+        self.agent = lab.host(self.console, name="web-1", restic=FAKE,
+                              paths=[self.source], repo=self.repo)
+        self.id = self.agent.host_id
+
+    def wish(self, **words):
+        (self.source / ".pretend").write_text(
+            " ".join(f"{k}={v}" for k, v in words.items()))
+
+    def run(self, **words):
+        self.wish(**words)
+        return self.console.run_group(self.id)
+
+    def done(self, **words):
+        return self.console.wait_job(self.run(**words))
+
+    def page(self, job, query=""):
+        answer = self.console.client.get(f"/jobs/{job}{query}")
+        assert answer.status == 200, answer.body[:300]
+        return answer.text
+
+
+@pytest.fixture(name="host", scope="module")
+def fixture_host():
+    with lab_module.Lab() as lab:
+        yield Host(lab)
+
+
+def shown(html):
+    return [(int(n), text) for n, text in re.findall(
+        r'<li id="L(\d+)".*?<span>([^<]*)', html)]
+
+
+def test_a_failure_says_why_and_what_is_left(host):
+    """M-143, M-403: the cause in words, the newest snapshot, how many in a
+    row, the first error, the command."""
+    assert host.done(lines=3)["status"] == "succeeded"
+    snapshot = host.console.client.ok(
+        "GET", f"/api/hosts/{host.id}/snapshots")["items"][0]["short_id"]
+    host.done(exit=1)
+    job = host.done(exit=1)
+    assert job["status"] == "failed"
+    html = host.page(job["id"])
+    assert "restic reported an error" in html
+    assert "Still protected until" in html
+    assert f"#snapshot-{snapshot}" in html
+    assert "<dt>Failed in a row</dt><dd>2</dd>" in html
+    assert 'aria-current="page"' in html and 'href="/jobs"' in html
+    # An administrator sees where the log lies; it is there.
+    path = re.search(r"<code class=\"wrap\">(zstd)?cat ([^<]*)<", html).group(2)
+    assert path.endswith((f"{job['id']}.log", f"{job['id']}.log.zst"))
+
+
+def test_the_command_by_hand_is_safe_to_paste(host):
+    """B-02: quoted for a shell, escaped for HTML, without a secret."""
+    html = host.page(host.done(lines=3)["id"])
+    command = re.search(r"<code>(restic [^<]*)</code>", html).group(1)
+    assert "backup --tag=default" in command
+    assert "\u202e" not in command and "&#39;" in command
+    assert "$&#39;" in command and "\\342\\200\\256" in command
+    assert "RESTIC_REPOSITORY, RESTIC_PASSWORD" in html
+    assert PASSWORD not in html
+
+
+def test_the_first_error_is_one_click_away(host):
+    """Also when it lies far above what is shown."""
+    config = host.repo / "config"
+    kept = host.lab.path / "config-kept"
+    shutil.move(config, kept)
+    try:
+        job = host.done(lines=3)
+    finally:
+        shutil.move(kept, config)
+    assert job["cause"] == "no_repository"
+    lines = shown(host.page(job["id"]))
+    fatal = next(n for n, text in lines if text.startswith("Fatal:"))
+    html = host.page(job["id"])
+    assert f'<a href="#L{fatal}">First error is line {fatal}</a>' in html
+    assert f'<li id="L{fatal}" class="bad"><a href="#L{fatal}"' in html
+    # Odd lines, some of them errors, then many.
+    job = host.done(odd=40, lines=1500)
+    first = next(r["seq"] for r in host.console.log_lines(job["id"])
+                 if r["stream"] == "stderr")
+    html = host.page(job["id"])
+    want = re.search(r'href="([^"]*)">First error is line (\d+)<', html)
+    assert int(want.group(2)) == first
+    page, anchor = want.group(1).split("#")
+    assert f'<li id="{anchor}"' in host.page(job["id"], page)
+
+
+def test_windows_join_while_the_job_runs(host):
+    """No line is missing or twice across the border of two windows, also
+    while the log grows."""
+    job = host.run(lines=2200, delay_ms=15)
+    wait_for("more than a window", lambda: host.console.job(job)[
+        "log"]["lines"] > WINDOW + 100)
+    seen, query, running = [], "?from=1", False
+    while query is not None:
+        html = host.page(job, query)
+        running |= ">Running</span>" in html
+        lines = shown(html)
+        assert lines[0][0] == len(seen) + 1
+        seen += lines
+        query = link(html, "Newer lines")
+        if query is None and len(seen) % WINDOW:
+            break
+        if query is None:
+            query = f"?from={len(seen) + 1}"
+            if host.console.job(job)["log"]["closed"]:
+                break
+    assert running
+    host.console.wait_job(job)
+    whole = [r["payload"] for r in host.console.log_lines(job)]
+    assert [n for n, _ in seen] == list(range(1, len(seen) + 1))
+    assert [t for _, t in seen if t.startswith("pretend")] == [
+        t for t in whole[:len(seen)] if t.startswith("pretend")]
+    # Afterwards the compressed log gives the same lines.
+    assert shown(host.page(job, "?from=1")) == seen[:WINDOW]
+
+
+def test_stopping_twice_does_no_harm(host):
+    """M-133: a second click, and one that comes too late."""
+    job = host.run(lines=2000, delay_ms=100)
+    wait_for("its start", lambda: host.console.job(job)["log"]["lines"] > 3)
+    html = host.page(job)
+    assert '<meta http-equiv="refresh" content="10">' in html
+    csrf = re.search(r'name="csrf" value="([^"]+)"', html).group(1)
+
+    def stop():
+        return host.console.client.request(
+            "POST", f"/jobs/{job}/cancel", f"csrf={csrf}",
+            {"Content-Type": "application/x-www-form-urlencoded",
+             "Accept": "text/html"})
+    first, second = stop(), stop()
+    assert [a.status for a in (first, second)] == [303, 303]
+    assert first.headers["location"] == f"/jobs/{job}"
+    assert host.console.wait_job(job)["status"] == "cancelled"
+    late = stop()
+    assert (late.status, late.headers["location"]) == (303, f"/jobs/{job}")
+    html = host.page(job)
+    assert ">Cancelled</span>" in html and "/cancel" not in html
+    assert "<meta http-equiv" not in html
