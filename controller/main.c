@@ -115,6 +115,14 @@ raise_descriptors(void)
 		log_warn(LOG_MAIN, "the descriptor limit was not raised");
 }
 
+static const char *
+metrics_gates(const struct settings *s)
+{
+	if (s->metrics_token != NULL)
+		return s->metrics_cidr_count > 0 ? "token+networks" : "token";
+	return s->metrics_cidr_count > 0 ? "networks" : "off";
+}
+
 static void
 log_settings(const struct settings *s)
 {
@@ -130,12 +138,12 @@ log_settings(const struct settings *s)
 	log_info(LOG_CONF,
 	    "config resolved listen=%s listen_plain=%s data_dir=%s "
 	    "runtime_dir=%s base_url=%s trusted_proxies=%s timezone=%s "
-	    "renderer=%s",
+	    "renderer=%s metrics=%s",
 	    s->listen, s->listen_plain != NULL ? s->listen_plain : "-",
 	    s->data_dir, s->runtime_dir,
 	    s->base_url != NULL ? s->base_url : "-",
 	    *proxies != '\0' ? proxies : "-", s->timezone,
-	    s->render != NULL ? s->render : "-");
+	    s->render != NULL ? s->render : "-", metrics_gates(s));
 }
 
 /* The renderer and administrators reach what they may read through the

@@ -143,7 +143,7 @@ def test_durations_survive_a_kill(ctl):
 
 
 def test_the_gates(bench):
-    """M-348, M-361, M-378, M-510, W-27: absent unless asked for; token,
+    """M-348, M-361, M-378, M-401, M-510, W-27: absent unless asked for; token,
     network, both; forwarded addresses behind a trusted proxy only."""
     far = {"X-Forwarded-For": "203.0.113.9"}
     near = {"X-Forwarded-For": "10.9.8.7"}
@@ -178,7 +178,12 @@ def test_the_gates(bench):
             if status == 404:
                 assert answer.json()["message"] == Client(gated.port).get(
                     "/api/nothing/here").json()["message"]
-        assert TOKEN not in gated.log.read_text()
+        said = gated.log.read_text()
+        assert TOKEN not in said
+        gates = [word for word, there in (
+            ("token", any("TOKEN" in k for k in env)),
+            ("networks", "RM_METRICS_TRUSTED_CIDR" in env)) if there]
+        assert f" metrics={'+'.join(gates) or 'off'}\n" in said
         gated.stop()
 
 
