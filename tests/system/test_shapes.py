@@ -363,6 +363,26 @@ def test_users_and_tokens(console):
         {"sessions_ended": int})
 
 
+def test_the_audit_log(console):
+    ask = console.client.ok
+    shape = {
+        "items": [{"id": ulid, "time": when, "user": str, "user_id": ID,
+                   "action": str, "target_kind": str, "target": str,
+                   "target_id": ID, "address": str,
+                   "payload": None}],
+        "total": int, "page": int, "per_page": int, "partial": bool,
+        "unsorted": bool}
+    answer = ask("GET", "/api/audit?action=auth")
+    for item in answer["items"]:
+        item["payload"] = None  # each action has its own
+    is_shaped(answer, shape)
+    is_shaped(ask("GET", "/api/audit/verify"), {
+        "ok": bool, "entries": int, "sealed_entries": int,
+        "entries_before_seal": int, "hash": str, "fault": str, "row": None,
+        "entry_id": None, "time": None, "expected_found": None,
+        "message": str})
+
+
 def test_refusals(console):
     """M-384"""
     client = console.client
