@@ -146,7 +146,6 @@ fail_page(struct req *r, int status, const struct err *e)
 		{ "status", str_of(arena_printf(&r->arena, "%d", status)) },
 		{ "message", str_of(arena_dup(&r->arena, e->msg)) },
 		{ "needs", str_of(needs) },
-		{ "back", STR("/") },
 	};
 
 	page_reply(r, status, "error", params, ARRAY_LEN(params), NULL);
