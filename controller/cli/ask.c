@@ -73,6 +73,15 @@ ask_change(struct cli *c, struct client *cl, const char *method,
 	return END_OK;
 }
 
+static bool
+meant(const struct ask_name *n, const struct json *item, struct str text)
+{
+	if (str_case_eq(json_text(item, "id"), text))
+		return true;
+	return str_case_eq(json_text(item, n->member), text) &&
+	       (n->fits == NULL || n->fits(item));
+}
+
 enum rc
 ask_id(struct client *cl, const struct ask_name *n, const char *text, char *out,
     size_t cap, struct err *e)
@@ -87,8 +96,7 @@ ask_id(struct client *cl, const struct ask_name *n, const char *text, char *out,
 	items = json_get(doc, "items");
 	for (i = 0; i < json_len(items); i++) {
 		one = json_at(items, i);
-		if ((str_case_eq(json_text(one, n->member), str_of(text)) ||
-		        str_case_eq(json_text(one, "id"), str_of(text))) &&
+		if (meant(n, one, str_of(text)) &&
 		    str_copy(out, cap, json_text(one, "id")))
 			hits++;
 	}

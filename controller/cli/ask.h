@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_CLI_ASK_H
 #define CONTROLLER_CLI_ASK_H
 /* What most verbs are: one question, and its answer as text or JSON. */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "controller/cli/exit.h"
@@ -37,6 +38,8 @@ struct ask_name {
 	const char *path;   /* of the list */
 	const char *member; /* "username" */
 	const char *what;   /* "user" */
+	/* Whether an item may be meant by its name; NULL: each. */
+	bool (*fits)(const struct json *item);
 };
 MUST_USE enum rc ask_id(struct client *cl, const struct ask_name *n,
     const char *text, char *out, size_t cap, struct err *e);

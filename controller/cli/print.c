@@ -116,6 +116,9 @@ static const struct paint paints[] = {
 	{ "offline", RED },
 	{ "init_failed", RED },
 	{ "incomplete", YELLOW },
+	{ "stale", YELLOW },
+	{ "never", YELLOW },
+	{ "disabled", YELLOW },
 	{ "cancelled", YELLOW },
 	{ "skipped", YELLOW },
 	{ "running", BLUE },
@@ -203,6 +206,17 @@ holder(const struct json *v, const char *member, const char **name,
 	return v;
 }
 
+/* A backup that could not read everything did not simply succeed. */
+static void
+put_state(struct buf *b, const struct json *v, const char *name)
+{
+	struct str state = json_text(v, name);
+
+	if (str_eqz(state, "succeeded") && json_flag(v, "incomplete", false))
+		state = str_of("incomplete");
+	print_safe(b, state);
+}
+
 static void
 put_number(struct buf *b, const struct json *v, const char *name, bool size)
 {
@@ -226,8 +240,10 @@ print_cell(struct buf *b, const struct print_column *c,
 
 	switch (c->kind) {
 	case PRINT_TEXT:
-	case PRINT_STATE:
 		print_safe(b, json_text(v, name));
+		return;
+	case PRINT_STATE:
+		put_state(b, v, name);
 		return;
 	case PRINT_TIME:
 		put_time(b, json_text(v, name));
@@ -235,6 +251,11 @@ print_cell(struct buf *b, const struct print_column *c,
 	case PRINT_SIZE:
 	case PRINT_COUNT:
 		put_number(b, v, name, c->kind == PRINT_SIZE);
+		return;
+	case PRINT_KNOWN_SIZE:
+	case PRINT_KNOWN_COUNT:
+		if (json_int(v, name, 0) != 0)
+			put_number(b, v, name, c->kind == PRINT_KNOWN_SIZE);
 		return;
 	case PRINT_LIST:
 		put_list(b, json_get(v, name));
@@ -250,7 +271,8 @@ print_cell(struct buf *b, const struct print_column *c,
 static bool
 to_the_right(enum print_kind k)
 {
-	return k == PRINT_SIZE || k == PRINT_COUNT;
+	return k == PRINT_SIZE || k == PRINT_COUNT || k == PRINT_KNOWN_SIZE ||
+	       k == PRINT_KNOWN_COUNT;
 }
 
 static void

@@ -24,10 +24,12 @@ struct print {
 
 enum print_kind {
 	PRINT_TEXT,
-	PRINT_TIME,  /* RFC 3339 -> 2026-11-20 20:43:11Z */
-	PRINT_SIZE,  /* bytes -> 1.2 GiB */
-	PRINT_COUNT, /* to the right */
-	PRINT_STATE, /* coloured by what it says */
+	PRINT_TIME,       /* RFC 3339 -> 2026-11-20 20:43:11Z */
+	PRINT_SIZE,       /* bytes -> 1.2 GiB */
+	PRINT_COUNT,      /* to the right */
+	PRINT_KNOWN_SIZE, /* 0 is not known */
+	PRINT_KNOWN_COUNT,
+	PRINT_STATE, /* coloured by what it says; heeds "incomplete" */
 	PRINT_LIST,  /* array of texts, joined by commas */
 	PRINT_YES    /* bool */
 };

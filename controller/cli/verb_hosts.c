@@ -12,12 +12,13 @@ enum {
 /* clang-format off */
 static const struct print_column host_list[] = {
 	{ "NAME",        "name",               PRINT_TEXT },
+	{ "STATE",       "state",              PRINT_STATE },
 	{ "STATUS",      "status",             PRINT_STATE },
 	{ "LAST BACKUP", "last_backup_status", PRINT_STATE },
 	{ "AT",          "last_backup_at",     PRINT_TIME },
 	{ "REPOSITORY",  "repo_status",        PRINT_STATE },
 	{ "SNAPSHOTS",   "snapshot_count",     PRINT_COUNT },
-	{ "SIZE",        "repo_size_bytes",    PRINT_SIZE },
+	{ "SIZE",        "repo_size_bytes",    PRINT_KNOWN_SIZE },
 	{ "TAGS",        "tags",               PRINT_LIST },
 	{ "ID",          "id",                 PRINT_TEXT },
 };
@@ -26,6 +27,7 @@ static const struct print_column host_record[] = {
 	{ "Name",          "name",               PRINT_TEXT },
 	{ "Id",            "id",                 PRINT_TEXT },
 	{ "Calls itself",  "reported_name",      PRINT_TEXT },
+	{ "State",         "state",              PRINT_STATE },
 	{ "Status",        "status",             PRINT_STATE },
 	{ "Last seen",     "last_seen_at",       PRINT_TIME },
 	{ "Last backup",   "last_backup_status", PRINT_STATE },
@@ -35,7 +37,7 @@ static const struct print_column host_record[] = {
 	{ "Repository",    "repo_url",           PRINT_TEXT },
 	{ "  status",      "repo_status",        PRINT_STATE },
 	{ "  error",       "repo_status_error",  PRINT_TEXT },
-	{ "  size",        "repo_size_bytes",    PRINT_SIZE },
+	{ "  size",        "repo_size_bytes",    PRINT_KNOWN_SIZE },
 	{ "Snapshots",     "snapshot_count",     PRINT_COUNT },
 	{ "  listed",      "snapshots_at",       PRINT_TIME },
 	{ "Tags",          "tags",               PRINT_LIST },
@@ -50,8 +52,8 @@ static const struct print_column host_record[] = {
 static const struct print_column snapshot_list[] = {
 	{ "ID",    "short_id",   PRINT_TEXT },
 	{ "TIME",  "time",       PRINT_TIME },
-	{ "SIZE",  "size_bytes", PRINT_SIZE },
-	{ "FILES", "file_count", PRINT_COUNT },
+	{ "SIZE",  "size_bytes", PRINT_KNOWN_SIZE },
+	{ "FILES", "file_count", PRINT_KNOWN_COUNT },
 	{ "TAGS",  "tags",       PRINT_LIST },
 	{ "PATHS", "paths",      PRINT_LIST },
 };

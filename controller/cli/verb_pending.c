@@ -42,7 +42,7 @@ static enum rc
 find(struct cli *c, struct client *cl, struct wanted *out, struct err *e)
 {
 	static const struct ask_name names = { PENDING, "hostname",
-		"waiting host" };
+		"waiting host", NULL };
 	struct json *doc = NULL;
 	const struct json *items, *one;
 	size_t i;

@@ -84,7 +84,7 @@ enum exit_code
 verb_api_tokens_revoke(struct cli *c)
 {
 	static const struct ask_name names = { "/api/tokens", "name",
-		"API token" };
+		"API token", NULL };
 	struct client *cl = NULL;
 	enum exit_code code;
 	struct err e = { 0 };
@@ -169,8 +169,8 @@ static enum rc
 user_path(struct cli *c, struct client **cl, const char *what, char path[96],
     struct err *e)
 {
-	static const struct ask_name names = { "/api/users", "username",
-		"user" };
+	static const struct ask_name names = { "/api/users", "username", "user",
+		NULL };
 	char id[CLIENT_ID_CAP];
 	enum rc rc;
 

@@ -187,13 +187,22 @@ verb_tokens_list(struct cli *c)
 	return ask_list(c, "/api/enrollment-tokens", 0, &shape);
 }
 
+/* Those that are over share names with newer ones. */
+static bool
+may_be_used(const struct json *token)
+{
+	struct str state = json_text(token, "state");
+
+	return str_eqz(state, "awaiting") || str_eqz(state, "expired");
+}
+
 /* By its host or its id, and with a client for what is to be done. */
 static enum rc
 find_token(struct cli *c, struct client **cl, const char *below, char path[160],
     struct err *e)
 {
 	static const struct ask_name names = { "/api/enrollment-tokens",
-		"hostname", "enrolment token for" };
+		"hostname", "usable enrolment token for", may_be_used };
 	char id[80];
 	enum rc rc;
 

@@ -136,8 +136,8 @@ def test_secrets_are_in_no_argument(fleet):
 
 def test_lists_are_columns_or_one_document(fleet, cli):
     text = cli.ok("hosts").out
-    assert re.search(r"^NAME +STATUS +LAST BACKUP", text)
-    assert re.search(r"^web-1 +online", text, re.M)
+    assert re.search(r"^NAME +STATE +STATUS +LAST BACKUP", text)
+    assert re.search(r"^web-1 +\w+ +online", text, re.M)
     assert "\x1b" not in text
     listed = cli.json("hosts")
     host = listed["items"][0]
@@ -206,6 +206,8 @@ def test_the_exit_code_tells_what_became_of_a_run(fleet, cli, pretence, code,
     done = cli.run("run", "web-1", "--follow")
     assert done.code == code, (done.out, done.err)
     assert re.search(rf"^job \w{{26}} {word}", done.out, re.M)
+    listed = cli.ok("jobs", "web-1", "-n", "1").out
+    assert re.search(rf"^\w{{26}} +web-1 +backup +{word} ", listed, re.M)
 
 
 def test_an_interrupted_follow_leaves_the_job_running(fleet, cli):
@@ -297,6 +299,11 @@ def test_tokens_are_listed_made_anew_and_revoked(fleet, cli):
     with pytest.raises(AssertionError):
         agent.enrol(second["token"])
     assert cli.run("tokens", "revoke", "nobody").code == NOT_FOUND
+    # One that was used does not stand in the way of its successor's name.
+    assert cli.run("tokens", "regenerate", "web-1").code == NOT_FOUND
+    cli.ok("tokens", "create", "web-1", "--repo-url", "/r",
+           "--allow-duplicate")
+    cli.ok("tokens", "revoke", "web-1")
 
 
 def announce(fleet, name):

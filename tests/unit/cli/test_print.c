@@ -132,6 +132,35 @@ columns_are_aligned_by_characters(void **state)
 	json_free(doc);
 }
 
+/* Green means proven: what could not read everything is no success; and a
+ * size of 0 may be one that nobody knows. */
+static void
+an_incomplete_job_did_not_succeed(void **state)
+{
+	static const struct print_column few[] = {
+		{ "S", "status", PRINT_STATE },
+		{ "B", "bytes", PRINT_SIZE },
+		{ "K", "bytes", PRINT_KNOWN_SIZE },
+	};
+	struct json *doc = NULL;
+	struct print p;
+
+	(void)state;
+	assert_rc(json_parse(STR("[{\"status\":\"succeeded\",\"incomplete\":"
+	                         "true,\"bytes\":0},{\"status\":\"succeeded\","
+	                         "\"incomplete\":false,\"bytes\":1}]"),
+	              &doc, NULL),
+	    RC_OK);
+	print_open(&p, -1, false);
+	print_table(&p, few, ARRAY_LEN(few), doc, "nothing");
+	assert_string_equal(buf_text(&p.b), "S             B    K\n"
+	                                    "incomplete  0 B    -\n"
+	                                    "succeeded   1 B  1 B\n");
+	buf_reset(&p.b);
+	print_close(&p);
+	json_free(doc);
+}
+
 /* NO_COLOR, and what is no terminal. */
 static void
 colours_are_for_terminals_that_want_them(void **state)
@@ -169,6 +198,7 @@ main(void)
 		cmocka_unit_test(no_byte_makes_it_fail),
 		cmocka_unit_test(sizes_are_in_binary_units),
 		cmocka_unit_test(columns_are_aligned_by_characters),
+		cmocka_unit_test(an_incomplete_job_did_not_succeed),
 		cmocka_unit_test(colours_are_for_terminals_that_want_them),
 	};
 
