@@ -199,6 +199,7 @@ view_host_repo(struct view *v, struct value *root)
 	put_tally(v, root, &hv);
 	put_form(v, root, hv.host);
 	put_name_pattern(root, hv.host);
+	value_text(root, "repo_place", hv.host->repo_url);
 	value_text(root, "event_query", "");
 	return RC_OK;
 }

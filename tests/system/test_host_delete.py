@@ -6,6 +6,7 @@ import signal
 import time
 
 import lab as lab_module
+from browser import Browser as Chromium
 from lab import PASSWORD, ROOT, wait_for
 from test_edge import Browser
 from test_streams import Stream as Follower
@@ -186,3 +187,23 @@ def test_two_are_deleted_one_after_the_other():
             wait_for("the sweep", lambda h=host: swept(console, h[0]))
         assert console.client.ok("GET", "/api/fleet/summary")[
             "hosts"]["total"] == 2
+
+
+def test_an_open_page_says_that_it_was_deleted(lab, console):
+    """The page of somebody else, without a click."""
+    agent = lab.host(console, restic=FAKE)
+    browser = Chromium(console.url)
+    try:
+        browser.open("/login")
+        browser.fill("#login-username", "admin")
+        browser.fill("#login-password", PASSWORD)
+        browser.go('form[action="/login"] button[type="submit"]')
+        browser.open(f"/hosts/{agent.host_id}/repo")
+        browser.wait("the stream", lambda: "Live" in browser.text(".live"))
+        assert console.client.request(
+            "DELETE", f"/api/hosts/{agent.host_id}",
+            {"confirm": "web-1"}).status == 204
+        browser.wait("the news", lambda: "Host web-1 was deleted"
+                     in browser.text("main"))
+    finally:
+        browser.close()

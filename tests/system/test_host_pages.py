@@ -255,15 +255,34 @@ def test_a_second_click_gives_the_job_that_waits(site):
     site.busy = agent
 
 
-def test_a_viewer_sees_the_repository_and_no_form(site):
-    """M-402: what a role may not do is not offered."""
-    # There is no second user yet: the table of routes has the roles.
-    for path in ("/repo", "/tags"):
-        answer = Client(site.console.port).get(site.path + path)
-        assert answer.status in (303, 405)
-    query = urllib.parse.urlencode({"saved": "<script>"})
-    assert "<script>" not in site.browser.get(
-        f"{site.path}/repo?{query}").text.replace("<script src", "")
+def test_a_role_is_offered_what_it_may(site):
+    """M-402, M-314: a viewer sees the repository and no form, an operator all
+    but the deletion of the host."""
+    seen = {}
+    for role in ("viewer", "operator"):
+        token = site.console.client.ok("POST", "/api/tokens", {
+            "name": role, "role": role, "expires_in_days": 1})["token"]
+        answer = Client(site.console.port).get(site.path + "/repo", headers={
+            "Authorization": f"Bearer {token}", "Accept": "text/html"})
+        assert answer.status == 200
+        seen[role] = re.findall(rf'action="{site.path}(/[^"]*)"', answer.text)
+        refused = Client(site.console.port).request(
+            "DELETE", site.api, {"confirm": "web-1"},
+            {"Authorization": f"Bearer {token}"})
+        assert refused.status == 403
+    assert seen["viewer"] == []
+    assert {"/tags", "/repo/credentials", "/repo/probe",
+            "/repo/reinit"} <= set(seen["operator"])
+    assert "/delete" not in seen["operator"]
+    assert f'action="{site.path}/delete"' in site.text("/repo")
+
+
+def test_a_link_cannot_put_words_on_the_page(site):
+    """Only known sections are confirmed."""
+    for word in ("<script>", "Host deleted", "connection2"):
+        query = urllib.parse.urlencode({"saved": word})
+        text = site.browser.get(f"{site.path}/repo?{query}").text
+        assert 'role="status"' not in text
     assert site.browser.get("/hosts/nowhere/repo").status == 404
 
 
@@ -361,3 +380,16 @@ def test_snapshots_are_paged(old):
     assert last.count('id="snapshot-') == 20
     assert listed["items"][-1]["short_id"] in last
     assert pages(last)[-1] == old.path + "?page=3"
+
+
+def test_snapshots_are_told_by_tag(old):
+    """M-233: on the tab Repository; without any it says so."""
+    text = old.client.get(old.path + "/repo").text
+    aside = text[text.index('id="by-tag"'):]
+    listed = old.client.ok("GET", f"/api{old.path}/snapshots")["items"]
+    tags = {t for s in listed for t in s["tags"]}
+    for tag in tags:
+        n = sum(tag in s["tags"] for s in listed)
+        assert re.search(rf'class="tag">{tag}</span></dt>'
+                         rf'<dd class="m">{n}</dd>', aside)
+    assert tags and "left alone" in aside
