@@ -29,24 +29,35 @@ plain(struct str word)
 	return word.n > 0;
 }
 
-/* Bytes of the first character when it may stand in quotes as it is. */
+static bool
+between(unsigned char c, unsigned char low, unsigned char high)
+{
+	return c >= low && c <= high;
+}
+
+/* U+200E, 200F, 202A to 202E, 2066 to 2069: text behind them may run the
+ * other way. */
+static bool
+turns(const unsigned char *b, size_t n)
+{
+	if (n != 3 || b[0] != 0xe2)
+		return false;
+	return (b[1] == 0x80 &&
+	           (between(b[2], 0x8e, 0x8f) || between(b[2], 0xaa, 0xae))) ||
+	       (b[1] == 0x81 && between(b[2], 0xa6, 0xa9));
+}
+
+/* Bytes of the first character when it may stand in quotes as it is: no
+ * control character (C1 ones have two bytes), nothing that turns. */
 static size_t
 shown(struct str s)
 {
-	static const char *const turns[] = { "\xe2\x80\xaa", "\xe2\x80\xab",
-		"\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
-		"\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9", "\xe2\x80\x8e",
-		"\xe2\x80\x8f" };
-	const unsigned char c = (unsigned char)s.p[0];
+	const unsigned char *b = (const unsigned char *)s.p;
 	const size_t n = str_utf8_len(s);
-	size_t i;
 
-	if (n == 0 || c < ' ' || c == 0x7f ||
-	    (n == 2 && c == 0xc2 && (unsigned char)s.p[1] < 0xa0))
+	if (n == 0 || b[0] < ' ' || b[0] == 0x7f ||
+	    (n == 2 && b[0] == 0xc2 && b[1] < 0xa0) || turns(b, n))
 		return 0;
-	for (i = 0; i < sizeof(turns) / sizeof(turns[0]); i++)
-		if (str_starts(s, str_of(turns[i])))
-			return 0;
 	return n;
 }
 
