@@ -352,20 +352,3 @@ def test_without_systemd_it_says_how_to_start_by_hand(site, tree):
     assert tree.calls() == []
     tree.run(f"({line.strip()} >/dev/null 2>&1 </dev/null &)")
     wait_for("the agent", lambda: online(site, "by-hand-1"))
-
-
-def test_without_a_token_the_host_announces_itself(site, tree):
-    """M-362, X-13: the fingerprint is shown, approval ends the script."""
-    page = html.unescape(site.browser.get("/hosts/new").text)
-    script = tree.start(re.search(r"curl -fsSL .* bash(?=<)", page).group())
-    waiting = wait_for("the announcement", lambda: site.client.ok(
-        "GET", "/api/pending-hosts")["items"])[0]
-    site.client.ok("POST", f"/api/pending-hosts/{waiting['id']}/accept", {
-        "repo_url": "/srv/announced", "repo_password": PASSWORD})
-    said, _ = script.communicate(timeout=60)
-    assert script.returncode == 0, said
-    assert waiting["fingerprint"].replace("SHA256:", "") in said.replace(
-        " ", "")
-    host = wait_for("the agent", lambda: online(site, waiting["hostname"]))
-    assert tree.calls() == ["daemon-reload", f"enable --now {UNIT}"]
-    assert site.wait_ready(host["id"])
