@@ -98,8 +98,8 @@ class Tree:
         return pathlib.Path(f"/proc/{pids[0]}/root{self.path}/run/fresh")
 
     def argv(self, command, env, user):
-        words = ["nsenter", "--target", self.init, "--mount", "--pid",
-                 "chroot", str(self.path), "env", "-i", "HOME=/root",
+        words = ["nsenter", "--target", self.init, "--root", "--mount",
+                 "--pid", "chroot", str(self.path), "env", "-i", "HOME=/root",
                  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
                  "/sbin:/bin"]
         words += [f"{k}={v}" for k, v in env.items()]
