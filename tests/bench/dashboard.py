@@ -121,5 +121,6 @@ def run(hosts):
                    nginx(box, controller, body))
 
 
-for number in [int(a) for a in sys.argv[1:]] or [1000, 5000]:
-    run(number)
+if __name__ == "__main__":
+    for number in [int(a) for a in sys.argv[1:]] or [1000, 5000]:
+        run(number)

@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages about jobs cost with a long history: one line a figure.
+
+    tests/bench/jobs.py [hosts [jobs of each [lines of a log]]]
+
+5,000 hosts with 200 jobs each and a log of a million lines unless told
+otherwise.  The real controller and renderer over a made-up fleet (bin/seed);
+CPU is that of all their threads, the client's is not counted.  Memory is the
+most the renderer ever had.
+"""
+import json
+import subprocess
+import sys
+
+from dashboard import Peer, figure, lab, measure
+
+COUNT = 20
+
+
+def peak_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        words = dict(line.split(":", 1) for line in status)
+    return int(words["VmHWM"].split()[0]) / 1024
+
+
+def paths(console, lines):
+    """name -> address; the job with the long log is one of the newest."""
+    page, long = 1, None
+    while long is None:
+        jobs = console.client.ok(
+            "GET", f"/api/jobs?per_page=500&page={page}")["items"]
+        long = next((j["id"] for j in jobs if j["log"]["lines"] == lines),
+                    None)
+        page += 1
+    middle = jobs[len(jobs) // 2]
+    return {
+        "jobs": "/jobs", "jobs, page 200": "/jobs?page=200",
+        "jobs that failed": "/jobs?state=failed",
+        "jobs of a rare kind": "/jobs?kind=restore",
+        "jobs of one host": f"/jobs?host={middle['host_id']}",
+        "jobs by a common word": "/jobs?q=a",
+        "jobs by a word nobody has": "/jobs?q=nobody-has-this",
+        "jobs of old days": "/jobs?until=2020-01-01",
+        "500 as JSON": "/api/jobs?per_page=500",
+        "search, a name": "/search?q=web",
+        "search, a job": f"/search?q={middle['id'][:12]}",
+        "search, nothing": "/search?q=nobody-has-this",
+        "log, last lines": f"/jobs/{long}",
+        "log, first lines": f"/jobs/{long}?from=1",
+        "log, middle": f"/jobs/{long}?from={lines // 2}",
+    }
+
+
+def main():
+    hosts, runs, lines = [
+        int(a) for a in sys.argv[1:4] + ["5000", "200", "1000000"][
+            len(sys.argv) - 1:]]
+    with lab.Lab() as box:
+        console = box.controller()
+        made = json.loads(subprocess.run(
+            [lab.BIN / "seed", "--hosts", str(hosts), "--jobs", str(runs),
+             "--snapshots", "20", "--logs", "1", "--lines", str(lines),
+             console.data], check=True, capture_output=True).stdout)
+        console.start().bootstrap()
+        renderer = console.renderer_pid()
+        peer = Peer(console.port, console.client.cookie)
+        print(f"{made['jobs']} jobs, {lines} lines", flush=True)
+        for name, path in paths(console, lines).items():
+            cost = measure([console.program.pid, renderer], COUNT,
+                           lambda p=path: peer.get(p))
+            figure(hosts, name, cost)
+        print(f"renderer: {peak_mib(renderer):.1f} MiB at most", flush=True)
+
+
+if __name__ == "__main__":
+    main()
