@@ -59,6 +59,7 @@ static const struct route routes[] = {
 	{ "POST", "/settings/users/{id}/enable", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_enable },
 	{ "POST", "/settings/users/{id}/regenerate-setup-link", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_new_link },
 	{ "POST", "/settings/users/{id}/force-logout", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_force_logout },
+	{ "POST", "/settings/users/{id}/tokens/{token}/revoke", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, users_revoke_token },
 	{ "GET",  "/api/users",  ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_list },
 	{ "POST", "/api/users",  ROUTE_ADMIN, ROUTE_JSON, KIB(8), &users_create_body, users_create },
 	{ "GET",  "/api/users/{id}", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, users_get },

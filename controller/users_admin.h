@@ -37,6 +37,8 @@ void users_new_page(struct req *r);  /* GET /settings/users/new */
 void users_new_form(struct req *r);  /* POST */
 void users_edit_page(struct req *r); /* GET /settings/users/{id} */
 void users_edit_form(struct req *r); /* POST */
+/* POST /settings/users/{id}/tokens/{token}/revoke */
+void users_revoke_token(struct req *r);
 void users_link_page(struct req *r); /* GET /settings/users/{id}/link */
 
 void users_setup_page(struct req *r); /* GET /setup?token= */

@@ -5,6 +5,7 @@
 #include "controller/page.h"
 #include "controller/req.h"
 #include "controller/shown.h"
+#include "controller/tokens.h"
 #include "controller/users_op.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
@@ -16,6 +17,7 @@ static const struct users_notice notices[] = {
 	{ "saved",      "saved" },
 	{ "disabled",   "the user is disabled: sessions, event streams and API tokens are over" },
 	{ "enabled",    "the user is enabled again" },
+	{ "revoked",    "the API token is revoked" },
 	{ "logged-out", "the user is signed out everywhere" },
 };
 /* clang-format on */
@@ -194,6 +196,38 @@ users_edit_form(struct req *r)
 	} else {
 		show_edit(r, arena_printf(&r->arena, "error.%s", field), &e);
 	}
+}
+
+/* ----------------------------------------------------- one API token */
+
+static void
+users_on_token_revoked(struct req *r, struct op *op)
+{
+	struct ulid user = { { 0 } };
+
+	if (op->err.rc != RC_OK) {
+		req_fail(r, &op->err);
+		return;
+	}
+	if (req_ulid(r, 0, &user) == RC_OK)
+		users_changed(r, &user);
+	req_redirect(r,
+	    arena_printf(&r->arena, "/settings/users/%.*s?done=revoked",
+	        STR_ARG(r->vars[0])));
+}
+
+void
+users_revoke_token(struct req *r)
+{
+	struct ulid id = { { 0 } };
+	struct err e;
+
+	if (req_ulid(r, 1, &id) == RC_OK) {
+		req_submit(r, tokens_revoke_op(r, &id), users_on_token_revoked);
+		return;
+	}
+	(void)err_set(&e, RC_NOTFOUND, "there is no such API token");
+	req_fail(r, &e);
 }
 
 /* -------------------------------------------------------- the link, once */

@@ -101,6 +101,8 @@ viewer_record(struct view *v)
 struct token_list {
 	struct view *v;
 	struct value *list;
+	const char *base;
+	uint64_t n;
 };
 
 static bool
@@ -110,23 +112,28 @@ view_on_token(void *ctx, struct Rec__ApiToken *t)
 	struct value *item = value_item(l->list);
 	bool over = t->expires_at_ms <= l->v->req->now_ms;
 
-	value_text(item, "token_id", view_id(l->v, t->id));
+	value_text(item, "revoke",
+	    arena_printf(l->v->arena, "%s/tokens/%s/revoke", l->base,
+	        view_id(l->v, t->id)));
 	value_lend(item, "token_name", str_of(t->name));
 	value_text(item, "token_role", settings_role(t->role));
 	value_bool(item, "token_over", over);
 	view_time(l->v, item, "created", t->created_at_ms);
 	view_time(l->v, item, "expires", t->expires_at_ms);
 	view_time(l->v, item, "used", t->last_used_at_ms);
+	l->n++;
 	return true;
 }
 
-static void
-put_tokens(struct view *v, struct value *root, const struct ulid *user)
+uint64_t
+settings_tokens(struct view *v, struct value *root, const struct ulid *user,
+    const char *base)
 {
-	struct token_list l = { v, value_list(root, "tokens") };
+	struct token_list l = { v, value_list(root, "tokens"), base, 0 };
 
 	token_store_each(v->state, user, view_on_token, &l);
-	value_bool(root, "any_tokens", l.list != NULL && l.list->first != NULL);
+	value_bool(root, "any_tokens", l.n > 0);
+	return l.n;
 }
 
 static void
@@ -171,7 +178,7 @@ view_account(struct view *v, struct value *root)
 	settings_roles(root, "roles", u->role,
 	    role.n > 0 ? role : STR("viewer"));
 	put_lives(root, view_param(v, "expires_in_days"));
-	put_tokens(v, root, &id);
+	(void)settings_tokens(v, root, &id, "/settings/account");
 	return RC_OK;
 }
 

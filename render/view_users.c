@@ -8,7 +8,6 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/ulid.h"
-#include "lib/store/token_store.h"
 #include "lib/store/user_store.h"
 #include "render/settings_view.h"
 #include "render/value.h"
@@ -310,14 +309,6 @@ user_of_param(struct view *v)
 	                                   : NULL;
 }
 
-static bool
-view_on_counted(void *ctx, struct Rec__ApiToken *t)
-{
-	(void)t;
-	++*(uint64_t *)ctx;
-	return true;
-}
-
 /* The form: what is stored, or what was typed and refused. */
 static void
 put_form(struct view *v, struct value *root, const struct Rec__User *u)
@@ -341,7 +332,7 @@ enum rc
 view_user(struct view *v, struct value *root)
 {
 	const struct Rec__User *u = user_of_param(v);
-	uint64_t tokens = 0, sessions = 0;
+	uint64_t tokens, sessions = 0;
 	struct ulid id;
 
 	if (u == NULL || !view_ulid(u->id, &id))
@@ -356,7 +347,8 @@ view_user(struct view *v, struct value *root)
 	value_bool(root, "you",
 	    v->req->viewer != NULL &&
 	        strcmp(u->name, v->req->viewer->user_name) == 0);
-	token_store_each(v->state, &id, view_on_counted, &tokens);
+	tokens = settings_tokens(v, root, &id,
+	    arena_printf(v->arena, "/settings/users/%s", view_id(v, u->id)));
 	if (!str_u64(view_param(v, "sessions"), UINT32_MAX, &sessions))
 		sessions = 0;
 	value_printf(root, "sessions", "%" PRIu64, sessions);

@@ -360,6 +360,11 @@ def change_tokens(c):
     newest = c.ctl.client.ok("GET", "/api/tokens")["items"][0]
     c.ask("POST", "/settings/account/tokens/{id}/revoke",
           form(c.ctl.client, page), id=newest["id"])
+    key = c.ctl.client.ok("POST", "/api/tokens", {
+        "name": "v", "role": "viewer", "expires_in_days": 1})
+    c.ask("POST", "/settings/users/{id}/tokens/{token}/revoke",
+          form(c.ctl.client, page), token=key["id"],
+          id=c.ctl.client.ok("GET", "/api/account")["user_id"])
     minted = c.ask("POST", "/api/enrollment-tokens", {
         "hostname": "tok-1", "repo_url": "rest:http://127.0.0.1:1/x/"})
     again = c.ask("POST", "/api/enrollment-tokens/{hash}/regenerate",

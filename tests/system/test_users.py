@@ -318,6 +318,26 @@ def test_tokens_by_the_page(console, admin):
     assert client.get("/api/hosts", headers=bearer).status == 401
     assert "nightly" not in me.get(page).text
     assert token not in console.log.read_text()
+    assert not [p for p in console.data.rglob("*") if p.is_file()
+                and token.encode() in p.read_bytes()]
+
+
+def test_an_admin_revokes_a_token(console, admin):
+    """On the page of its user, who need not be asked."""
+    path, me = join(console, admin, "careless", "operator")
+    page = "/settings/account"
+    to = led_to(me.send(page, f"{page}/tokens", name="lost laptop",
+                        role="operator", expires_in_days="90"))
+    token = re.search(r"rmt_[A-Za-z0-9_-]{43}", me.get(to).text).group(0)
+    seen = admin.get(path).text
+    assert "lost laptop" in seen and token not in seen
+    revoke = re.search(r'action="([^"]+/tokens/[^"]+/revoke)"', seen).group(1)
+    assert me.send(page, revoke).status == 403
+    back = led_to(admin.send(path, revoke))
+    assert "The API token is revoked" in admin.get(back).text
+    assert Client(console.port).get("/api/hosts", headers={
+        "Authorization": f"Bearer {token}"}).status == 401
+    assert admin.send(path, revoke).status == 404
 
 
 def test_forms_need_their_token(admin):

@@ -89,6 +89,8 @@ a_user_s_page_says_what_can_be_done(void **state)
 	check_safe(s);
 	must(s, "Sessions: 2.");
 	must(s, "API tokens: 2.");
+	must(s, "nightly &lt;b&gt;report&lt;/b&gt;");
+	must(s, "aria-label=\"Revoke old one\"");
 	must(s, "value=\"operator\" checked");
 	must(s, "/force-logout\"");
 	must(s, "/disable\"");
