@@ -131,6 +131,14 @@ def test_a_proxy_that_speaks_http_1_only(bench):
     nginx.program.stop()
 
 
+def test_a_clock_that_is_wrong(bench, ahead):
+    env, set_ahead = ahead
+    set_ahead(-3600)
+    checks = look(bench, **env)
+    assert failed(checks) == ["clock"], checks
+    assert re.search(r"3[56]\d\d s behind", checks["clock"]["detail"])
+
+
 def test_a_copied_installation_is_noticed(bench):
     """Another queue directory with the same bearer is another instance."""
     copy = bench.path / "copy"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """restic-manager doctor on real broken hops."""
+import re
 import subprocess
 
 import pytest
@@ -196,6 +197,16 @@ def test_a_revoked_token(bench):
     assert failed(checks) == ["token"]
     assert checks["events"]["status"] == "skipped"
     assert "login" in checks["token"]["advice"]
+
+
+def test_a_clock_that_is_wrong(bench, ahead):
+    env, set_ahead = ahead
+    set_ahead(3600)
+    person = script(bench, bench.controller_.url, pin_of(bench.controller_),
+                    "clock", **env)
+    checks = look(person)
+    assert failed(checks) == ["clock"], checks
+    assert re.search(r"3[56]\d\d s ahead", checks["clock"]["detail"])
 
 
 def test_a_proxy_of_the_environment_is_named(bench):
