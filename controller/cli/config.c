@@ -14,6 +14,8 @@
 #include "lib/base/mem.h"
 #include "lib/net/url.h"
 
+#define TOKEN_CHARS \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.="
 #define BELOW_HOME "restic-manager/cli.yaml"
 #define AT(member) offsetof(struct config, member)
 
@@ -176,6 +178,11 @@ check(const struct config *c, struct err *e)
 		return err_set(e, RC_INVALID,
 		    "the pin is not 64 hex digits; it is the SHA-256 of the "
 		    "controller's public key");
+	/* It becomes a line of a request. */
+	if (c->token != NULL && c->token[strspn(c->token, TOKEN_CHARS)] != '\0')
+		return err_set(e, RC_INVALID,
+		    "the token (%s) holds a character that no token has",
+		    c->from_environment ? "RM_API_TOKEN" : "of the file");
 	return c->server == NULL ? RC_OK : config_server_ok(c->server, e);
 }
 

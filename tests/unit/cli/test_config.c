@@ -134,6 +134,10 @@ what_cannot_be_meant_is_refused(void **state)
 	assert_rc(load(&c, &e, "--server", "https://u:p@one.example"),
 	    RC_INVALID);
 	assert_rc(load(&c, &e, "--pin", "abc"), RC_INVALID);
+	assert_int_equal(setenv("RM_API_TOKEN", "rmt_x\r\nX-Odd: 1", 1), 0);
+	assert_rc(load(&c, &e, NULL, NULL), RC_INVALID);
+	assert_null(strstr(e.msg, "Odd"));
+	assert_int_equal(unsetenv("RM_API_TOKEN"), 0);
 	assert_int_equal(unsetenv("HOME"), 0);
 	assert_rc(load(&c, &e, NULL, NULL), RC_INVALID);
 }
