@@ -38,6 +38,8 @@ static const struct verb verbs[] = {
 	  "one host" },
 	{ "snapshots", "HOST", 1, 1, false, ARGS_BIT(OPT_LIMIT), verb_snapshots,
 	  "the snapshots of a host, newest first" },
+	{ "search", "TEXT", 1, 1, false, 0, verb_search,
+	  "hosts, jobs and snapshots by a few letters" },
 	{ "run", "HOST [GROUP]", 1, 2, false, ARGS_BIT(OPT_FOLLOW), verb_run,
 	  "back up a host now" },
 	{ "jobs list", "[HOST]", 0, 1, true, ARGS_BIT(OPT_LIMIT) | ARGS_BIT(OPT_STATUS), verb_jobs_list,

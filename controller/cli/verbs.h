@@ -38,6 +38,7 @@ enum exit_code verb_whoami(struct cli *c);
 enum exit_code verb_hosts_list(struct cli *c);
 enum exit_code verb_hosts_show(struct cli *c);
 enum exit_code verb_snapshots(struct cli *c);
+enum exit_code verb_search(struct cli *c);
 enum exit_code verb_run(struct cli *c);
 enum exit_code verb_jobs_list(struct cli *c);
 enum exit_code verb_jobs_show(struct cli *c);

@@ -154,6 +154,16 @@ def test_lists_are_columns_or_one_document(fleet, cli):
     assert cli.run("jobs", "show", "../hosts").code == USAGE
 
 
+def test_search_finds_by_a_few_letters(fleet, cli):
+    found = cli.ok("search", "web").out
+    assert re.search(r"^web-1 ", found, re.M)
+    job = cli.json("jobs", "web-1", "-n", "1")["items"][0]["id"]
+    assert job in cli.ok("search", job[:12]).out
+    assert cli.json("search", job)["jobs"]["items"][0]["id"] == job
+    assert cli.ok("search", "no such thing & more").out == (
+        "nothing was found\n")
+
+
 def test_two_hosts_of_one_name_need_the_id(fleet, cli):
     for _ in range(2):
         fleet.fleet.client.ok("POST", "/api/agents/enroll", {
