@@ -13,6 +13,7 @@
 #include "controller/op.h"
 #include "lib/base/crypt.h"
 #include "lib/base/rc.h"
+#include "lib/base/str.h"
 
 struct controller;
 struct enrol;
@@ -36,6 +37,9 @@ void enrol_new_page(struct req *r);  /* GET /hosts/new */
 void enrol_pending(struct req *r);   /* GET /hosts/pending/{hash or token} */
 void enrol_awaiting(struct req *r);  /* GET .../awaiting */
 void enrol_agent(struct req *r);     /* POST /api/agents/enroll */
+/* The pin of our own key, as curl and as the agent take it. */
+struct str enrol_pin_base64(struct req *r);
+struct str enrol_pin_hex(struct req *r);
 /* GET /api/enrollment-tokens */
 void enrol_list(struct req *r);
 /* DELETE /api/enrollment-tokens/{hash}; POST .../revoke, a form */

@@ -65,9 +65,8 @@ url_again(struct req *r)
 	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
 }
 
-/* Of our own key, as curl and as the agent take it. */
-static struct str
-pin_base64(struct req *r)
+struct str
+enrol_pin_base64(struct req *r)
 {
 	char pin[STR_B64_CAP(CRYPT_HASH_SIZE)];
 
@@ -75,8 +74,8 @@ pin_base64(struct req *r)
 	return str_of(arena_dup(&r->arena, pin));
 }
 
-static struct str
-pin_hex(struct req *r)
+struct str
+enrol_pin_hex(struct req *r)
 {
 	char pin[2 * CRYPT_HASH_SIZE + 1];
 
@@ -97,8 +96,8 @@ form_again(struct req *r, const struct mint_refusal *why)
 		{ "initial_paths", req_field(r, "initial_paths") },
 		{ "allow_duplicate", req_field(r, "allow_duplicate") },
 		{ "duplicate", twice ? STR("1") : str_of("") },
-		{ "pin", pin_base64(r) },
-		{ "pin_hex", pin_hex(r) },
+		{ "pin", enrol_pin_base64(r) },
+		{ "pin_hex", enrol_pin_hex(r) },
 		{ twice ? "error.hostname" : why->param, str_of(why->e.msg) },
 	};
 
@@ -150,8 +149,8 @@ enrol_new_page(struct req *r)
 	const struct page_param params[] = {
 		{ "page", req_query(r, "page") },
 		{ "was", req_query(r, "was") },
-		{ "pin", pin_base64(r) },
-		{ "pin_hex", pin_hex(r) },
+		{ "pin", enrol_pin_base64(r) },
+		{ "pin_hex", enrol_pin_hex(r) },
 	};
 
 	page_reply(r, 200, "host_new", params, ARRAY_LEN(params), NULL);
@@ -173,7 +172,7 @@ fill_params(struct req *r, const uint8_t hash[CRYPT_HASH_SIZE],
 	str_hex(hash, CRYPT_HASH_SIZE, hex, sizeof(hex));
 	out[0] =
 	    (struct page_param){ "hash", str_of(arena_dup(&r->arena, hex)) };
-	out[1] = (struct page_param){ "pin", pin_base64(r) };
+	out[1] = (struct page_param){ "pin", enrol_pin_base64(r) };
 	out[2] = (struct page_param){ "secrets",
 		str_of(arena_printf(&r->arena, "%s%s",
 		    *enrol_kept(r->ctl->enrol, hash) != '\0' ? "token " : "",

@@ -8,6 +8,7 @@
 #include "controller/asset.h"
 #include "controller/auth.h"
 #include "controller/controller.h"
+#include "controller/enrol.h"
 #include "controller/page_own.h"
 #include "controller/req.h"
 #include "lib/base/clock.h"
@@ -20,6 +21,7 @@
 #include "render/pages.h"
 
 enum {
+	PLAIN_PARAMS = 16,
 	FRAME_REQUEST = 1,
 	SECRET_MAX = 4096,
 	MINUTE_MS = 60000
@@ -522,24 +524,32 @@ page_saved(struct req *r)
 
 /* Query parameters go on to the renderer under their own names: what to show,
  * never a sentence to be shown, for anybody can make a link. */
-static void
-plain_page(struct req *r, const char *page, const char *const *names)
+static size_t
+add_params(struct req *r, const char *const *names,
+    struct page_param out[PLAIN_PARAMS])
 {
-	struct page_param params[16];
 	size_t n = 0;
 
 	if (r->vars[0].p != NULL)
-		params[n++] = (struct page_param){ "id", r->vars[0] };
+		out[n++] = (struct page_param){ "id", r->vars[0] };
 	for (; *names != NULL; names++) {
 		struct str value = req_query(r, *names);
 
-		ASSERT(n < ARRAY_LEN(params));
+		ASSERT(n < PLAIN_PARAMS);
 		if (value.n > 0)
-			params[n++] = (struct page_param){ *names, value };
+			out[n++] = (struct page_param){ *names, value };
 	}
-	ASSERT(n < ARRAY_LEN(params));
-	params[n++] = (struct page_param){ "notice", page_saved(r) };
-	page_reply(r, 200, page, params, n, NULL);
+	ASSERT(n < PLAIN_PARAMS);
+	out[n++] = (struct page_param){ "notice", page_saved(r) };
+	return n;
+}
+
+static void
+plain_page(struct req *r, const char *page, const char *const *names)
+{
+	struct page_param params[PLAIN_PARAMS];
+
+	page_reply(r, 200, page, params, add_params(r, names, params), NULL);
 }
 
 void
@@ -548,8 +558,12 @@ page_dashboard(struct req *r)
 	static const char *const names[] = { "q", "status", "repo_status",
 		"tag", "updates", "sort", "dir", "page", "started", "waiting",
 		"offline", "refused", "ticked", NULL };
+	struct page_param params[PLAIN_PARAMS + 2];
+	size_t n = add_params(r, names, params);
 
-	plain_page(r, "dashboard", names);
+	params[n++] = (struct page_param){ "pin", enrol_pin_base64(r) };
+	params[n++] = (struct page_param){ "pin_hex", enrol_pin_hex(r) };
+	page_reply(r, 200, "dashboard", params, n, NULL);
 }
 
 void

@@ -370,6 +370,8 @@ view_dashboard(struct view *v, struct value *root)
 		return rc;
 	dashboard_read(&d);
 	value_bool(root, "any", d.total > 0);
+	if (d.total == 0)
+		view_tokenless(v, root);
 	value_bool(root, "nav_hosts", true);
 	view_waiting(v, root);
 	put_headline(&d, root);

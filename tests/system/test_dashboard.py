@@ -7,8 +7,12 @@ import re
 import urllib.parse
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
+import a11y
 import lab as lab_module
+from browser import Browser
 from test_streams import Stream
 
 FLEET = 240
@@ -343,6 +347,27 @@ def test_density_and_theme_without_scripts(fleet):
         assert location[1:2] not in ("/", "\\")
 
 
+def test_no_hosts_yet(console):
+    """M-312: what to do first, with the button, the install command and the
+    word that restic has to be there; the first host brings the table."""
+    html = page(console.client)
+    assert "<h1>No hosts yet</h1>" in html
+    assert 'class="btn pri" href="/hosts/new"' in html
+    assert "restic must be installed already." in html
+    command = re.search(r"curl -fsSL .*? bash", html_module.unescape(
+        re.sub(r"<[^>]+>", "", html)))
+    assert f"{console.url}/install/install.sh" in command.group(0)
+    assert f"RM_SERVER={console.url}" in command.group(0)
+    assert re.search(r"RM_PIN=[0-9a-f]{64} ", command.group(0))
+    assert 'class="hosts' not in html
+    console.client.ok("POST", "/api/agents/enroll", {
+        "token": console.mint("first", "/srv"), "hostname": "first",
+        "os": "linux", "arch": "amd64"})
+    html = page(console.client)
+    assert rows(html) == ["first"] and "No hosts yet" not in html
+    assert "<h1>No host needs attention</h1>" in html
+
+
 # ------------------------------------------------------------- many at once
 
 @pytest.fixture(scope="module")
@@ -440,3 +465,142 @@ def test_only_the_rows_on_show_are_sent(live):
             "fleet.headline", "fleet.stats", "hosts", "host.row"})
     for stream in (mine, other, again):
         stream.close()
+
+
+# -------------------------------------------------------- in a real browser
+
+@pytest.fixture(scope="module")
+def chromium(live):
+    b = Browser(live.url)
+    b.open("/login")
+    b.fill("#login-username", "admin")
+    b.fill("#login-password", lab_module.PASSWORD)
+    b.go('form[action="/login"] button[type="submit"]')
+    yield b
+    b.close()
+
+
+def state_of(b, host):
+    return b.driver.execute_script(
+        "return document.querySelector(arguments[0])?.textContent",
+        f"#host-{host} .c-st")
+
+
+def order(b):
+    return [r.removeprefix("host-") for r in b.driver.execute_script(
+        "return Array.from(document.querySelectorAll('.hosts tbody tr'),"
+        " r => r.id)")]
+
+
+def press(b, *keys):
+    chain = ActionChains(b.driver)
+    for key in keys:
+        chain.send_keys(key)
+    chain.perform()
+
+
+def test_keys_tick_and_open_rows(live, chromium):
+    """design.md, 9: / to search, j and k between rows, Space ticks, the bar
+    says how many, Enter opens; every row has a name, nothing is unnamed."""
+    b = chromium
+    b.open("/?sort=name")
+    assert order(b) == [live.a.host_id, live.away, live.b.host_id]
+    press(b, "j", " ", "j", " ", "k")
+    b.wait("the bar", lambda: b.driver.execute_script(
+        "return document.querySelector('[data-selected]').textContent") ==
+        "2 selected")
+    assert b.driver.execute_script(
+        "return getComputedStyle(document.querySelector('.bulk')).display"
+    ) == "flex"
+    assert a11y.violations(b) == []
+    b.click("[data-all]")
+    b.click("[data-all]")
+    assert b.driver.execute_script(
+        "return document.querySelectorAll('tbody .ck :checked').length") == 0
+    press(b, "j")
+    press(b, Keys.ENTER)
+    b.wait("the host", lambda: b.path() == "/hosts/" + live.a.host_id)
+
+
+def test_rows_stay_where_they_are(live, chromium):
+    """design.md, 8: a host that runs is renewed in its place, ticks and all;
+    a sentence says that others would stand there now, and leads there."""
+    b = chromium
+    b.open("/")
+    before = order(b)
+    assert before[0] != live.b.host_id or before[1] != live.a.host_id
+    quick, slow = live.a.host_id, live.b.host_id
+    b.driver.execute_script(
+        "document.querySelector(arguments[0]).click()",
+        f"#host-{slow} .ck input")
+    job = live.run_group(slow)
+    b.wait("the running row", lambda: "Running" in state_of(b, slow))
+    b.wait("the sentence", lambda: "changed, refresh" in b.driver.execute_script(
+        "return document.querySelector('[data-live=hosts]').textContent"))
+    assert order(b) == before
+    assert b.driver.execute_script(
+        "return document.querySelector(arguments[0]).checked",
+        f"#host-{slow} .ck input")
+    b.driver.execute_script(
+        "document.querySelector('[data-live=hosts] a').click()")
+    b.wait("the new order", lambda: order(b) != before and
+           "Running" in state_of(b, slow))
+    assert order(b).index(slow) < order(b).index(quick)
+    live.client.post(f"/api/jobs/{job}/cancel")
+    live.wait_job(job)
+
+
+def test_a_hidden_tab_gets_nothing(live, chromium):
+    """M-308, design.md, 8: a tab that nobody sees has no stream; seen again,
+    it has all that happened meanwhile."""
+    b = chromium
+    b.open("/")
+    first = b.driver.current_window_handle
+    hide = """
+      Object.defineProperty(document, 'hidden', {configurable: true,
+                                                 get: () => arguments[0]});
+      document.dispatchEvent(new Event('visibilitychange'));"""
+    b.wait("the stream", lambda: "Live" in b.text("[data-stream]"))
+    hide = hide.replace("() => arguments[0]", "() => window.unseen")
+    b.driver.execute_script("window.unseen = true;" + hide)
+    job = live.run_group(live.b.host_id)
+    lab_module.wait_for("the run", lambda: live.job(job)["status"] ==
+                        "running")
+    seen = Stream(live, "/events?page=dashboard&rows=" + live.b.host_id)
+    lab_module.wait_for("what others see", lambda: any(
+        "Running" in d for _, d, _ in seen.of("fragment")))
+    seen.close()
+    assert "Running" not in state_of(b, live.b.host_id)
+    b.driver.execute_script("window.unseen = false;" + hide)
+    b.wait("what happened", lambda: "Running" in state_of(
+        b, live.b.host_id))
+    assert b.driver.current_window_handle == first
+    live.client.post(f"/api/jobs/{job}/cancel")
+    live.wait_job(job)
+
+
+def test_looks_of_the_dashboard(fleet):
+    """M-310, design.md, 10 and 11: wide and narrow, light and dark, compact,
+    a bad filter: nothing unnamed, nothing sideways, no complaint."""
+    for width, dark in ((1440, False), (390, True), (320, False)):
+        b = Browser(fleet.url, width=width, dark=dark)
+        try:
+            b.open("/login")
+            b.fill("#login-username", "admin")
+            b.fill("#login-password", lab_module.PASSWORD)
+            b.go('form[action="/login"] button[type="submit"]')
+            for path in ("/?q=tag:web+-state:ok", "/?q=state:fine+nothing",
+                         "/?q=nothing-like-it&started=2&ticked=0",
+                         "/?q=tag:web+-state:ok&sort=size&dir=asc"):
+                b.open(path)
+                assert a11y.violations(b) == [], (path, width)
+                assert b.sideways() == 0, (path, width)
+            b.driver.execute_script(
+                "document.querySelector('[name=density]').click()")
+            b.wait("compact rows", lambda: b.driver.execute_script(
+                "return document.documentElement.dataset.density") ==
+                "compact")
+            assert a11y.violations(b) == [] and b.sideways() == 0
+            assert b.errors() == []
+        finally:
+            b.close()

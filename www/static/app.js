@@ -56,9 +56,9 @@
       m.open = false;
       $('summary', m).focus();
     }
-    if (e.metaKey || e.ctrlKey || e.altKey || e.target.matches('input, textarea, select')) return;
+    if (e.metaKey || e.ctrlKey || e.altKey || e.target.matches('input:not([type=checkbox], [type=radio]), textarea, select')) return;
     if (e.key === 'j' || e.key === 'k') {
-      const rows = [...d.querySelectorAll('.go-to')], at = rows.indexOf(d.activeElement);
+      const rows = [...d.querySelectorAll('.go-to')], row = d.activeElement.closest('tr, li'), at = rows.indexOf(row && $('.go-to', row));
       rows[Math.max(0, Math.min(rows.length - 1, at + (e.key === 'j' ? 1 : -1)))]?.focus();
     }
     const tick = e.key === ' ' && e.target.matches('.go-to') && $('.ck input', e.target.closest('tr'));
