@@ -333,7 +333,7 @@ PAGED = {"total": int, "page": int, "per_page": int}
 
 
 def test_users_and_tokens(console):
-    """M-433, M-435"""
+    """M-040, M-433, M-435"""
     ask = console.client.ok
     is_shaped(ask("GET", "/api/account"), {
         "user_id": ulid, "username": str, "role": str,

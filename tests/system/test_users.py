@@ -154,8 +154,8 @@ def test_disabling_closes_open_streams(console, admin):
         streams.append(seen)
     wait_for("both streams", lambda: all(len(s) > 1 for s in streams))
     assert [s[0] for s in streams] == [200, 200]
-    began = time.monotonic()
     assert admin.send(path, f"{path}/disable").status == 303
+    began = time.monotonic()
     wait_for("their end", lambda: all(s[-1] == "over" for s in streams))
     assert time.monotonic() - began < 10  # the ping comes every 15 s
     answer = Client(console.port).get("/api/hosts", headers={
