@@ -222,7 +222,7 @@ def test_enrolling_again_is_asked_for_and_survives_a_refusal(site, tree):
 
 
 def test_other_folders_are_told_to_the_service(site, tree):
-    """M-365: RM_CONFIG_DIR, RM_STATE_DIR."""
+    """M-365, M-381: RM_CONFIG_DIR, RM_STATE_DIR."""
     done = install(site, tree, mint(site, "folders-1")["token"],
                    RM_CONFIG_DIR="/srv/conf", RM_STATE_DIR="/srv/state")
     assert done.returncode == 0, done.stderr
