@@ -43,19 +43,18 @@ put_encoded(struct buf *b, struct str s)
 
 /* "user=anna&from=2026-11-20&", each one that is set. */
 static struct str
-filter_query(struct view *v)
+query_of(struct view *v, const char *const *names)
 {
 	struct str value;
 	struct buf b;
 	char *text;
-	size_t i;
 
 	buf_init(&b, LINK_MAX);
-	for (i = 0; filters[i] != NULL; i++) {
-		value = view_param(v, filters[i]);
+	for (; *names != NULL; names++) {
+		value = view_param(v, *names);
 		if (value.n == 0)
 			continue;
-		buf_printf(&b, "%s=", filters[i]);
+		buf_printf(&b, "%s=", *names);
 		put_encoded(&b, value);
 		buf_putc(&b, '&');
 	}
@@ -147,7 +146,7 @@ put_choices(struct view *v, struct value *root)
 static const char *
 laid_out(struct view *v, struct str s)
 {
-	bool quoted = false;
+	bool quoted = false, escaped = false;
 	unsigned depth = 0;
 	struct buf b;
 	char *text;
@@ -158,8 +157,9 @@ laid_out(struct view *v, struct str s)
 	for (i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if (c == '"' && (i == 0 || s.p[i - 1] != '\\'))
+		if (c == '"' && !escaped)
 			quoted = !quoted;
+		escaped = c == '\\' && !escaped;
 		if (!quoted && (c == '}' || c == ']') && depth > 0)
 			buf_printf(&b, "\n%*s", (int)(--depth * 2), "");
 		buf_putc(&b, c);
@@ -238,11 +238,12 @@ static enum rc
 put_entries(struct view *v, struct value *root, const struct audit_query *q,
     struct str query)
 {
+	static const char *const sorting[] = { "sort", NULL };
 	const struct audit_want want = { view_param_number(v, "page", 1),
 		PER_PAGE };
 	struct view_pager pager = { .size = PER_PAGE };
 	struct value *list = value_list(root, "entries");
-	struct str sort = view_param(v, "sort");
+	struct str sort = query_of(v, sorting);
 	struct audit_found found;
 	struct audit_row row;
 	enum rc rc;
@@ -258,8 +259,7 @@ put_entries(struct view *v, struct value *root, const struct audit_query *q,
 	pager.page = found.page;
 	pager.total = found.total;
 	pager.base = arena_printf(v->arena,
-	    "/audit?%.*s%s%.*s%spage=", STR_ARG(query),
-	    sort.n > 0 ? "sort=" : "", STR_ARG(sort), sort.n > 0 ? "&" : "");
+	    "/audit?%.*s%.*spage=", STR_ARG(query), STR_ARG(sort));
 	view_pager(root, "pager", &pager);
 	value_bool(root, "partial", found.partial);
 	value_bool(root, "unsorted", found.unsorted);
@@ -299,7 +299,7 @@ read_query(struct view *v, struct value *root, struct audit_query *q)
 enum rc
 view_audit(struct view *v, struct value *root)
 {
-	struct str query = filter_query(v);
+	struct str query = query_of(v, filters);
 	struct audit_query q;
 
 	read_query(v, root, &q);

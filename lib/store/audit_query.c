@@ -182,8 +182,8 @@ place(struct audit_row *r, uint64_t field)
 
 /* A reader of the wire format for this one message: numbers, texts, and
  * fields of a later version. */
-static bool
-read_row(struct str s, struct audit_row *r)
+bool
+audit_row_read(struct str s, struct audit_row *r)
 {
 	struct str bytes, empty = STR("");
 	uint64_t tag, v;
@@ -355,7 +355,8 @@ audit_query_walk(struct store_tx *tx, const struct audit_query *q,
 		if (!more || ms < q->from_ms || ms >= q->to_ms)
 			continue;
 		*at = row.id;
-		if (!read_row(value, &row) || (q->filters && !fits(&row, q)))
+		if (!audit_row_read(value, &row) ||
+		    (q->filters && !fits(&row, q)))
 			continue;
 		if (!fn(ctx, &row))
 			break;
@@ -373,5 +374,6 @@ audit_query_get(struct store_tx *tx, const struct ulid *id,
 
 	key_ulid(&k, id);
 	out->id = *id;
-	return table_peek(tx, TB_AUDIT, &k, &value) && read_row(value, out);
+	return table_peek(tx, TB_AUDIT, &k, &value) &&
+	       audit_row_read(value, out);
 }

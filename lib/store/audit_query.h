@@ -70,6 +70,8 @@ struct audit_row {
 	struct str actor_id, target_id; /* 16 bytes or none */
 	struct str actor, action, target_kind, target, address, payload;
 };
+/* Fills all but the id from a stored AuditEntry.  False: damaged. */
+MUST_USE bool audit_row_read(struct str packed, struct audit_row *out);
 typedef bool audit_query_fn(void *ctx, const struct audit_row *row);
 
 /* Gives what matches, in the order of time (q->up) and behind *at (zero:
