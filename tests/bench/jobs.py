@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the pages about jobs cost with a long history: one line a figure.
 
-    tests/bench/jobs.py [hosts [jobs of each [lines of a log]]]
+    tests/bench/jobs.py [hosts [jobs [lines of a log]]]
 
-5,000 hosts with 200 jobs each and a log of a million lines unless told
-otherwise.  The real controller and renderer over a made-up fleet (bin/seed);
+5,000 hosts, a million jobs (most of them of one host) and a log of a million
+lines unless told otherwise.  The real controller and renderer over a made-up fleet (bin/seed);
 CPU is that of all their threads, the client's is not counted.  Memory is the
 most the renderer ever had.
 """
@@ -25,20 +25,21 @@ def peak_mib(pid):
 
 
 def paths(console, lines):
-    """name -> address; the job with the long log is one of the newest."""
-    page, long = 1, None
-    while long is None:
-        jobs = console.client.ok(
-            "GET", f"/api/jobs?per_page=500&page={page}")["items"]
-        long = next((j["id"] for j in jobs if j["log"]["lines"] == lines),
-                    None)
-        page += 1
-    middle = jobs[len(jobs) // 2]
+    """name -> address; the job with the long log is one of the newest of the
+    first hosts."""
+    hosts = console.client.ok("GET", "/api/hosts")["items"]
+    hosts.sort(key=lambda h: h["id"])
+    jobs = [j for h in hosts[:5] for j in console.client.ok(
+        "GET", f"/api/jobs?host={h['id']}")["items"]]
+    long = next(j["id"] for j in jobs if j["log"]["lines"] == lines)
+    middle = jobs[-1]
     return {
         "jobs": "/jobs", "jobs, page 200": "/jobs?page=200",
         "jobs that failed": "/jobs?state=failed",
         "jobs of a rare kind": "/jobs?kind=restore",
-        "jobs of one host": f"/jobs?host={middle['host_id']}",
+        "jobs of the host with most": f"/jobs?host={jobs[0]['host_id']}",
+        "its jobs that failed":
+            f"/jobs?host={jobs[0]['host_id']}&state=failed",
         "jobs by a common word": "/jobs?q=a",
         "jobs by a word nobody has": "/jobs?q=nobody-has-this",
         "jobs of old days": "/jobs?until=2020-01-01",
@@ -54,12 +55,13 @@ def paths(console, lines):
 
 def main():
     hosts, runs, lines = [
-        int(a) for a in sys.argv[1:4] + ["5000", "200", "1000000"][
+        int(a) for a in sys.argv[1:4] + ["5000", "1000000", "1000000"][
             len(sys.argv) - 1:]]
     with lab.Lab() as box:
         console = box.controller()
         made = json.loads(subprocess.run(
-            [lab.BIN / "seed", "--hosts", str(hosts), "--jobs", str(runs),
+            [lab.BIN / "seed", "--hosts", str(hosts), "--jobs", "20",
+             "--history", str(max(0, runs - 20 * hosts)),
              "--snapshots", "20", "--logs", "1", "--lines", str(lines),
              console.data], check=True, capture_output=True).stdout)
         console.start().bootstrap()

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 import lab as lab_module
+from browser import Browser
 from lab import PASSWORD, ROOT, wait_for
 from test_jobs_pages import WINDOW, link
 
@@ -163,3 +164,89 @@ def test_stopping_twice_does_no_harm(host):
     html = host.page(job)
     assert ">Cancelled</span>" in html and "/cancel" not in html
     assert "<meta http-equiv" not in html
+
+
+# -------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(name="b", scope="module")
+def fixture_b(host):
+    browser = Browser(host.console.url, height=860)
+    browser.open("/login")
+    browser.fill("#login-username", "admin")
+    browser.fill("#login-password", PASSWORD)
+    browser.go('form[action="/login"] button[type="submit"]')
+    yield browser
+    browser.close()
+
+
+def test_the_jobs_page_lives(host, b):
+    """A job comes, gets on and goes without the page being loaded again."""
+    b.open("/jobs")
+    b.wait("the stream", lambda: "Live" in b.text("[data-stream]"))
+    b.driver.execute_script("window.same = true")
+    job = host.run(lines=400, delay_ms=100)
+    b.wait("the job", lambda: f"/jobs/{job}" in b.find(
+        '[data-live="jobs.running"]').get_attribute("innerHTML"))
+    b.wait("the headline", lambda: b.text(
+        '[data-live="jobs.headline"] h1') == "1 job running")
+    b.wait("its end", lambda: b.text(
+        '[data-live="jobs.running"]') == "Nothing runs.")
+    b.wait("the headline", lambda: b.text(
+        '[data-live="jobs.headline"] h1') == "No job is running")
+    assert b.driver.execute_script("return window.same")
+    assert b.errors() == []
+
+
+def test_the_log_follows_only_at_its_end(host, b):
+    """M-143: who reads further up is left there, and comes back to it."""
+    job = host.run(lines=3000, delay_ms=100)
+    wait_for("lines", lambda: host.console.job(job)["log"]["lines"] > 100)
+    b.open(f"/jobs/{job}")
+
+    def last():
+        return int(b.driver.execute_script(
+            "return document.querySelector('.log li:last-child')"
+            ".id.slice(1)"))
+
+    def lies(line):
+        """How far below the top of the log it is seen."""
+        return b.driver.execute_script(
+            "const l = document.getElementById(arguments[0]),"
+            " t = document.querySelector('.log');"
+            "return l.getBoundingClientRect().top"
+            " - t.getBoundingClientRect().top", f"L{line}")
+
+    def seen(line):
+        return 0 <= lies(line) < b.find(".log").size["height"]
+
+    begin = last()
+    b.wait("new lines", lambda: last() > begin + 20)
+    assert seen(last())
+    b.driver.execute_script(
+        "document.querySelector('.log').scrollTop = -600")
+    middle, now = last() - 30, last()
+    place = lies(middle)
+    b.wait("new lines", lambda: last() > now + 20)
+    assert abs(lies(middle) - place) < 3
+    b.driver.execute_script("document.querySelector('.log').scrollTop = 0")
+    now = last()
+    b.wait("new lines", lambda: last() > now + 10)
+    assert seen(last())
+    host.console.client.post(f"/api/jobs/{job}/cancel")
+    host.console.wait_job(job)
+
+
+def test_a_link_to_a_line_that_is_not_shown(host, b):
+    """#L8 leads to line 8 wherever it is."""
+    job = host.done(lines=1200)["id"]
+    b.open("/")
+    b.open(f"/jobs/{job}#L8")
+    b.wait("the line", lambda: b.path() == f"/jobs/{job}?from=1#L8")
+    assert b.driver.execute_script(
+        "return document.querySelector(':target').id") == "L8"
+    # What is behind the end leads to the end, and not round and round.
+    b.open("/")
+    b.open(f"/jobs/{job}#L99999")
+    b.wait("the end", lambda: "from=" in b.path() and b.all("#L1203"))
+    assert b.errors() == []

@@ -83,6 +83,80 @@ no_job_at_all_is_told(void **state)
 	must(s, "No job yet.");
 }
 
+/* M-403: a failed backup says what there is to go back to. */
+static void
+a_failed_backup_says_what_is_left(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	check_safe(s);
+	must(s, "The repository is locked by another process");
+	must(s, "Wait for it to end");
+	must(s, "rotected until</dt>");
+	must(s, "<dt>Newest snapshot</dt>");
+	must(s, "<dt>Failed in a row</dt>");
+	/* Only an administrator may sign in to the server. */
+	must_not(s, "zstdcat");
+	ask(s,
+	    &(struct ask){ "job", NULL, 3,
+	        { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	must(s, "/spool/jobs/");
+	/* One that worked needs none of it. */
+	ask(s, &(struct ask){ "job", NULL, 2, { "id", job_text(SEED_JOB_OK) } },
+	    200);
+	must_not(s, "Failed in a row");
+	must_not(s, "rotected until</dt>");
+}
+
+static void
+a_log_that_is_gone_says_when_logs_go(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "job", NULL, 3,
+	        { "id", job_text(SEED_JOB_EXPIRED), "retention_days", "90" } },
+	    200);
+	must(s, "logs are kept for 90 days");
+	must_not(s, "log.ndjson");
+	must_not(s, "/spool/jobs/");
+}
+
+/* M-145: two described options in one disclosure. */
+static void
+a_long_log_can_be_walked_without_scripts(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	must(s, ">Older lines</a>");
+	must(s, ">First lines</a>");
+	must(s, "name=\"line\" min=\"1\" max=\"1200\"");
+	must_not(s, ">Newer lines</a>");
+	must(s, "for people and tickets");
+	must(s, "for tools, one record a line");
+	ask(s,
+	    &(struct ask){ "job", NULL, 2,
+	        { "id", job_text(SEED_JOB_FAILED), "from", "1" } },
+	    200);
+	must(s, ">Newer lines</a>");
+	must(s, ">Last lines</a>");
+	must(s, "data-older hidden");
+	/* Short ones need none of it. */
+	ask(s, &(struct ask){ "job", NULL, 2, { "id", job_text(SEED_JOB_OK) } },
+	    200);
+	must_not(s, "name=\"line\"");
+	must_not(s, ">Newer lines</a>");
+}
+
 /* B-02: what was typed comes back as text. */
 static void
 the_search_page_shows_what_was_found(void **state)
@@ -122,6 +196,9 @@ main(void)
 		FLEET(jobs_are_filtered_and_links_keep_the_filter),
 		EMPTY(no_job_at_all_is_told),
 		FLEET(the_search_page_shows_what_was_found),
+		FLEET(a_failed_backup_says_what_is_left),
+		FLEET(a_log_that_is_gone_says_when_logs_go),
+		FLEET(a_long_log_can_be_walked_without_scripts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
