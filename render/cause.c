@@ -61,6 +61,7 @@ static const struct {
 	  "Update the agent; its log on the host says more." },
 	{ "unknown_kind", "The agent does not know this kind of job",
 	  "Update the agent." },
+	{ "host_deleted", "The host was deleted", "" },
 	{ "not_run", "The job could not be started",
 	  "The agent's log on the host says more." },
 };

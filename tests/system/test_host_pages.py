@@ -294,10 +294,10 @@ def fixture_old():
     """A console with a host that has a long history."""
     with lab_module.Lab() as lab:
         console = lab.controller()
-        _, hosts = console.seed(hosts=2, jobs=3, snapshots=120, history=10500)
+        _, hosts = console.seed(hosts=9, jobs=3, snapshots=120, history=10500)
         console.start().bootstrap()
         console.path = f"/hosts/{hosts[0][0]}"
-        console.other = hosts[1][0]
+        console.away = next(h for h in hosts if h[2] == "offline")
         yield console
 
 
@@ -393,3 +393,45 @@ def test_snapshots_are_told_by_tag(old):
         assert re.search(rf'class="tag">{tag}</span></dt>'
                          rf'<dd class="m">{n}</dd>', aside)
     assert tags and "left alone" in aside
+
+
+def test_a_host_that_is_away_is_not_tried(old):
+    """M-241, M-242: 503, nothing is queued, and the form keeps its word; the
+    page does not offer it."""
+    path = f"/hosts/{old.away[0]}"
+    browser = Browser(old.port)
+    browser.send("/login", "/login", username="admin", password=PASSWORD)
+    for action, body in (("probe", {}), ("reinit", {"confirm": old.away[3]})):
+        answer = old.client.post(f"/api{path}/repo/{action}", body)
+        assert answer.status == 503
+        assert answer.json()["code"] == "host_offline"
+        form = browser.send(path + "/repo", f"{path}/repo/{action}", **body)
+        assert form.status == 503 and 'role="alert"' in form.text
+        assert "is offline" in form.text
+    wrong = old.client.post(f"/api{path}/repo/reinit", {"confirm": "x"})
+    assert wrong.status == 422
+    assert "init" not in {j["kind"] for j in old.client.ok(
+        "GET", f"/api{path}/jobs")["items"] if j["status"] == "queued"}
+    page = browser.get(path + "/repo").text
+    assert f'action="{path}/repo/probe"' not in page
+    assert "when the host is connected" in page
+
+
+def test_the_banner_has_the_way_out(old):
+    """M-243, M-314: the cause in words and the one button that helps with it;
+    where another connection is needed, the way there."""
+    seen = set()
+    for host in old.client.ok("GET", "/api/hosts?per_page=500")["items"]:
+        page = old.client.get(f"/hosts/{host['id']}").text
+        begin = page.index('data-live="host.banner"')
+        banner = page[begin:page.index('<div class="panel">', begin)]
+        helps = (banner.count("<form") + banner.count('<a class="btn"'))
+        assert helps <= 1
+        if host["repo_status"] == "init_failed":
+            seen.add("init_failed")
+            assert "could not be prepared" in banner
+            assert html.escape(host["repo_status_error"][:20]) in banner
+        elif host["last_backup_status"] == "failed":
+            seen.add("failed")
+            assert "The last backup" in banner
+    assert seen == {"init_failed", "failed"}
