@@ -76,20 +76,24 @@ put_names(struct buf *out, const struct dashboard *d)
 		buf_puts(out, d->unsafe[i]);
 	}
 	if (left > i)
-		buf_printf(out, " and %zu more", left - i);
+		buf_printf(out, " and %s more",
+		    text_count(d->v->arena, left - i));
 }
 
 static void
 put_headline(const struct dashboard *d, struct value *root)
 {
 	const char *s = d->total == 1 ? "" : "s";
+	struct arena *a = d->v->arena;
+	const char *all = text_count(a, d->total);
 	struct buf b;
 
 	buf_init(&b, KIB(4));
 	if (d->attention > 0)
 		value_printf(root, "headline",
-		    "%zu of %zu host%s need%s attention", d->attention,
-		    d->total, s, d->attention == 1 ? "s" : "");
+		    "%s of %s host%s need%s attention",
+		    text_count(a, d->attention), all, s,
+		    d->attention == 1 ? "s" : "");
 	else if (d->safe == d->total)
 		value_printf(root, "headline", "%s host%s protected",
 		    d->total == 1 ? "Your" : "All",
@@ -102,9 +106,10 @@ put_headline(const struct dashboard *d, struct value *root)
 		    d->total == 1 ? "the" : "its");
 	} else {
 		buf_printf(&b,
-		    "%zu of %zu host%s %s a backup within the "
+		    "%s of %s host%s %s a backup within the "
 		    "allowed age. ",
-		    d->safe, d->total, s, d->safe == 1 ? "has" : "have");
+		    text_count(a, d->safe), all, s,
+		    d->safe == 1 ? "has" : "have");
 		put_names(&b, d);
 		buf_puts(&b,
 		    d->total - d->safe == 1 ? " does not." : " do not.");
@@ -356,6 +361,35 @@ put_result(struct view *v, struct value *root)
 	value_bool(m, "good", *offline == '\0' && *refused == '\0' && !none);
 }
 
+/* Everything on the whole page, else what one region needs: an open page
+ * asks for three of them every two seconds while hosts are busy. */
+static bool
+wanted(const struct view *v, const char *region)
+{
+	const char *asked = v->req->fragment;
+
+	return asked[0] == '\0' || strcmp(asked, PAGES_ALL) == 0 ||
+	       strcmp(asked, region) == 0;
+}
+
+static void
+put_list(struct dashboard *d, struct value *root)
+{
+	fleet_store_filter(&d->list, &d->query);
+	fleet_store_sort(&d->list, d->order);
+	if (wanted(d->v, "")) {
+		dashboard_put_filters(d, root);
+		put_axis(d->v, root);
+		put_rows(d, root);
+		put_result(d->v, root);
+		value_text(root, "event_query",
+		    dashboard_link(d, "&",
+		        arena_printf(d->v->arena, "number=%llu",
+		            (unsigned long long)d->page)));
+	}
+	put_changes(d, root);
+}
+
 enum rc
 view_dashboard(struct view *v, struct value *root)
 {
@@ -366,29 +400,21 @@ view_dashboard(struct view *v, struct value *root)
 		put_one(v, root);
 		return RC_OK;
 	}
+	value_bool(root, "any", host_store_count(v->state) > 0);
+	value_bool(root, "nav_hosts", true);
+	view_waiting(v, root);
+	if (strcmp(v->req->fragment, "pending.list") == 0)
+		return RC_OK;
 	if ((rc = look(&d)) != RC_OK)
 		return rc;
 	dashboard_read(&d);
-	value_bool(root, "any", d.total > 0);
 	if (d.total == 0)
 		view_tokenless(v, root);
-	value_bool(root, "nav_hosts", true);
-	view_waiting(v, root);
-	put_headline(&d, root);
-	put_stats(&d, root);
-	fleet_store_filter(&d.list, &d.query);
-	fleet_store_sort(&d.list, d.order);
-	if (v->req->fragment[0] == '\0' ||
-	    strcmp(v->req->fragment, PAGES_ALL) == 0) {
-		dashboard_put_filters(&d, root);
-		put_axis(v, root);
-		put_rows(&d, root);
-		put_result(v, root);
-	}
-	put_changes(&d, root);
-	value_text(root, "event_query",
-	    dashboard_link(&d, "&",
-	        arena_printf(v->arena, "number=%llu",
-	            (unsigned long long)d.page)));
+	if (wanted(v, "fleet.headline"))
+		put_headline(&d, root);
+	if (wanted(v, "fleet.stats"))
+		put_stats(&d, root);
+	if (wanted(v, "hosts"))
+		put_list(&d, root);
 	return RC_OK;
 }
