@@ -247,8 +247,9 @@ answer(struct req *r, const struct announce_decide *d, const char *status)
 	ulid_text(&d->pending, pending);
 	ulid_text(&d->host, host);
 	if (r->wants_html) {
-		req_redirect(r,
-		    made ? arena_printf(&r->arena, "/hosts/%s", host) : "/");
+		req_redirect(r, made
+		                    ? arena_printf(&r->arena, "/hosts/%s", host)
+		                    : "/?decided=rejected");
 		return;
 	}
 	buf_init(&b, KIB(1));

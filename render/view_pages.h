@@ -29,6 +29,6 @@ pages_view_fn view_error;
 void view_enrolments(struct view *v, struct value *root);
 /* There too: the words of the command that announces a host. */
 void view_tokenless(struct view *v, struct value *root);
-/* On page dashboard: waiting [..], any_waiting, who waits for approval. */
+/* On page dashboard: pending_hosts [..], any_waiting, who waits for approval. */
 void view_waiting(struct view *v, struct value *root);
 #endif

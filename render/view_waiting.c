@@ -81,11 +81,14 @@ view_waiting_on_row(void *ctx, const struct Rec__PendingHost *p)
 void
 view_waiting(struct view *v, struct value *root)
 {
-	struct waiting w = { .v = v, .list = value_list(root, "waiting") };
+	struct waiting w = { .v = v,
+		.list = value_list(root, "pending_hosts") };
 
 	w.asked = view_param_id(v, "pending", &w.form);
 	pending_store_each(v->state, view_waiting_on_row, &w);
 	value_bool(root, "any_waiting", w.n > 0);
 	value_bool(root, "waiting_gone", w.asked && !w.found);
+	value_bool(root, "waiting_rejected",
+	    view_param_is(v, "decided", "rejected"));
 	value_text(root, "waiting_n", text_count(v->arena, w.n));
 }

@@ -601,7 +601,10 @@ def test_forms_of_the_panel_without_scripts(fresh, folder, names):
         path = f"/api/pending-hosts/{row.pending_id}/reject"
         fields = form_fields(fresh)
         answer = send_form(fresh, path, fields)
-        assert (answer.status, answer.headers["Location"]) == (303, "/")
+        assert (answer.status, answer.headers["Location"]) == (
+            303, "/?decided=rejected")
+        page = fresh.client.get(answer.headers["Location"]).text
+        assert "The host was rejected, and its agent is told." in page
         assert stream.refusal()[1] == "rejected"
         answer = send_form(fresh, path, fields)
         assert answer.status == 410 and "was rejected" in answer.text
