@@ -90,7 +90,6 @@ put_columns(struct value *root, struct str query, const struct audit_query *q)
 		    !current ? ""
 		    : q->up  ? "ascending"
 		             : "descending");
-		value_bool(item, "ascending", current && q->up);
 		value_bool(item, "lo", i == AUDIT_BY_ADDRESS);
 		value_printf(item, "href", "/audit?%.*ssort=%s%s",
 		    STR_ARG(query), up ? "" : "-", columns[i].key);
