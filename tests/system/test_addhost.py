@@ -9,6 +9,7 @@ import pytest
 import lab as lab_module
 from lab import PASSWORD, ROOT, Client, wait_for
 from test_edge import Browser, error
+from test_streams import Stream
 
 FAKE = ROOT / "tests/fake/restic"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}")
@@ -169,6 +170,32 @@ def test_the_panel_tells_each_step_and_its_failure(site):
     assert (page.status, page.headers["Location"]) == (
         303, f"/hosts/{agent.host_id}")
     agent.stop()
+
+
+def test_the_panel_lives_by_the_event_stream(site):
+    """ui/design.md, 8: a fragment each step, and no secret in any."""
+    made = mint(site, "live-1")
+    stream = Stream(site, f"/events?page=pending&hash={made['id']}")
+
+    def told(words):
+        return any(words in html.unescape(data)
+                   for _, data, _ in stream.of("fragment"))
+
+    wait_for("the first fragment", lambda: told("not used yet"))
+    host = enrol(site, made["token"]).json()["host_id"]
+    wait_for("the use", lambda: told("Token used"))
+    assert any(f"/hosts/{host}" in d for _, d, _ in stream.of("fragment"))
+    everything = "".join(d for _, d, _ in stream.of("fragment"))
+    assert stream.of("reload") == []
+    for secret in (made["token"].split(".")[0], made["repo_password"]):
+        assert secret not in everything
+    stream.close()
+    made = mint(site, "live-2")
+    stream = Stream(site, f"/events?page=pending&hash={made['id']}")
+    wait_for("the first fragment", lambda: told("not used yet"))
+    site.client.ok("POST", f"{API}/{made['id']}/regenerate", {})
+    wait_for("the replacement", lambda: told("Another token was made"))
+    stream.close()
 
 
 def test_views_and_changes_are_in_the_audit_log_without_secrets(site):
