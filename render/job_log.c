@@ -27,6 +27,7 @@ struct excerpt {
 	uint64_t first_mark; /* line that is marked, 0: none */
 	uint64_t total;      /* lines in the file */
 	bool at_end;
+	bool damaged; /* here, or what is missing lay behind */
 	const char *path;
 };
 
@@ -73,7 +74,7 @@ count(struct joblog_reader *r, const struct Rec__Job *j, struct excerpt *x,
 	enum rc rc;
 
 	x->total = j->log_file_lines;
-	if (x->total > 0 && !j->log_damaged)
+	if (x->total > 0 && !j->log_damaged && joblog_whole(r))
 		return RC_OK;
 	rc = joblog_seek_tail(r, 0, &offset, &behind, e);
 	x->total = behind - 1;
@@ -152,6 +153,12 @@ put_excerpt(struct view *v, const struct Rec__Job *j, struct excerpt *x,
 	if ((rc = count(r, j, x, e)) == RC_OK)
 		rc = put_pieces(v, r, x, e);
 	x->at_end = x->offset >= j->log_bytes;
+	/* What is there is shown, and nobody is led behind it. */
+	x->damaged = !joblog_whole(r) || rc == RC_CORRUPT;
+	if (x->damaged)
+		x->at_end = rc == RC_CORRUPT || x->n > x->total;
+	if (rc == RC_CORRUPT && x->n > x->first)
+		rc = RC_OK;
 	joblog_close(r);
 	return rc;
 }
@@ -280,6 +287,6 @@ job_log_put(struct view *v, struct value *root, const struct Rec__Job *j)
 	put_path(v, root, &x);
 	value_text(root, "no_log", no_log(v, j, rc));
 	value_bool(root, "log_truncated", j->log_truncated);
-	value_bool(root, "log_damaged", j->log_damaged);
+	value_bool(root, "log_damaged", j->log_damaged || x.damaged);
 	value_bool(root, "downloads", j->log_bytes > 0 && !j->log_expired);
 }

@@ -432,6 +432,12 @@ joblog_seek_back(struct joblog_reader *r, uint64_t lines, uint64_t *offset,
 	return RC_OK;
 }
 
+bool
+joblog_whole(const struct joblog_reader *r)
+{
+	return r->end >= r->limit;
+}
+
 const char *
 joblog_reader_path(const struct joblog_reader *r)
 {

@@ -40,6 +40,8 @@ MUST_USE enum rc joblog_seek_tail(struct joblog_reader *r, uint64_t lines,
  * many there are from it on.  Costs what is passed, not what is before. */
 MUST_USE enum rc joblog_seek_back(struct joblog_reader *r, uint64_t lines,
     uint64_t *offset, uint64_t *found, struct err *e);
+/* All that was committed is there. */
+bool joblog_whole(const struct joblog_reader *r);
 /* The file that was opened; dies with the reader. */
 const char *joblog_reader_path(const struct joblog_reader *r);
 

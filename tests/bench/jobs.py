@@ -24,22 +24,19 @@ def peak_mib(pid):
     return int(words["VmHWM"].split()[0]) / 1024
 
 
-def paths(console, lines):
-    """name -> address; the job with the long log is one of the newest of the
-    first hosts."""
-    hosts = console.client.ok("GET", "/api/hosts")["items"]
-    hosts.sort(key=lambda h: h["id"])
-    jobs = [j for h in hosts[:5] for j in console.client.ok(
-        "GET", f"/api/jobs?host={h['id']}")["items"]]
+def paths(console, host, lines):
+    """name -> address; the log is one of the first host."""
+    jobs = [j for page in (1, 2) for j in console.client.ok(
+        "GET", f"/api/jobs?host={host}&per_page=500&page={page}")["items"]]
     long = next(j["id"] for j in jobs if j["log"]["lines"] == lines)
     middle = jobs[-1]
     return {
         "jobs": "/jobs", "jobs, page 200": "/jobs?page=200",
         "jobs that failed": "/jobs?state=failed",
         "jobs of a rare kind": "/jobs?kind=restore",
-        "jobs of the host with most": f"/jobs?host={jobs[0]['host_id']}",
+        "jobs of the host with most": f"/jobs?host={host}",
         "its jobs that failed":
-            f"/jobs?host={jobs[0]['host_id']}&state=failed",
+            f"/jobs?host={host}&state=failed",
         "jobs by a common word": "/jobs?q=a",
         "jobs by a word nobody has": "/jobs?q=nobody-has-this",
         "jobs of old days": "/jobs?until=2020-01-01",
@@ -59,16 +56,18 @@ def main():
             len(sys.argv) - 1:]]
     with lab.Lab() as box:
         console = box.controller()
-        made = json.loads(subprocess.run(
+        told = subprocess.run(
             [lab.BIN / "seed", "--hosts", str(hosts), "--jobs", "20",
              "--history", str(max(0, runs - 20 * hosts)),
              "--snapshots", "20", "--logs", "1", "--lines", str(lines),
-             console.data], check=True, capture_output=True).stdout)
+             "--list", console.data], check=True, capture_output=True,
+            text=True).stdout.splitlines()
+        host, made = told[0].split()[0], json.loads(told[-1])
         console.start().bootstrap()
         renderer = console.renderer_pid()
         peer = Peer(console.port, console.client.cookie)
         print(f"{made['jobs']} jobs, {lines} lines", flush=True)
-        for name, path in paths(console, lines).items():
+        for name, path in paths(console, host, lines).items():
             cost = measure([console.program.pid, renderer], COUNT,
                            lambda p=path: peer.get(p))
             figure(hosts, name, cost)

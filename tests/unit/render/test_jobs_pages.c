@@ -2,6 +2,11 @@
 /* The pages about jobs over a made-up fleet. */
 #include "tests/unit/render/pages_help.h"
 
+#include <unistd.h>
+
+#include "lib/base/fsio.h"
+#include "spool/joblog.h"
+
 /* W-26: the whole fleet's jobs; every state is told by word and glyph. */
 static void
 the_jobs_page_shows_now_next_and_history(void **state)
@@ -127,6 +132,44 @@ a_log_that_is_gone_says_when_logs_go(void **state)
 	must_not(s, "/spool/jobs/");
 }
 
+/* Cut off behind the back of the controller: what is left is shown. */
+static void
+a_damaged_log_shows_what_is_left(void **state)
+{
+	struct site *s = *state;
+	struct ulid id = seed_job_id(SEED_JOB_FAILED);
+	char path[JOBLOG_PATH_CAP];
+	struct err e;
+	struct buf b;
+
+	assert_int_equal(joblog_path(s->spool, &id, false, path, sizeof(path)),
+	    RC_OK);
+	buf_init(&b, MIB(4));
+	assert_int_equal(fsio_read(path, &b, &e), RC_OK);
+	assert_int_equal(truncate(path, (off_t)(b.len / 2)), 0);
+	buf_fini(&b);
+	ask(s,
+	    &(struct ask){ "job", NULL, 3,
+	        { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	check_safe(s);
+	must(s, "this is what is left");
+	must(s, "id=\"L500\"");
+	must_not(s, "id=\"L1200\"");
+	must_not(s, ">Newer lines</a>");
+	ask(s,
+	    &(struct ask){ "job", NULL, 3,
+	        { "id", job_text(SEED_JOB_FAILED), "from", "1" } },
+	    200);
+	must(s, "id=\"L1\"");
+	assert_int_equal(unlink(path), 0);
+	ask(s,
+	    &(struct ask){ "job", NULL, 3,
+	        { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	must(s, "The log file is missing in the spool.");
+}
+
 /* M-145: two described options in one disclosure. */
 static void
 a_long_log_can_be_walked_without_scripts(void **state)
@@ -199,6 +242,7 @@ main(void)
 		FLEET(a_failed_backup_says_what_is_left),
 		FLEET(a_log_that_is_gone_says_when_logs_go),
 		FLEET(a_long_log_can_be_walked_without_scripts),
+		FLEET(a_damaged_log_shows_what_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
