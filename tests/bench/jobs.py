@@ -6,8 +6,7 @@
 
 5,000 hosts, a million jobs (most of them of one host) and a log of a million
 lines unless told otherwise.  The real controller and renderer over a made-up fleet (bin/seed);
-CPU is that of all their threads, the client's is not counted.  Memory is the
-most the renderer ever had.
+CPU is that of all their threads, the client's is not counted.
 """
 import json
 import subprocess
@@ -18,10 +17,11 @@ from dashboard import Peer, figure, lab, measure
 COUNT = 20
 
 
-def peak_mib(pid):
+def memory_mib(pid):
+    """Its own, and with what it has looked at of the mapped database."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         words = dict(line.split(":", 1) for line in status)
-    return int(words["VmHWM"].split()[0]) / 1024
+    return [int(words[w].split()[0]) / 1024 for w in ("RssAnon", "VmHWM")]
 
 
 def paths(console, host, lines):
@@ -71,7 +71,9 @@ def main():
             cost = measure([console.program.pid, renderer], COUNT,
                            lambda p=path: peer.get(p))
             figure(hosts, name, cost)
-        print(f"renderer: {peak_mib(renderer):.1f} MiB at most", flush=True)
+        own, most = memory_mib(renderer)
+        print(f"renderer: {own:.1f} MiB of its own, {most:.1f} MiB at most "
+              "with the mapped database", flush=True)
 
 
 if __name__ == "__main__":
