@@ -8,6 +8,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/store/job_query.h"
+#include "lib/store/plan_store.h"
 #include "render/host_page.h"
 #include "render/host_view.h"
 #include "render/job_view.h"
@@ -205,6 +206,62 @@ view_host_jobs_on_row(void *ctx, const struct Rec__Job *j)
 	return true;
 }
 
+/* A backup over midnight counts for the day in which it ended, as the strip
+ * shows it; its id is of the day before. */
+struct midnight {
+	struct rows *rows;
+	const struct filter *filter;
+	int64_t begin_ms; /* of the day */
+	uint64_t n;
+};
+
+static bool
+fits(const struct filter *f, const struct Rec__Job *j)
+{
+	enum job_look look = job_look_parse(f->state);
+	Rec__JobKind kind = job_kind_parse(f->kind);
+
+	return (look == JOB_LOOK_NONE || look == job_look_of(j)) &&
+	       (kind == REC__JOB_KIND__KIND_UNKNOWN || kind == j->kind) &&
+	       job_query_contains(str_of(j->group_name), f->q);
+}
+
+static bool
+view_host_jobs_on_outcome(void *ctx, uint32_t day, const struct ulid *group,
+    const struct Rec__DayOutcome *o)
+{
+	struct midnight *m = ctx;
+	const struct Rec__Job *j;
+	struct ulid id;
+
+	(void)day;
+	(void)group;
+	if (!view_ulid(o->job_id, &id) || ulid_time_ms(&id) >= m->begin_ms)
+		return true;
+	j = job_store_find(m->rows->v->state, &id);
+	if (j != NULL && fits(m->filter, j)) {
+		(void)view_host_jobs_on_row(m->rows, j);
+		m->n++;
+	}
+	return true;
+}
+
+/* Behind the day's own rows, where they leave room on their one page. */
+static void
+put_from_midnight(struct rows *r, const struct filter *f,
+    struct job_found *found)
+{
+	struct midnight m = { r, f, 0, 0 };
+	uint32_t day = (uint32_t)f->on_day;
+
+	if (f->on_day < 0 || found->total >= PAGE_JOBS)
+		return;
+	m.begin_ms = text_day_start(&r->v->clock, f->on_day);
+	plan_store_days(r->v->state, &f->host, day, day,
+	    view_host_jobs_on_outcome, &m);
+	found->total += m.n;
+}
+
 static uint64_t
 reachable(const struct job_found *found)
 {
@@ -235,6 +292,7 @@ put_rows(struct view *v, struct value *root, const struct filter *f,
 		q.skip = (pager.page - 1) * PAGE_JOBS;
 		job_query(v->state, &q, &found, view_host_jobs_on_row, &r);
 	}
+	put_from_midnight(&r, f, &found);
 	pager.total = reachable(&found);
 	pager.base = filter_query(v, f, base, "page=");
 	view_pager(root, "pager", &pager);
