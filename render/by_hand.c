@@ -193,7 +193,8 @@ by_hand(struct arena *a, const struct Rec__Job *j, const struct Rec__Host *h)
 const char *
 by_hand_needs(const struct Rec__Host *h)
 {
-	if (h != NULL && h->repo_username[0] != '\0')
+	if (h != NULL && h->repo_username[0] != '\0' &&
+	    str_starts(str_of(h->repo_url), STR("rest:")))
 		return "RESTIC_REPOSITORY, RESTIC_PASSWORD, "
 		       "RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD";
 	return "RESTIC_REPOSITORY, RESTIC_PASSWORD";

@@ -134,7 +134,11 @@ a_backup_is_told_with_its_paths_and_without_secrets(void **state)
 	    "'--exclude=*.tmp' -- /etc '/srv/my files'");
 	assert_string_equal(by_hand_needs(&h),
 	    "RESTIC_REPOSITORY, RESTIC_PASSWORD");
+	/* A user is for rest-server alone. */
 	h.repo_username = mut("web-1");
+	h.repo_url = mut("/srv/restic/web-1");
+	assert_null(strstr(by_hand_needs(&h), "RESTIC_REST_PASSWORD"));
+	h.repo_url = mut("rest:https://backup.example/web-1/");
 	assert_non_null(strstr(by_hand_needs(&h), "RESTIC_REST_PASSWORD"));
 	j.bandwidth_up_kbps = 0;
 	j.kind = REC__JOB_KIND__KIND_INIT;
