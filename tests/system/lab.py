@@ -11,6 +11,8 @@ import http.client
 import json
 import os
 import pathlib
+import random
+import re
 import shutil
 import signal
 import socket
@@ -26,10 +28,31 @@ TOOLS = pathlib.Path(os.environ.get("RM_TOOLS_DIR", ROOT / "build/tools"))
 PASSWORD = "a long enough pass phrase"
 
 
+def _ports():
+    """Ports of this worker of pytest alone, below those that the kernel gives
+    away by itself: what is free now is still free when a program listens."""
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", ""))
+                 or 0) % 5
+    first, count = 10000 + 4000 * worker, 4000
+    start = random.randrange(count)
+    while True:
+        for k in range(count):
+            yield first + (start + k) % count
+
+
+_next_port = _ports()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for _ in range(1000):
+        port = next(_next_port)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
 
 
 def wait_for(what, condition, seconds=20.0, step=0.05):
