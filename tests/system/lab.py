@@ -271,13 +271,13 @@ class Controller:
     def job(self, job_id):
         return self.client.ok("GET", f"/api/jobs/{job_id}")
 
-    def run_group(self, host_id):
+    def run_group(self, host_id, **limits):
         groups = self.client.ok(
             "GET", f"/api/hosts/{host_id}/source-groups")["items"]
         return self.client.ok(
             "POST",
             f"/api/hosts/{host_id}/source-groups/{groups[0]['id']}/run",
-            {})["job_id"]
+            limits)["job_id"]
 
     def wait_job(self, job_id, seconds=60):
         def over():

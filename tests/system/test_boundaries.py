@@ -92,7 +92,8 @@ def test_backups_do_not_pass_the_controller(lab, console):
     lookout.start()
     ours = family(console.program.pid)
     before = moved(ours)
-    job = console.run_group(agent.host_id)
+    # Some seconds of it, so that the look-out cannot miss it.
+    job = console.run_group(agent.host_id, bandwidth_up_kbps=6000)
     assert console.wait_job(job)["status"] == "succeeded"
     after = moved(ours)
     lookout.over = True

@@ -62,7 +62,7 @@ def test_verbs_of_windows_are_refused_with_advice(lab, verb):
 
 @pytest.mark.parametrize("argv, word", [
     (["-enroll-token", "x"], "-enroll-server"),
-    (["-enroll-server", "https://x"], "-enroll-token"),
+    (["-enroll-server", "x"], "https://host"),
     (["-nonsense"], "usage"), (["dance"], "dance")])
 def test_wrong_arguments_are_explained(lab, argv, word):
     """M-118"""
