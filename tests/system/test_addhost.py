@@ -120,7 +120,7 @@ def test_a_name_taken_meanwhile_stops_another_token(site):
 
 
 def test_the_page_lists_and_changes_them_without_scripts(site):
-    """M-076: forms on /hosts/new; a second click says what happened."""
+    """M-076, M-414: forms on /hosts/new; a second click says what happened."""
     made = mint(site, "form-1")
     page = site.browser.get("/hosts/new").text
     assert f"/hosts/enrollment-tokens/{made['id']}/regenerate" in page
