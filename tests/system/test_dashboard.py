@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The dashboard over a made-up fleet: what it says, finds, sorts and starts."""
+import contextlib
 import csv
 import html as html_module
 import io
+import os
 import re
+import signal
 import urllib.parse
 
 import pytest
@@ -347,6 +350,25 @@ def test_density_and_theme_without_scripts(fleet):
         assert location[1:2] not in ("/", "\\")
 
 
+def test_without_the_renderer(fleet):
+    """A page that cannot be drawn says so and when to come back; lists and
+    CSV go on, and so does the page once it can be drawn."""
+    pid = fleet.renderer_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answer = fleet.client.get("/?q=tag:prod",
+                                  headers={"Accept": "text/html"})
+    finally:
+        # The controller ends one that does not answer, and starts another.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert answer.status == 503 and answer.headers["retry-after"] == "5"
+    assert "Pages are not available at the moment" in answer.text
+    assert fleet.client.get("/hosts.csv?q=tag:prod").status == 200
+    lab_module.wait_for("the page", lambda: fleet.client.get(
+        "/?q=tag:prod", headers={"Accept": "text/html"}).status == 200)
+
+
 def test_no_hosts_yet(console):
     """M-312: what to do first, with the button, the install command and the
     word that restic has to be there; the first host brings the table."""
@@ -582,25 +604,35 @@ def test_a_hidden_tab_gets_nothing(live, chromium):
 def test_looks_of_the_dashboard(fleet):
     """M-310, design.md, 10 and 11: wide and narrow, light and dark, compact,
     a bad filter: nothing unnamed, nothing sideways, no complaint."""
-    for width, dark in ((1440, False), (390, True), (320, False)):
-        b = Browser(fleet.url, width=width, dark=dark)
-        try:
-            b.open("/login")
-            b.fill("#login-username", "admin")
-            b.fill("#login-password", lab_module.PASSWORD)
-            b.go('form[action="/login"] button[type="submit"]')
-            for path in ("/?q=tag:web+-state:ok", "/?q=state:fine+nothing",
-                         "/?q=nothing-like-it&started=2&ticked=0",
-                         "/?q=tag:web+-state:ok&sort=size&dir=asc"):
-                b.open(path)
-                assert a11y.violations(b) == [], (path, width)
-                assert b.sideways() == 0, (path, width)
-            b.driver.execute_script(
-                "document.querySelector('[name=density]').click()")
-            b.wait("compact rows", lambda: b.driver.execute_script(
-                "return document.documentElement.dataset.density") ==
-                "compact")
-            assert a11y.violations(b) == [] and b.sideways() == 0
-            assert b.errors() == []
-        finally:
-            b.close()
+    b = Browser(fleet.url)
+
+    def look(width, scheme):
+        b.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": 1000, "deviceScaleFactor": 1,
+            "mobile": False})
+        b.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+            {"name": "prefers-color-scheme", "value": scheme}]})
+        assert a11y.violations(b) == [], (b.path(), width, scheme)
+        assert b.sideways() == 0, (b.path(), width)
+
+    try:
+        b.open("/login")
+        b.fill("#login-username", "admin")
+        b.fill("#login-password", lab_module.PASSWORD)
+        b.go('form[action="/login"] button[type="submit"]')
+        for path in ("/?q=tag:web+-state:ok", "/?q=state:fine+nothing",
+                     "/?q=nothing-like-it&started=2&ticked=0"):
+            b.open(path)
+            look(1440, "light")
+            look(390, "dark")
+            look(320, "light")
+        b.open("/?q=tag:web+-state:ok&sort=size&dir=asc")
+        look(1440, "dark")
+        b.go("[name=density]")
+        assert b.path().endswith("&sort=size&dir=asc")
+        assert b.driver.execute_script(
+            "return document.documentElement.dataset.density") == "compact"
+        look(1440, "dark")
+        assert b.errors() == []
+    finally:
+        b.close()
