@@ -74,7 +74,7 @@ rows(struct fixture *f, const struct ulid *host, const char *state,
 	}
 	req.params = params;
 	req.n_params = 4;
-	req.now_ms = midnight_ms + 20 * 60 * minute_ms;
+	req.now_ms = midnight_ms + (int64_t)1200 * minute_ms;
 	v.clock = (struct text_clock){ "UTC", req.now_ms };
 	v.state = fixture_read(f);
 	v.live = store_begin_read(f->live, &f->arena);
