@@ -12,6 +12,8 @@ from lab import PASSWORD, ROOT, wait_for
 from test_jobs_pages import WINDOW, link
 
 FAKE = ROOT / "tests/fake/restic"
+# Longer than any test needs it: who runs it stops it.
+LONG = {"lines": 20000, "delay_ms": 50}
 
 
 class Host:
@@ -37,6 +39,10 @@ class Host:
 
     def done(self, **words):
         return self.console.wait_job(self.run(**words))
+
+    def stop(self, job):
+        self.console.client.post(f"/api/jobs/{job}/cancel")
+        return self.console.wait_job(job)
 
     def page(self, job, query=""):
         answer = self.console.client.get(f"/jobs/{job}{query}")
@@ -115,27 +121,20 @@ def test_the_first_error_is_one_click_away(host):
 def test_windows_join_while_the_job_runs(host):
     """No line is missing or twice across the border of two windows, also
     while the log grows."""
-    job = host.run(lines=2200, delay_ms=15)
-    wait_for("more than a window", lambda: host.console.job(job)[
-        "log"]["lines"] > WINDOW + 100)
-    seen, query, running = [], "?from=1", False
-    while query is not None:
-        html = host.page(job, query)
-        running |= ">Running</span>" in html
+    job = host.run(**LONG)
+    seen = []
+    while len(seen) < 3 * WINDOW:
+        wait_for("more lines", lambda: host.console.job(job)[
+            "log"]["lines"] > len(seen))
+        html = host.page(job, f"?from={len(seen) + 1}")
+        assert ">Running</span>" in html
         lines = shown(html)
-        assert lines[0][0] == len(seen) + 1
+        assert [n for n, _ in lines] == list(
+            range(len(seen) + 1, len(seen) + 1 + len(lines)))
         seen += lines
-        query = link(html, "Newer lines")
-        if query is None and len(seen) % WINDOW:
-            break
-        if query is None:
-            query = f"?from={len(seen) + 1}"
-            if host.console.job(job)["log"]["closed"]:
-                break
-    assert running
-    host.console.wait_job(job)
+        assert link(html, "Newer lines") in (None, f"?from={len(seen) + 1}")
+    host.stop(job)
     whole = [r["payload"] for r in host.console.log_lines(job)]
-    assert [n for n, _ in seen] == list(range(1, len(seen) + 1))
     assert [t for _, t in seen if t.startswith("pretend")] == [
         t for t in whole[:len(seen)] if t.startswith("pretend")]
     # Afterwards the compressed log gives the same lines.
@@ -144,7 +143,7 @@ def test_windows_join_while_the_job_runs(host):
 
 def test_stopping_twice_does_no_harm(host):
     """M-133: a second click, and one that comes too late."""
-    job = host.run(lines=2000, delay_ms=100)
+    job = host.run(**LONG)
     wait_for("its start", lambda: host.console.job(job)["log"]["lines"] > 3)
     html = host.page(job)
     assert '<meta http-equiv="refresh" content="10">' in html
@@ -185,11 +184,12 @@ def test_the_jobs_page_lives(host, b):
     b.open("/jobs")
     b.wait("the stream", lambda: "Live" in b.text("[data-stream]"))
     b.driver.execute_script("window.same = true")
-    job = host.run(lines=400, delay_ms=100)
+    job = host.run(**LONG)
     b.wait("the job", lambda: f"/jobs/{job}" in b.find(
         '[data-live="jobs.running"]').get_attribute("innerHTML"))
     b.wait("the headline", lambda: b.text(
         '[data-live="jobs.headline"] h1') == "1 job running")
+    host.stop(job)
     b.wait("its end", lambda: b.text(
         '[data-live="jobs.running"]') == "Nothing runs.")
     b.wait("the headline", lambda: b.text(
@@ -200,7 +200,7 @@ def test_the_jobs_page_lives(host, b):
 
 def test_the_log_follows_only_at_its_end(host, b):
     """M-143: who reads further up is left there, and comes back to it."""
-    job = host.run(lines=3000, delay_ms=100)
+    job = host.run(**LONG)
     wait_for("lines", lambda: host.console.job(job)["log"]["lines"] > 100)
     b.open(f"/jobs/{job}")
 
@@ -233,8 +233,7 @@ def test_the_log_follows_only_at_its_end(host, b):
     now = last()
     b.wait("new lines", lambda: last() > now + 10)
     assert seen(last())
-    host.console.client.post(f"/api/jobs/{job}/cancel")
-    host.console.wait_job(job)
+    host.stop(job)
 
 
 def test_a_link_to_a_line_that_is_not_shown(host, b):
