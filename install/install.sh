@@ -5,7 +5,8 @@
 # restic-manager controller.  Its page "Add host" shows the whole command:
 #
 #   curl -fsSL https://SERVER/install/install.sh |
-#       sudo RM_SERVER=https://SERVER RM_TOKEN=TOKEN bash
+#       RM_SERVER=https://SERVER RM_TOKEN=TOKEN \
+#       sudo --preserve-env=RM_SERVER,RM_TOKEN bash
 #
 # RM_SERVER            the controller, https://host[:port]
 # RM_TOKEN             enrolment token (RM_ENROL_TOKEN is the same); without

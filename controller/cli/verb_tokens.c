@@ -83,10 +83,10 @@ put_install(struct cli *c, struct buf *b, struct str token)
 		str_b64(raw, sizeof(raw), false, pin, sizeof(pin));
 		buf_printf(b, "-k --pinnedpubkey 'sha256//%s' ", pin);
 	}
-	buf_printf(b, "%.*s/install/install.sh | sudo RM_SERVER=%.*s RM_TOKEN=",
+	buf_printf(b, "%.*s/install/install.sh | RM_SERVER=%.*s RM_TOKEN=",
 	    STR_ARG(server), STR_ARG(server));
 	print_safe(b, token);
-	buf_puts(b, " bash");
+	buf_puts(b, " sudo --preserve-env=RM_SERVER,RM_TOKEN bash");
 }
 
 static void

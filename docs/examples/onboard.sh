@@ -87,8 +87,9 @@ jq -n --arg h "$RM_HOST" --arg r "$RM_REPO" --arg d "${RM_PATHS:-}" \
 
 # 3. Enrol on the target and start the agent.  The token works once and for
 #    an hour; the same command may be repeated when it failed half way.
-${RM_TARGET:-sh -c} "restic-manager-agent -enroll-server '$RM_URL' \
-	-enroll-token '$(jq -r .token "$work/token")'" >&2 ||
+jq -r .token "$work/token" |
+	${RM_TARGET:-sh -c} "restic-manager-agent -enroll-server '$RM_URL' \
+	-enroll-token -" >&2 ||
 	die 1 "the agent could not enrol"
 ${RM_TARGET:-sh -c} "$start" >&2 || die 1 "the agent could not be started"
 

@@ -281,7 +281,7 @@ def test_a_token_made_here_enrols_a_host(fleet, cli):
     agent.enrol(made["token"])
     shown = cli.json("hosts", "show", "db-1")
     assert shown["id"] == agent.host_id and shown["tags"] == ["db"]
-    assert f"{fleet.fleet.url}/install/install.sh | sudo RM_SERVER=" in made[
+    assert f"{fleet.fleet.url}/install/install.sh | RM_SERVER=" in made[
         "install_command"]
     text = cli.ok("tokens", "create", "db-2", "--repo-url",
                   fleet.path / "r2").out
