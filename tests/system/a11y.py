@@ -21,7 +21,7 @@ TAB = """
 const e = document.activeElement;
 if (!e || e === document.body) return null;
 const s = getComputedStyle(e);
-const row = e.closest('tr');
+const row = e.closest('tr, li');
 const ring = [s, getComputedStyle(e, '::after'), row && getComputedStyle(row)]
   .some(x => x && x.outlineStyle !== 'none' && parseFloat(x.outlineWidth) >= 2);
 const all = Array.from(document.querySelectorAll('*'));

@@ -10,7 +10,7 @@ FAKE = lab.ROOT / "tests/fake/restic"
 # name, tags, what its pretend restic does, runs
 HOSTS = (
     ("app-01", ["prod"], "lines=12", 2),
-    ("db-01", ["prod", "db"], "lines=9000 delay_ms=20", 0),
+    ("db-01", ["prod", "db"], "lines=9000 delay_ms=200", 0),
     ("db-02", ["prod", "db"], "lines=8 exit=1", 1),
     ("fs-01", ["office"], "lines=25 exit=3", 1),
     ("mail-01", ["prod"], "lines=14", 1),
