@@ -474,8 +474,10 @@ secrets_are_markers_and_need_one(void **state)
 	ask(s, &q, 200);
 	check_safe(s);
 	must(s,
-	    "-enroll-server https://backup.example.net -enroll-token " MARKER
-	    "-token<");
+	    "echo " MARKER "-token | sudo restic-manager-agent -enroll-server "
+	    "https://backup.example.net -enroll-token -<");
+	must(s, "RM_TOKEN=" MARKER
+	        "-token sudo --preserve-env=RM_SERVER,RM_TOKEN bash<");
 	must(s, "echo '" MARKER "-password' | htpasswd -B -i");
 	ask(s,
 	    &(struct ask){ "pending", NULL, 2,
