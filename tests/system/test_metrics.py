@@ -249,8 +249,10 @@ def a_prometheus(bench, ctl):
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return json.loads(answer.read())["data"]["result"]
-        except urllib.error.HTTPError:
-            raise
+        except urllib.error.HTTPError as e:
+            if e.code != 503:  # it is still starting
+                raise
+            return []
         except OSError:
             return []
     wait_for("two scrapes", lambda: any(
