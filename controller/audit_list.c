@@ -4,6 +4,7 @@
 #include "controller/audit.h"
 #include "controller/audit_own.h"
 #include "controller/controller.h"
+#include "controller/paging.h"
 #include "controller/req.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -15,7 +16,6 @@
 
 enum {
 	PER_PAGE = 50,
-	PER_PAGE_MAX = 500,
 	BODY_MAX = 32 << 20,
 	ARENA_MAX = 4 << 20
 };
@@ -156,34 +156,20 @@ audit_on_searched(void *ctx)
 	req_release(r);
 }
 
-/* A whole number from 1; absent gives dflt. */
-static enum rc
-number(struct req *r, const char *name, uint64_t max, uint64_t *out,
-    struct err *e)
-{
-	struct str text = req_query(r, name);
-
-	if (text.n == 0 || (str_u64(text, max, out) && *out > 0))
-		return RC_OK;
-	return err_set(e, RC_INVALID, "%s is a number from 1 to %llu", name,
-	    (unsigned long long)max);
-}
-
 void
 audit_list(struct req *r)
 {
 	struct search *s = MEM_NEW(struct search);
+	struct paging p;
 	struct err e;
 
-	s->want = (struct audit_want){ 1, PER_PAGE };
 	if (audit_query_of(r, &s->query, &e) != RC_OK ||
-	    number(r, "page", UINT32_MAX, &s->want.page, &e) != RC_OK ||
-	    number(r, "per_page", PER_PAGE_MAX, &s->want.per_page, &e) !=
-	        RC_OK) {
+	    paging_begin(&p, r, PER_PAGE, &e) != RC_OK) {
 		mem_free(s);
 		req_fail(r, &e);
 		return;
 	}
+	s->want = (struct audit_want){ p.page, p.per_page };
 	s->req = r;
 	s->state = r->ctl->state;
 	arena_init(&s->arena, ARENA_MAX);

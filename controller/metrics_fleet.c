@@ -10,6 +10,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/metric_store.h"
+#include "lib/store/status.h"
 #include "lib/store/table.h"
 
 static const double ms_per_s = 1000;
@@ -46,21 +47,6 @@ metrics_on_host(void *ctx, const struct Rec__Host *h)
 	f->hosts++;
 	f->online += h->online ? 1 : 0;
 	return true;
-}
-
-static const char *
-repo_status(const struct Rec__Host *h)
-{
-	switch (h->repo_status) {
-	case REC__REPO_STATUS__REPO_READY:
-		return "ready";
-	case REC__REPO_STATUS__REPO_INIT_FAILED:
-		return "init_failed";
-	case REC__REPO_STATUS__REPO_UNKNOWN:
-	case _REC__REPO_STATUS_IS_INT_SIZE:
-		break;
-	}
-	return "unknown";
 }
 
 /* False: the host has no such sample. */
@@ -105,7 +91,7 @@ put_hosts(struct buf *b, const struct fleet *f, enum metric m)
 		const struct metric_labels l = { { { "host_id", ln->id },
 		    { "host", ln->host->name },
 		    { m == M_HOST_REPO ? "status" : NULL,
-			repo_status(ln->host) } } };
+			status_repo_name(ln->host->repo_status) } } };
 
 		if (host_value(ln->host, m, &value))
 			metric_put(b, m, &l, value);

@@ -6,6 +6,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "render/dashboard.h"
+#include "render/link.h"
 #include "render/status.h"
 #include "render/value.h"
 #include "render/view.h"
@@ -77,39 +78,14 @@ dashboard_count_tags(struct dashboard *d, const struct Rec__Host *h)
 
 /* -------------------------------------------------------------------- links */
 
-/* Percent-encodes what is not unreserved. */
-static void
-put_pair(struct buf *out, const char *key, struct str value)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	size_t i;
-
-	if (value.n == 0)
-		return;
-	buf_printf(out, "%s=", key);
-	for (i = 0; i < value.n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-
-		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-		    (c >= 'A' && c <= 'Z') || strchr("-._~:", c) != NULL) {
-			buf_putc(out, (char)c);
-			continue;
-		}
-		buf_putc(out, '%');
-		buf_putc(out, hex[c >> 4]);
-		buf_putc(out, hex[c & 15]);
-	}
-	buf_putc(out, '&');
-}
-
 /* What is the default is left out. */
 static void
 put_order(struct buf *out, struct fleet_order o)
 {
 	if (o.sort != FLEET_BY_ATTENTION)
-		put_pair(out, "sort", str_of(fleet_sort_name(o.sort)));
+		link_query(out, "sort", str_of(fleet_sort_name(o.sort)));
 	if (o.back)
-		put_pair(out, "dir", str_of(fleet_order_dir(o)));
+		link_query(out, "dir", str_of(fleet_order_dir(o)));
 }
 
 static const char *
@@ -131,7 +107,7 @@ link_of(const struct dashboard *d, const char *before, struct str q,
 
 	buf_init(&b, LINK_MAX);
 	buf_puts(&b, before);
-	put_pair(&b, "q", q);
+	link_query(&b, "q", q);
 	put_order(&b, o);
 	if (b.len > 0 && (b.data[b.len - 1] == '&' || b.data[b.len - 1] == '?'))
 		buf_cut(&b, b.len - 1);
@@ -145,7 +121,7 @@ dashboard_link(const struct dashboard *d, const char *before, const char *after)
 
 	buf_init(&b, LINK_MAX);
 	buf_puts(&b, before);
-	put_pair(&b, "q", str_of(d->text));
+	link_query(&b, "q", str_of(d->text));
 	put_order(&b, d->order);
 	return finish(d, &b, after);
 }

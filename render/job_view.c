@@ -6,10 +6,15 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/ulid.h"
+#include "lib/store/job_store.h"
 #include "lib/store/user_store.h"
 #include "render/cause.h"
 #include "render/value.h"
 #include "render/view.h"
+
+enum {
+	KINDS = REC__JOB_KIND__KIND_UPDATE + 1
+};
 
 const struct status_look *
 job_view_look(const char *name)
@@ -93,4 +98,22 @@ job_view_put(struct view *v, struct value *map, const struct Rec__Job *j)
 	value_text(map, "took", job_view_took(v, j));
 	value_text(map, "outcome", outcome(v, j));
 	value_text(map, "by", job_view_actor(v, j));
+}
+
+void
+job_view_kinds(struct value *root, struct str chosen)
+{
+	struct value *list = value_list(root, "kinds");
+	struct value *item;
+	unsigned k;
+
+	for (k = REC__JOB_KIND__KIND_UNKNOWN; k < KINDS; k++) {
+		const char *name = k == 0 ? "" : job_kind_name((Rec__JobKind)k);
+
+		item = value_item(list);
+		value_text(item, "value", name);
+		value_text(item, "words",
+		    k == 0 ? "Every kind" : status_kind_words((Rec__JobKind)k));
+		value_bool(item, "chosen", str_eqz(chosen, name));
+	}
 }

@@ -2,6 +2,7 @@
 #ifndef RENDER_JOB_VIEW_H
 #define RENDER_JOB_VIEW_H
 /* What a list of jobs and a job's own page say alike about a job. */
+#include "lib/base/str.h"
 #include "proto/store.pb-c.h"
 #include "render/status.h"
 
@@ -12,6 +13,8 @@ struct view;
 void job_view_put(struct view *v, struct value *map, const struct Rec__Job *j);
 /* By the name in status_look: "failed". */
 const struct status_look *job_view_look(const char *name);
+/* List kinds [{value, words, chosen}] for a select, "every kind" first. */
+void job_view_kinds(struct value *root, struct str chosen);
 /* "schedule", "alice", "restic-manager" */
 const char *job_view_actor(struct view *v, const struct Rec__Job *j);
 /* Running or ended: how long; "" while queued. */

@@ -10,7 +10,7 @@ unreserved(unsigned char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
 	       (c >= 'A' && c <= 'Z') ||
-	       (c != '\0' && strchr("-._~", c) != NULL);
+	       (c != '\0' && strchr("-._~:", c) != NULL);
 }
 
 void

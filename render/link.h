@@ -6,7 +6,7 @@
 
 struct buf;
 
-/* "key=value&", percent-encoded but for unreserved characters; nothing for an
- * empty value. */
+/* "key=value&", percent-encoded but for unreserved characters and the colon of
+ * our filters; nothing for an empty value. */
 void link_query(struct buf *out, const char *key, struct str value);
 #endif

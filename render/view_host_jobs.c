@@ -19,8 +19,7 @@
 
 enum {
 	PAGE_JOBS = 50,
-	LINK_MAX = 4096,
-	KINDS = REC__JOB_KIND__KIND_UPDATE + 1
+	LINK_MAX = 4096
 };
 
 /* The filters as they were given, those that make sense. */
@@ -156,24 +155,6 @@ put_chip(struct view *v, struct value *list, const struct filter *f,
 }
 
 static void
-put_kinds(struct value *root, const struct filter *f)
-{
-	struct value *list = value_list(root, "kinds");
-	struct value *item;
-	unsigned k;
-
-	for (k = REC__JOB_KIND__KIND_UNKNOWN; k < KINDS; k++) {
-		const char *name = k == 0 ? "" : job_kind_name((Rec__JobKind)k);
-
-		item = value_item(list);
-		value_text(item, "value", name);
-		value_text(item, "words",
-		    k == 0 ? "Every kind" : status_kind_words((Rec__JobKind)k));
-		value_bool(item, "chosen", str_eqz(f->kind, name));
-	}
-}
-
-static void
 put_filter(struct view *v, struct value *root, const struct filter *f,
     const char *base)
 {
@@ -184,7 +165,7 @@ put_filter(struct view *v, struct value *root, const struct filter *f,
 	put_chip(v, list, f, base, "");
 	for (i = 0; i < ARRAY_LEN(chips); i++)
 		put_chip(v, list, f, base, job_look_name(chips[i]));
-	put_kinds(root, f);
+	job_view_kinds(root, f->kind);
 	value_copy(root, "q", f->q);
 	value_copy(root, "state_param", f->state);
 	value_copy(root, "day_param", f->day);

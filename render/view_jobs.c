@@ -19,8 +19,7 @@
 enum {
 	PAGE_JOBS = 50,
 	SHOWN = 20, /* of those that run, and of those that wait */
-	LINK_MAX = 4096,
-	KINDS = REC__JOB_KIND__KIND_UPDATE + 1
+	LINK_MAX = 4096
 };
 static const int64_t day_ms = 86400000;
 
@@ -266,24 +265,6 @@ put_chips(struct view *v, struct value *root, const struct filter *f)
 }
 
 static void
-put_kinds(struct value *root, const struct filter *f)
-{
-	struct value *list = value_list(root, "kinds");
-	struct value *item;
-	unsigned k;
-
-	for (k = REC__JOB_KIND__KIND_UNKNOWN; k < KINDS; k++) {
-		const char *name = k == 0 ? "" : job_kind_name((Rec__JobKind)k);
-
-		item = value_item(list);
-		value_text(item, "value", name);
-		value_text(item, "words",
-		    k == 0 ? "Every kind" : status_kind_words((Rec__JobKind)k));
-		value_bool(item, "chosen", str_eqz(f->kind, name));
-	}
-}
-
-static void
 put_filter(struct view *v, struct value *root, struct filter *f)
 {
 	const struct Rec__Host *h =
@@ -291,7 +272,7 @@ put_filter(struct view *v, struct value *root, struct filter *f)
 	struct filter all = *f;
 
 	put_chips(v, root, f);
-	put_kinds(root, f);
+	job_view_kinds(root, f->kind);
 	value_copy(root, "q", f->q);
 	value_copy(root, "state_param", f->state);
 	value_copy(root, "since", f->since);
