@@ -54,7 +54,8 @@ us+='|(author|initial|normal|organ|recogn|serial|synchron|minim|optim|custom'
 us+='|summar|final|real)iz(e|es|ed|ing))(?![a-z])'
 search "$us" "$foreign" 'not UK spelling' < <(files "${prose[@]}")
 
-names=$(machine_names | sed '/^$/d' | sort -u | perl -pe '$_ = quotemeta' |
+# A folder right below the root, such as a container's /src, tells nothing.
+names=$(machine_names | sed -E '/^$/d; /^\/[^\/]*$/d' | sort -u | perl -pe '$_ = quotemeta' |
 	sed 's/\\$//' | paste -sd '|')
 search "(?<![\\w.-])($names)(?![\\w-])" '' 'a name of this machine' \
 	< <(files "${text[@]}")
