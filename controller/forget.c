@@ -382,6 +382,7 @@ tell(struct controller *c, const struct deletion *d)
 	    "back it up");
 	courier_forget(c->courier, &d->host, &d->job);
 	agents_forget(c->agents, &d->host, &d->job, &e);
+	ingest_forget(c->ingest, &d->host);
 	sse_host_gone(c->sse, &d->host);
 	c->forget->work = true;
 	forget_tick(c->forget);

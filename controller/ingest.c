@@ -301,6 +301,21 @@ ingest_accepted(struct ingest *i, const struct ulid *host,
 		present_add(in, job);
 }
 
+/* The epoch of nobody: a part of it that is being written is freed at its
+ * end. */
+void
+ingest_forget(struct ingest *i, const struct ulid *host)
+{
+	struct inlet *in = inlet_find(i, host);
+
+	if (in == NULL)
+		return;
+	ingest_free_items(i, in, &in->pending);
+	list_del(&in->ready);
+	memset(in->epoch, 0, sizeof(in->epoch));
+	in->open = in->compare = false;
+}
+
 bool
 ingest_idle(const struct ingest *i, const struct ulid *host)
 {

@@ -44,6 +44,8 @@ MUST_USE enum rc ingest_event(struct ingest *i, const struct ulid *host,
  * the hello listed is compared with what runs here. */
 void ingest_accepted(struct ingest *i, const struct ulid *host,
     const struct ulid *job);
+/* The host was deleted: what it sent and is not on disk is dropped. */
+void ingest_forget(struct ingest *i, const struct ulid *host);
 /* Nothing of this host's events waits or is being written. */
 bool ingest_idle(const struct ingest *i, const struct ulid *host);
 /* This job's log waits to be compressed, or is. */

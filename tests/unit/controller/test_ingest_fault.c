@@ -2,6 +2,8 @@
 /* Labels: threads */
 #include "tests/unit/controller/ingest_help.h"
 
+#include "lib/store/gone_store.h"
+
 /* Faults of the disk that stop one host's log, and must not stop the rest. */
 
 #define JOB_A "01HZZZZZZZZZZZZZZZZZZZZZZA"
@@ -105,6 +107,45 @@ others_do_not_wait_for_its_next_try(void **state)
 	assert_true(clock_mono_ms() - began < 9000);
 }
 
+/* What it sent and cannot be written is nobody's: its sweep waits for the
+ * inlet to be idle. */
+static void
+a_deleted_host_is_not_held_for_ever(void **state)
+{
+	struct desk *d = *state;
+	struct store_tx *tx = fixture_write(&d->f);
+	char path[JOBLOG_PATH_CAP];
+
+	block_log(d, JOB_A, path, sizeof(path));
+	send_log(d, JOB_A);
+	gone_store_begin(tx, host_store_get(tx, &d->host), "admin",
+	    clock_now_ms());
+	fixture_commit(tx);
+	desk_run(d, 200, 0);
+	assert_false(ingest_idle(d->c.ingest, &d->host));
+	ingest_forget(d->c.ingest, &d->host);
+	assert_true(ingest_idle(d->c.ingest, &d->host));
+	desk_run(d, 1200, 0); /* past the next try */
+	assert_true(ingest_idle(d->c.ingest, &d->host));
+}
+
+/* The same while its part is being written. */
+static void
+a_host_deleted_within_a_batch_is_idle_after_it(void **state)
+{
+	struct desk *d = *state;
+	char path[JOBLOG_PATH_CAP];
+
+	block_log(d, JOB_A, path, sizeof(path));
+	send_log(d, JOB_A);
+	assert_rc(desk_lines(d, 4, JOB_B, 1, 3), RC_OK);
+	ingest_forget(d->c.ingest, &d->host);
+	assert_false(ingest_idle(d->c.ingest, &d->host));
+	desk_run(d, 200, 0);
+	assert_true(ingest_idle(d->c.ingest, &d->host));
+	assert_int_equal(d->told.acked, 0);
+}
+
 int
 main(void)
 {
@@ -114,6 +155,12 @@ main(void)
 		    desk_setup, desk_teardown),
 		cmocka_unit_test_setup_teardown(
 		    others_do_not_wait_for_its_next_try, desk_setup,
+		    desk_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_deleted_host_is_not_held_for_ever, desk_setup,
+		    desk_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_host_deleted_within_a_batch_is_idle_after_it, desk_setup,
 		    desk_teardown),
 	};
 
