@@ -8,5 +8,5 @@ while IFS= read -r file; do
 	head -n 1 "$file" | grep -Eq '^#!.*sh$' || continue
 	shellcheck -x -P SCRIPTDIR -S warning -f gcc "$file" ||
 		finding "$file" "shellcheck is not content"
-done < <(files '*.sh' check demo 'tools/*' '.ci/*' 'www/*' 'systemd/*')
+done < <(files '*.sh' bench check demo 'tools/*' '.ci/*' 'www/*' 'systemd/*')
 verdict

@@ -7,7 +7,7 @@
 code=('*.c' '*.h')
 prose=("${code[@]}" '*.md' '*.proto' '*.html' '*.mustache' '*.[1-8]')
 text=("${prose[@]}" '*.sh' '*.py' '*.txt' '*.cmake' '*.js' '*.css' '*.json'
-	'*.yaml' '*.service' 'check' 'demo' 'tools/*' '.ci/*')
+	'*.yaml' '*.service' 'bench' 'check' 'demo' 'tools/*' '.ci/*')
 
 # Reports every line of the files (stdin) that matches the Perl expression,
 # after what the second one matches has been taken away.

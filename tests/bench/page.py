@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/performance.md, made of what was measured."""
+import targets
+from measure import ROOT
+
+PATH = ROOT / "docs/performance.md"
+PROSE = ROOT / "tests/bench/performance.md"
+
+
+def number(value):
+    """Three digits that matter, thousands with commas."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    for least, digits in ((100, 0), (10, 1), (1, 2)):
+        if size >= least:
+            return f"{value:.{digits}f}"
+    return f"{value:.3f}"
+
+
+def bounds(figure):
+    """What is asked, in words; "" when nothing is."""
+    if figure.good is None:
+        return ""
+    sign = "<=" if figure.better == "lower" else ">="
+    tail = ""
+    if figure.against:
+        tail = (f" times {figure.against}" if figure.how == "ratio"
+                else f" over {figure.against}")
+    return (f"good {sign} {figure.good:g}, "
+            f"excellent {sign} {figure.excellent:g}{tail}")
+
+
+def _cells(*cells):
+    return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+def _row(one, figure, told, old):
+    """The cells of one figure."""
+    ours = told["of"].get(one.ours)
+    others = []
+    for contender, (middle, _, _) in told["of"].items():
+        if contender != one.ours:
+            others.append(f"{contender} {number(middle)}")
+    for contender, _ in sorted(old["absent"].items()):
+        others.append(f"{contender} not at hand")
+    value = (f"{number(ours[0])} {figure.unit} "
+             f"({number(ours[1])} to {number(ours[2])})" if ours else "-")
+    return value, ", ".join(others), bounds(figure), told["verdict"]
+
+
+def _target_rows(found, rows):
+    for key, name, *_ in targets.TARGETS:
+        if key not in found:
+            continue
+        one = found[key]
+        figure = next(f for f in one.figures if f.name == name)
+        if key in rows:
+            _, told, old = rows[key]
+            yield _cells(figure.title, *_row(one, figure, told[name], old),
+                         f"`{key}`")
+        else:
+            yield _cells(figure.title, "-", "", bounds(figure),
+                         "not measured", f"`{key}`")
+
+
+def _other_rows(rows):
+    asked = {row[:2] for row in targets.TARGETS}
+    for key, (one, told, old) in rows.items():
+        for figure in one.figures:
+            if (key, figure.name) not in asked:
+                yield _cells(figure.title, *_row(one, figure,
+                                                 told[figure.name], old),
+                             f"`{key}`")
+
+
+def text(found, rows, machine, versions):
+    """The whole page; rows: key -> (Measurement, summary, what was kept)."""
+    head = [_cells("what", "ours: median (range)", "beside us", "asked",
+                   "verdict", "key"), _cells(*["---"] * 6)]
+    lines = ["# Performance", "",
+             "Written by `./bench`; the prose is `tests/bench/performance.md`.",
+             "", PROSE.read_text().strip(), "", "## What was asked for", "",
+             *head, *_target_rows(found, rows), "",
+             "## What else was measured", "",
+             *head, *_other_rows(rows), ""]
+    notes = [f"* `{key}`: {one.note}" for key, (one, *_) in rows.items()
+             if one.note]
+    if notes:
+        lines += ["## What the others do", "", *notes, ""]
+    lines += ["## Where", "", _cells("what", "which"), _cells("---", "---"),
+              *(_cells(*item) for item in machine.items()),
+              *(_cells(name, version) for name, version in versions.items()),
+              "", "## When", "", _cells("commit", "date", "keys"),
+              _cells("---", "---", "---"), *_moments(rows), ""]
+    return "\n".join(lines)
+
+
+def _moments(rows):
+    """Which keys were measured with which commit, on which day."""
+    grouped = {}
+    for key, (_, _, old) in rows.items():
+        grouped.setdefault((old["date"], old["commit"]), []).append(key)
+    for (date, commit), keys in sorted(grouped.items()):
+        yield _cells(commit, date, " ".join(f"`{key}`" for key in keys))
