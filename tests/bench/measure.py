@@ -112,6 +112,11 @@ def pss_kib(*pids):
     return sum(_kib(f"/proc/{pid}/smaps_rollup", "Pss") for pid in pids)
 
 
+def own_kib(*pids):
+    """Memory that is nobody else's and no file's: the heap, the stacks."""
+    return sum(_kib(f"/proc/{pid}/status", "RssAnon") for pid in pids)
+
+
 def rss_kib(*pids):
     return sum(_kib(f"/proc/{pid}/status", "VmRSS") for pid in pids)
 
