@@ -180,18 +180,23 @@ arena_dup(struct arena *a, const char *z)
 	return arena_str(a, str_of(z));
 }
 
+/* Nearly all that is asked for is short: written once, then copied (./bench
+ * dashboard). */
 char *
 arena_printf(struct arena *a, const char *fmt, ...)
 {
+	char small[128];
 	va_list ap, again;
 	char *p = NULL;
 	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
 	p = n < 0 ? fail(a) : arena_alloc(a, (size_t)n + 1);
-	if (p != NULL)
+	if (p != NULL && (size_t)n < sizeof(small))
+		memcpy(p, small, (size_t)n + 1);
+	else if (p != NULL)
 		(void)vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	va_end(ap);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/store/host_cache.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -48,19 +49,32 @@ host_store_find(struct store_tx *tx, const struct ulid *id)
 	return table_find(tx, TB_HOST, &k, &rec__host__descriptor);
 }
 
-/* The record behind an index key, which ends with the id. */
+/* The id behind an index key, which ends with it. */
+static bool
+id_behind(struct store_tx *tx, struct str key, struct ulid *out)
+{
+	return key_id_at(tx, TB_HOST_NAME, key, KEY_TAIL, out);
+}
+
+static void
+leads_nowhere(struct store_tx *tx)
+{
+	if (store_usable(tx))
+		store_fail(tx, RC_CORRUPT,
+		    "the index of host names leads nowhere; restore a backup");
+}
+
 static struct Rec__Host *
 behind_index(struct store_tx *tx, struct str key)
 {
 	struct Rec__Host *h;
 	struct ulid id;
 
-	if (!key_id_at(tx, TB_HOST_NAME, key, KEY_TAIL, &id))
+	if (!id_behind(tx, key, &id))
 		return NULL;
 	h = host_store_find(tx, &id);
-	if (h == NULL && store_usable(tx))
-		store_fail(tx, RC_CORRUPT,
-		    "the index of host names leads nowhere; restore a backup");
+	if (h == NULL)
+		leads_nowhere(tx);
 	return h;
 }
 
@@ -122,6 +136,62 @@ host_store_del(struct store_tx *tx, const struct Rec__Host *h)
 	store_bump_host(tx, &id);
 }
 
+static bool
+keep_behind_index(struct store_tx *tx, struct host_cache *c, struct str key)
+{
+	struct str stored;
+	struct ulid id;
+	struct key k;
+
+	if (!id_behind(tx, key, &id))
+		return false;
+	id_key(&k, &id);
+	if (!table_peek(tx, TB_HOST, &k, &stored)) {
+		leads_nowhere(tx);
+		return false;
+	}
+	/* A damaged one: table_unpack says so. */
+	return host_cache_add(c, &id, stored) != NULL ||
+	       table_unpack(tx, TB_HOST, stored, &rec__host__descriptor);
+}
+
+/* Brings the list of a reader up to date. */
+static void
+keep_all(struct store_tx *tx, struct host_cache *c)
+{
+	uint64_t version = store_version(tx, VER_HOSTS);
+	struct table_scan sc;
+	struct str key, value;
+
+	if (store_rc(tx) != RC_OK || host_cache_is_of(c, version))
+		return;
+	host_cache_begin(c);
+	table_scan_init(&sc, tx, TB_HOST_NAME, NULL, SCAN_UP);
+	while (
+	    table_scan_next(&sc, &key, &value) && keep_behind_index(tx, c, key))
+		;
+	table_scan_fini(&sc);
+	if (store_rc(tx) == RC_OK)
+		host_cache_end(c, version);
+}
+
+static void
+each_kept(struct store_tx *tx, host_store_fn *fn, void *ctx)
+{
+	struct store *s = tx->store;
+	const struct Rec__Host *h;
+	size_t i;
+
+	if (s->hosts == NULL)
+		s->hosts = host_cache_new();
+	keep_all(tx, s->hosts);
+	for (i = 0; store_rc(tx) == RC_OK; i++) {
+		h = host_cache_at(s->hosts, i);
+		if (h == NULL || !fn(ctx, h))
+			break;
+	}
+}
+
 void
 host_store_each(struct store_tx *tx, host_store_fn *fn, void *ctx)
 {
@@ -129,6 +199,11 @@ host_store_each(struct store_tx *tx, host_store_fn *fn, void *ctx)
 	struct str key, value;
 	struct Rec__Host *h;
 
+	/* It is a process of one thread that asks again and again. */
+	if (tx->store->mode == STORE_READER) {
+		each_kept(tx, fn, ctx);
+		return;
+	}
 	table_scan_init(&sc, tx, TB_HOST_NAME, NULL, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value)) {
 		h = behind_index(tx, key);

@@ -12,6 +12,7 @@
 #include "lib/base/fsio.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/store/host_cache.h"
 #include "lib/store/job_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/store_impl.h"
@@ -183,6 +184,7 @@ store_close(struct store *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	mem_wipe(s->audit_key, sizeof(s->audit_key));
+	host_cache_free(s->hosts);
 	mem_free(s->dir);
 	mem_free(s);
 }

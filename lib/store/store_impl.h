@@ -10,6 +10,8 @@
 #include "lib/store/store.h"
 #include "lib/store/table.h"
 
+struct host_cache;
+
 struct store {
 	enum store_env env;
 	enum store_mode mode;
@@ -23,6 +25,7 @@ struct store {
 	MDB_dbi dbi[TABLE_COUNT];
 	bool audit_keyed; /* the audit log is sealed (audit_store.h) */
 	uint8_t audit_key[32];
+	struct host_cache *hosts; /* of a reader, once it has walked them */
 };
 
 struct store_tx {

@@ -90,6 +90,7 @@ def dashboard_nginx(b):
 
 FLEET = {
     "page": ("dashboard, 5,000 hosts", "/"),
+    "changed": ("dashboard, 5,000 hosts, one of them just changed", "/"),
     "filtered": ("dashboard filtered and sorted, 5,000 hosts",
                  "/?q=tag:prod+-state:ok&sort=last"),
     "json": ("GET /api/hosts, 5,000 hosts", "/api/hosts"),
@@ -99,12 +100,27 @@ FLEET = {
 }
 
 
+def changed(ours, peer, path):
+    """Nothing that was kept of the last page may be trusted."""
+    host, spent = ours.hosts[-1][0], []
+    for number in range(15):
+        ours.client.ok("PUT", f"/api/hosts/{host}/tags",
+                       {"tags": [f"t{number}"]})
+        before = measure.cpu_us(*ours.pids)
+        get(peer, path)
+        spent.append((measure.cpu_us(*ours.pids) - before) / 1000)
+    return statistics.median(spent)
+
+
 def fleet(b):
     ours = console(b, "--hosts", 500 if b.quick else 5000,
                    RM_METRICS_TOKEN="bench")
     peer = Peer(ours.port, ours.client.cookie)
     found = {}
     for name, (_, path) in FLEET.items():
+        if name == "changed":
+            found[name] = changed(ours, peer, path)
+            continue
         fields = ({"Authorization": "Bearer bench"} if name == "metrics"
                   else {})
         found[name] = cost(ours.pids, lambda p=path, f=fields:
