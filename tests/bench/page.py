@@ -4,6 +4,8 @@ import targets
 from measure import ROOT
 
 PATH = ROOT / "docs/performance.md"
+README = ROOT / "README.md"
+MARKS = ("<!-- written by ./bench -->", "<!-- end -->")
 PROSE = ROOT / "tests/bench/performance.md"
 
 
@@ -96,6 +98,25 @@ def text(found, rows, machine, versions):
               "", "## When", "", _cells("commit", "date", "keys"),
               _cells("---", "---", "---"), *_moments(rows), ""]
     return "\n".join(lines)
+
+
+def readme(before, found, rows):
+    """The README with the rows that were asked for between its marks."""
+    head, _, rest = before.partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    assert rest and tail, "README.md has lost the marks of ./bench"
+    lines = [_cells("what", "restic-manager", "beside us", "asked"),
+             _cells(*["---"] * 4)]
+    for key, name, *_ in targets.TARGETS:
+        if key in rows:
+            one, told, old = rows[key]
+            figure = next(f for f in one.figures if f.name == name)
+            _, others, asked, verdict = _row(one, figure, told[name], old)
+            ours = told[name]["of"].get(one.ours)
+            lines.append(_cells(
+                figure.title, f"{number(ours[0])} {figure.unit}" if ours
+                else "-", others, f"{asked}: {verdict}"))
+    return "\n".join([head + MARKS[0], *lines, MARKS[1] + tail])
 
 
 def _moments(rows):

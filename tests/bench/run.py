@@ -6,8 +6,8 @@ else happens on the machine meets all of them.
     tests/bench/run.py [--quick] [--write] [--list] [key...]
 
 ./bench builds what is needed first.  Results are kept in build/bench, one
-file a key; docs/performance.md is made of them when all keys were run, or
-with --write.  --quick runs one short round of each and keeps nothing.
+file a key; docs/performance.md and the table of the README are made of them
+when all keys were run, or with --write.  --quick runs one short round of each and keeps nothing.
 """
 import argparse
 import contextlib
@@ -178,14 +178,14 @@ def kept(found, folder=KEPT):
             for key in found if (folder / f"{key}.json").exists()}
 
 
-def write_page(found, folder=KEPT, into=page.PATH):
-    """docs/performance.md of all that was kept."""
+def write_page(found, folder=KEPT, into=page.PATH, readme=page.README):
+    """docs/performance.md of all that was kept, and the README's rows."""
     rows = {key: (found[key], summarise(found[key], old["values"]), old)
             for key, old in kept(found, folder).items()}
     into.write_text(page.text(found, rows, machine.facts(),
                               machine.versions()))
-    print(f"wrote {into.relative_to(measure.ROOT)}"
-          if into.is_relative_to(measure.ROOT) else f"wrote {into}")
+    readme.write_text(page.readme(readme.read_text(), found, rows))
+    print(f"wrote {into} and {readme}")
 
 
 def arguments():

@@ -119,8 +119,16 @@ def test_the_page_tells_what_was_kept(tmp_path, monkeypatch):
     values, absent = run.run(one, tmp_path, tmp_path)
     run.keep(one, values, absent, tmp_path)
     assert json.loads((tmp_path / "fake.json").read_text())["values"] == values
-    into = tmp_path / "page.md"
-    run.write_page({"fake": one, "late": late}, tmp_path, into)
+    into, readme = tmp_path / "page.md", tmp_path / "README.md"
+    readme.write_text("before\n" + "\nold\n".join(page.MARKS) + "\nafter\n")
+    for _ in range(2):
+        run.write_page({"fake": one, "late": late}, tmp_path, into, readme)
+    assert readme.read_text().splitlines() == [
+        "before", page.MARKS[0],
+        "| what | restic-manager | beside us | asked |",
+        "| --- | --- | --- | --- |",
+        "| CPU for a thing | 5.00 us | theirs 20.0 | good <= 10, excellent "
+        "<= 5: excellent |", page.MARKS[1], "after"]
     lines = into.read_text().splitlines()
     assert ("| CPU for a thing | 5.00 us (4.00 to 9.00) | theirs 20.0 | "
             "good <= 10, excellent <= 5 | excellent | `fake` |") in lines
