@@ -208,7 +208,9 @@ def main():
                  f"known: {' '.join(found)}")
     if options.list:
         for key, one in found.items():
-            print(f"{key:16} " + "; ".join(f.title for f in one.figures))
+            print(key)
+            for figure in one.figures:
+                print(f"    {figure.name:14} {figure.title}")
         return 0
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
