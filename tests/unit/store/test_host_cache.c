@@ -38,7 +38,7 @@ what_has_not_changed_is_kept(void **state)
 	assert_false(host_cache_is_of(c, 0));
 	host_cache_begin(c);
 	one = add(c, *state, 1, 10);
-	two = add(c, *state, 2, 20);
+	assert_non_null(add(c, *state, 2, 20));
 	host_cache_end(c, 7);
 	assert_true(host_cache_is_of(c, 7));
 	assert_false(host_cache_is_of(c, 8));
