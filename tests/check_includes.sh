@@ -36,17 +36,25 @@ seccomp.h     | lib/base/sandbox*
 zstd.h        | spool/*
 '
 
-# rows <table> <name>: the right-hand sides of the rows that match the name.
+# rows <table> <name>: $found becomes the right-hand sides of the rows that
+# match the name.  Each answer is kept: files ask the same again and again.
+declare -A answers
 rows()
 {
 	local left right
 
+	if [ -n "${answers["$1$2"]+set}" ]; then
+		found=${answers["$1$2"]}
+		return
+	fi
+	found=
 	while IFS='|' read -r left right; do
 		left=${left// /}
 		# The left side is a pattern on purpose.
 		# shellcheck disable=SC2053
-		[ -z "$left" ] || [[ $2 != $left ]] || echo "$right"
+		[ -z "$left" ] || [[ $2 != $left ]] || found+=" $right"
 	done <<<"$1"
+	answers["$1$2"]=$found
 }
 
 # owned <file> <header>: may the file include that library?
@@ -54,7 +62,8 @@ owned()
 {
 	local patterns pattern
 
-	read -ra patterns <<<"$(rows "$owners" "$2" | tr '\n' ' ')"
+	rows "$owners" "$2"
+	read -ra patterns <<<"$found"
 	[ ${#patterns[@]} -gt 0 ] || return 0
 	for pattern in "${patterns[@]}"; do
 		# shellcheck disable=SC2053
@@ -66,13 +75,13 @@ owned()
 # check_include <file> <line> <header>
 check_include()
 {
-	local file=$1 header=$3 may
+	local file=$1 header=$3
 
-	may=" $(rows "$layers" "${file%/*}" | tr '\n' ' ') "
+	rows "$layers" "${file%/*}"
 	case $header in
 	proto/*.pb-c.h | version.h | lib/* | spool/* | controller/* | agent/* | \
 		render/*)
-		case $may in
+		case " $found " in
 		*" ${header%/*} "* | *" $header "*) ;;
 		*) finding "$file:$2" "${file%/*} must not include $header" ;;
 		esac
