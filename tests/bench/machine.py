@@ -17,16 +17,17 @@ UNPACKED = ("tools/get-test-tools", "--env")
 
 # name | what it is asked with | what of the answer is the version
 VERSIONS = (
-    ("gRPC C++", ["pkg-config", "--modversion", "grpc++"], r"([\d.]+)"),
-    ("nginx", [*UNPACKED, "nginx", "nginx", "-v"], r"nginx/([\d.]+)"),
+    ("gRPC C++", ["dpkg-query", "-W", "-f", "${Version}", "libgrpc++-dev"],
+     r"^(\d[\d.]*)"),
+    ("nginx", [*UNPACKED, "nginx", "nginx", "-v"], r"nginx/(\d[\d.]*)"),
     ("rsyslog", [*UNPACKED, "rsyslog", "rsyslogd", "-v"],
-     r"rsyslogd\s+([\d.]+)"),
+     r"rsyslogd\s+(\d[\d.]*)"),
     ("node_exporter", [*UNPACKED, "node-exporter", "prometheus-node-exporter",
-                       "--version"], r"version ([\d.]+)"),
+                       "--version"], r"version (\d[\d.]*)"),
     ("slowhttptest", [*UNPACKED, "slowhttptest", "slowhttptest", "-h"],
-     r"version ([\d.]+)"),
-    ("restic", ["restic", "version"], r"restic ([\d.]+)"),
-    ("gcc", ["gcc", "-dumpfullversion"], r"([\d.]+)"),
+     r"version (\d[\d.]*)"),
+    ("restic", ["restic", "version"], r"restic (\d[\d.]*)"),
+    ("gcc", ["gcc", "-dumpfullversion"], r"^(\d[\d.]*)"),
 )
 
 

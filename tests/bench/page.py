@@ -48,8 +48,9 @@ def _row(one, figure, told, old):
             others.append(f"{contender} {number(middle)}")
     for contender, _ in sorted(old["absent"].items()):
         others.append(f"{contender} not at hand")
-    value = (f"{number(ours[0])} {figure.unit} "
-             f"({number(ours[1])} to {number(ours[2])})" if ours else "-")
+    value = f"{number(ours[0])} {figure.unit}" if ours else "-"
+    if ours and ours[1] != ours[2]:
+        value += f" ({number(ours[1])} to {number(ours[2])})"
     return value, ", ".join(others), bounds(figure), told["verdict"]
 
 
