@@ -5,6 +5,7 @@
 #include "controller/audit_own.h"
 #include "controller/controller.h"
 #include "controller/paging.h"
+#include "controller/pb.h"
 #include "controller/req.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -47,21 +48,6 @@ audit_query_of(struct req *r, struct audit_query *q, struct err *e)
 	return audit_query_init(q, &ask, r->ctl->settings.timezone, e);
 }
 
-static void
-put_id(struct json_out *j, const char *name, struct str bytes)
-{
-	char text[ULID_TEXT_CAP];
-	struct ulid id;
-
-	if (bytes.n != sizeof(id.b)) {
-		json_put_null(j, name);
-		return;
-	}
-	memcpy(id.b, bytes.p, sizeof(id.b));
-	ulid_text(&id, text);
-	json_put(j, name, text);
-}
-
 /* What was written as JSON is given as JSON. */
 static void
 put_payload(struct json_out *j, struct str payload)
@@ -82,15 +68,20 @@ put_payload(struct json_out *j, struct str payload)
 void
 audit_put_json(struct json_out *j, const struct audit_row *row)
 {
+	const ProtobufCBinaryData actor = pb_bytes(row->actor_id.p,
+	                              row->actor_id.n),
+	                          target = pb_bytes(row->target_id.p,
+	                              row->target_id.n);
+
 	json_obj(j, NULL);
-	put_id(j, "id", str_from(row->id.b, sizeof(row->id.b)));
+	json_put_ulid(j, "id", &row->id);
 	json_put_time(j, "time", row->at_ms);
 	json_put_str(j, "user", row->actor);
-	put_id(j, "user_id", row->actor_id);
+	pb_put_id(j, "user_id", &actor);
 	json_put_str(j, "action", row->action);
 	json_put_str(j, "target_kind", row->target_kind);
 	json_put_str(j, "target", row->target);
-	put_id(j, "target_id", row->target_id);
+	pb_put_id(j, "target_id", &target);
 	json_put_str(j, "address", row->address);
 	put_payload(j, row->payload);
 	json_obj_end(j);

@@ -75,16 +75,12 @@ put_row(struct json_out *j, const struct enrol_row *row, int64_t now_ms)
 	const struct Rec__Enrolment *e = row->rec;
 	char host[ULID_TEXT_CAP] = "";
 	struct ulid id;
-	size_t i;
 
 	json_obj(j, NULL);
 	enrol_put_id(j, "id", row->hash);
 	json_put(j, "state", state_name(enrol_store_state(e, now_ms)));
 	json_put(j, "hostname", e->hostname);
-	json_arr(j, "tags");
-	for (i = 0; i < e->n_tags; i++)
-		json_put(j, NULL, e->tags[i]);
-	json_arr_end(j);
+	json_put_strs(j, "tags", e->tags, e->n_tags);
 	json_put(j, "repo_url", e->repo_url);
 	json_put(j, "repo_username", e->repo_username);
 	json_put(j, "created_by", e->created_by_name);

@@ -7,6 +7,7 @@
 #include "controller/controller.h"
 #include "controller/hosts_own.h"
 #include "controller/paging.h"
+#include "controller/pb.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -68,32 +69,6 @@ reading_answer(struct hosts_reading *g, struct req *r)
 	buf_fini(&g->body);
 }
 
-static void
-put_id(struct json_out *j, const char *name, ProtobufCBinaryData id)
-{
-	char text[ULID_TEXT_CAP];
-	struct ulid u;
-
-	if (id.len != sizeof(u.b)) {
-		json_put_null(j, name);
-		return;
-	}
-	memcpy(u.b, id.data, sizeof(u.b));
-	ulid_text(&u, text);
-	json_put(j, name, text);
-}
-
-static void
-put_strings(struct json_out *j, const char *name, char *const *v, size_t n)
-{
-	size_t i;
-
-	json_arr(j, name);
-	for (i = 0; i < n; i++)
-		json_put(j, NULL, v[i]);
-	json_arr_end(j);
-}
-
 /* -------------------------------------------------------------------- host */
 
 /* Incomplete is an outcome of its own (contract.md, Jobs). */
@@ -109,7 +84,7 @@ hosts_backup_status(const struct Rec__Host *h)
 static void
 put_identity(struct json_out *j, const struct Rec__Host *h)
 {
-	put_id(j, "id", h->id);
+	pb_put_id(j, "id", &h->id);
 	json_put(j, "name", h->name);
 	json_put(j, "reported_name", h->reported_name);
 	json_put(j, "status", h->online ? "online" : "offline");
@@ -120,7 +95,7 @@ put_identity(struct json_out *j, const struct Rec__Host *h)
 	json_put_int(j, "protocol_version", h->protocol_version);
 	json_put_bool(j, "update_available", status_outdated(h));
 	json_put(j, "target_version", RM_VERSION);
-	put_strings(j, "tags", h->tags, h->n_tags);
+	json_put_strs(j, "tags", h->tags, h->n_tags);
 	json_put_bool(j, "always_on", h->always_on);
 	json_put(j, "duplicate_notice", h->duplicate_notice);
 }
@@ -136,7 +111,7 @@ put_repository(struct json_out *j, const struct Rec__Host *h)
 	json_put_uint(j, "repo_raw_size_bytes", h->repo_raw_size_bytes);
 	json_put_uint(j, "snapshot_count", h->snapshot_count);
 	json_put_time(j, "snapshots_at", h->snapshots_at_ms);
-	put_id(j, "init_job_id", h->init_job);
+	pb_put_id(j, "init_job_id", &h->init_job);
 }
 
 static void
@@ -145,7 +120,7 @@ put_work(struct json_out *j, const struct Rec__Host *h)
 	json_put(j, "last_backup_status", hosts_backup_status(h));
 	json_put_time(j, "last_backup_at", h->last_backup_at_ms);
 	json_put_time(j, "last_attempt_at", h->last_attempt_at_ms);
-	put_id(j, "current_job_id", h->current_job);
+	pb_put_id(j, "current_job_id", &h->current_job);
 	json_put_uint(j, "config_version", h->config_version);
 	json_put_uint(j, "applied_config_version", h->applied_config_version);
 	json_put_int(j, "bandwidth_up_kbps", h->bandwidth_up_kbps);
@@ -215,8 +190,8 @@ hosts_on_snapshot(void *ctx, const struct Rec__Snapshot *s)
 	json_put(j, "short_id", s->short_id);
 	json_put_time(j, "time", s->time_ms);
 	json_put(j, "hostname", s->hostname);
-	put_strings(j, "paths", s->paths, s->n_paths);
-	put_strings(j, "tags", s->tags, s->n_tags);
+	json_put_strs(j, "paths", s->paths, s->n_paths);
+	json_put_strs(j, "tags", s->tags, s->n_tags);
 	json_put_uint(j, "size_bytes", s->size_bytes);
 	json_put_uint(j, "file_count", s->file_count);
 	json_obj_end(j);
@@ -261,12 +236,12 @@ hosts_on_group(void *ctx, const struct Rec__SourceGroup *s)
 	struct json_out *j = &((struct hosts_reading *)ctx)->j;
 
 	json_obj(j, NULL);
-	put_id(j, "id", s->id);
+	pb_put_id(j, "id", &s->id);
 	json_put(j, "name", s->name);
-	put_strings(j, "includes", s->includes, s->n_includes);
-	put_strings(j, "excludes", s->excludes, s->n_excludes);
+	json_put_strs(j, "includes", s->includes, s->n_includes);
+	json_put_strs(j, "excludes", s->excludes, s->n_excludes);
 	json_put_time(j, "created_at", s->created_at_ms);
-	put_id(j, "last_job_id", s->last_job);
+	pb_put_id(j, "last_job_id", &s->last_job);
 	json_put(j, "last_status",
 	    s->last_incomplete ? "incomplete" : job_state_name(s->last_state));
 	json_put_time(j, "last_success_at", s->last_success_at_ms);

@@ -258,20 +258,6 @@ jobs_cancel(struct req *r)
 
 /* ----------------------------------------------------------------- reading */
 
-static void
-put_id(struct json_out *j, const char *name, const ProtobufCBinaryData *field)
-{
-	char id[ULID_TEXT_CAP];
-	struct ulid u;
-
-	if (!pb_id_get(field, &u)) {
-		json_put_null(j, name);
-		return;
-	}
-	ulid_text(&u, id);
-	json_put(j, name, id);
-}
-
 void
 jobs_stats_json(struct json_out *j, const struct Rec__JobStats *s)
 {
@@ -327,15 +313,15 @@ put_log(struct json_out *j, const struct Rec__Job *job)
 void
 jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 {
-	put_id(j, "id", &job->id);
-	put_id(j, "host_id", &job->host_id);
+	pb_put_id(j, "id", &job->id);
+	pb_put_id(j, "host_id", &job->host_id);
 	json_put(j, "kind", job_kind_name(job->kind));
 	json_put(j, "status", job_state_name(job->state));
 	json_put_bool(j, "incomplete", job->incomplete);
 	json_put_uint(j, "unread_count", job->unread_count);
 	json_put(j, "actor_kind", actor_name(job->actor_kind));
-	put_id(j, "actor_id", &job->actor_id);
-	put_id(j, "source_group_id", &job->group_id);
+	pb_put_id(j, "actor_id", &job->actor_id);
+	pb_put_id(j, "source_group_id", &job->group_id);
 	json_put(j, "source_group", job->group_name);
 	json_put_time(j, "created_at", job->created_at_ms);
 	json_put_time(j, "accepted_at", job->accepted_at_ms);

@@ -168,15 +168,6 @@ bulk_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 /* -------------------------------------------------------------- answers */
 
 static void
-put_id(struct json_out *j, const char *name, const struct ulid *id)
-{
-	char text[ULID_TEXT_CAP];
-
-	ulid_text(id, text);
-	json_put(j, name, text);
-}
-
-static void
 put_jobs(struct json_out *j, const char *name, const struct bulk *b, bool old)
 {
 	char url[64], id[ULID_TEXT_CAP];
@@ -188,7 +179,7 @@ put_jobs(struct json_out *j, const char *name, const struct bulk *b, bool old)
 			continue;
 		ulid_text(&b->jobs[i].job, id);
 		json_obj(j, NULL);
-		put_id(j, "host_id", &b->jobs[i].host);
+		json_put_ulid(j, "host_id", &b->jobs[i].host);
 		json_put(j, "job_id", id);
 		json_put(j, "job_url",
 		    str_fmt(url, sizeof(url), "/jobs/%s", id) ? url : "");
@@ -228,7 +219,7 @@ answer_json(struct req *r, const struct bulk *b)
 		if (!is_refused(b->hosts[i].end))
 			continue;
 		json_obj(&j, NULL);
-		put_id(&j, "host_id", &b->hosts[i].id);
+		json_put_ulid(&j, "host_id", &b->hosts[i].id);
 		json_put(&j, "message", bulk_words[b->hosts[i].end]);
 		json_obj_end(&j);
 	}

@@ -5,6 +5,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/json.h"
 
 union lend {
 	const void *from;
@@ -54,6 +55,16 @@ pb_id_get(const ProtobufCBinaryData *field, struct ulid *out)
 		return false;
 	memcpy(out->b, field->data, sizeof(out->b));
 	return true;
+}
+
+void
+pb_put_id(struct json_out *j, const char *name,
+    const ProtobufCBinaryData *field)
+{
+	struct ulid id;
+
+	(void)pb_id_get(field, &id);
+	json_put_ulid(j, name, &id);
 }
 
 char *

@@ -14,6 +14,7 @@
 
 struct arena;
 struct buf;
+struct json_out;
 
 /* Lends; NULL gives "". */
 char *pb_text(const char *z);
@@ -24,6 +25,9 @@ ProtobufCBinaryData pb_id(const struct ulid *id);
 ProtobufCBinaryData pb_id_keep(struct arena *a, const struct ulid *id);
 /* False, and out zero, unless the field has 16 bytes. */
 bool pb_id_get(const ProtobufCBinaryData *field, struct ulid *out);
+/* The id as text, or null. */
+void pb_put_id(struct json_out *j, const char *name,
+    const ProtobufCBinaryData *field);
 /* At most max bytes of outside text, cut between characters. */
 char *pb_keep(struct arena *a, const char *z, size_t max);
 /* What hosts call themselves and the like: well-formed, without control

@@ -49,17 +49,6 @@ struct answer {
 	struct json_out j;
 };
 
-static void
-put_id(struct json_out *j, const char *name, const ProtobufCBinaryData *field)
-{
-	char text[ULID_TEXT_CAP] = "";
-	struct ulid id;
-
-	if (pb_id_get(field, &id))
-		ulid_text(&id, text);
-	json_put(j, name, text);
-}
-
 /* host_id and host_name */
 static void
 put_host_of(struct answer *a, const struct ulid *id)
@@ -78,15 +67,10 @@ put_host_of(struct answer *a, const struct ulid *id)
 static void
 put_host(struct answer *a, const struct Rec__Host *h)
 {
-	size_t i;
-
 	json_obj(&a->j, NULL);
-	put_id(&a->j, "id", &h->id);
+	pb_put_id(&a->j, "id", &h->id);
 	json_put(&a->j, "name", h->name);
-	json_arr(&a->j, "tags");
-	for (i = 0; i < h->n_tags; i++)
-		json_put(&a->j, NULL, h->tags[i]);
-	json_arr_end(&a->j);
+	json_put_strs(&a->j, "tags", h->tags, h->n_tags);
 	json_obj_end(&a->j);
 }
 
@@ -96,7 +80,7 @@ put_job(struct answer *a, const struct Rec__Job *job)
 	struct ulid host;
 
 	json_obj(&a->j, NULL);
-	put_id(&a->j, "id", &job->id);
+	pb_put_id(&a->j, "id", &job->id);
 	if (pb_id_get(&job->host_id, &host))
 		put_host_of(a, &host);
 	json_put(&a->j, "kind", job_kind_name(job->kind));

@@ -89,17 +89,6 @@ tags_check(struct json_strs *tags, struct err *e)
 /* ---------------------------------------------------------------------- op */
 
 static void
-put_strings(struct json_out *j, const char *name, char *const *v, size_t n)
-{
-	size_t i;
-
-	json_arr(j, name);
-	for (i = 0; i < n; i++)
-		json_put(j, NULL, v[i]);
-	json_arr_end(j);
-}
-
-static void
 audit(struct store_tx *tx, const struct op *op, const struct tags_edit *ed,
     const struct Rec__Host *h)
 {
@@ -109,8 +98,8 @@ audit(struct store_tx *tx, const struct op *op, const struct tags_edit *ed,
 	buf_init(&b, KIB(32));
 	json_out_init(&j, &b);
 	json_obj(&j, NULL);
-	put_strings(&j, "before", h->tags, h->n_tags);
-	put_strings(&j, "after", ed->tags.v, ed->tags.n);
+	json_put_strs(&j, "before", h->tags, h->n_tags);
+	json_put_strs(&j, "after", ed->tags.v, ed->tags.n);
 	json_obj_end(&j);
 	op_audit(tx, op, "host.tags_updated", "host", &ed->host, h->name,
 	    buf_text(&b));
@@ -188,7 +177,7 @@ answer(struct req *r, const struct tags_edit *ed)
 	buf_init(&b, KIB(32));
 	json_out_init(&j, &b);
 	json_obj(&j, NULL);
-	put_strings(&j, "tags", ed->tags.v, ed->tags.n);
+	json_put_strs(&j, "tags", ed->tags.v, ed->tags.n);
 	json_obj_end(&j);
 	req_json(r, 200, &b);
 	buf_fini(&b);

@@ -272,17 +272,6 @@ struct listing {
 	struct paging paging;
 };
 
-static void
-put_id(struct json_out *j, const char *name, const ProtobufCBinaryData *field)
-{
-	char text[ULID_TEXT_CAP];
-	struct ulid id;
-
-	(void)pb_id_get(field, &id);
-	ulid_text(&id, text);
-	json_put(j, name, text);
-}
-
 static const char *
 user_name(struct store_tx *tx, const struct Rec__ApiToken *t)
 {
@@ -302,8 +291,8 @@ tokens_on_listed(void *ctx, struct Rec__ApiToken *t)
 	if (!paging_shows(&l->paging))
 		return true;
 	json_obj(&l->j, NULL);
-	put_id(&l->j, "id", &t->id);
-	put_id(&l->j, "user_id", &t->user_id);
+	pb_put_id(&l->j, "id", &t->id);
+	pb_put_id(&l->j, "user_id", &t->user_id);
 	json_put(&l->j, "username", user_name(l->tx, t));
 	json_put(&l->j, "name", t->name);
 	json_put(&l->j, "role", auth_role_name(t->role));

@@ -20,6 +20,7 @@
 
 struct arena;
 struct buf;
+struct ulid;
 
 enum json_type {
 	JSON_STR,  /* char *; min and max in bytes */
@@ -102,6 +103,11 @@ void json_put_bool(struct json_out *j, const char *name, bool v);
 void json_put_null(struct json_out *j, const char *name);
 /* A parsed value as it is; NULL is null. */
 void json_put_json(struct json_out *j, const char *name, const struct json *v);
+/* An array of texts. */
+void json_put_strs(struct json_out *j, const char *name, char *const *v,
+    size_t n);
+/* Null when it is zero. */
+void json_put_ulid(struct json_out *j, const char *name, const struct ulid *id);
 /* RFC 3339, or null when ms is 0. */
 void json_put_time(struct json_out *j, const char *name, int64_t ms);
 #endif

@@ -7,6 +7,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/base/ulid.h"
 
 static void
 put_escaped(struct buf *b, unsigned char c)
@@ -188,6 +189,30 @@ json_put_null(struct json_out *j, const char *name)
 {
 	before(j, name);
 	buf_puts(j->b, "null");
+}
+
+void
+json_put_strs(struct json_out *j, const char *name, char *const *v, size_t n)
+{
+	size_t i;
+
+	json_arr(j, name);
+	for (i = 0; i < n; i++)
+		json_put(j, NULL, v[i]);
+	json_arr_end(j);
+}
+
+void
+json_put_ulid(struct json_out *j, const char *name, const struct ulid *id)
+{
+	char text[ULID_TEXT_CAP];
+
+	if (ulid_is_zero(id)) {
+		json_put_null(j, name);
+		return;
+	}
+	ulid_text(id, text);
+	json_put(j, name, text);
 }
 
 void

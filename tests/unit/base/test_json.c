@@ -13,6 +13,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/base/json.h"
+#include "lib/base/ulid.h"
 
 struct body {
 	char *name;
@@ -461,6 +462,9 @@ want_of_memory_is_an_error_at_every_point(void **state)
 static void
 writer_places_commas_and_names(void **state)
 {
+	char a[] = "a", b_line[] = "b\n";
+	char *const words[] = { a, b_line };
+	struct ulid id = { { [15] = 1 } };
 	struct json_out j;
 	struct buf b;
 
@@ -485,13 +489,19 @@ writer_places_commas_and_names(void **state)
 	json_put_time(&j, "at", 1000);
 	json_put_time(&j, "never", 0);
 	json_put(&j, "none", NULL);
+	json_put_strs(&j, "words", words, 2);
+	json_put_strs(&j, "no_words", words, 0);
+	json_put_ulid(&j, "id", &id);
+	id = (struct ulid){ { 0 } };
+	json_put_ulid(&j, "no_id", &id);
 	json_obj_end(&j);
 	assert_int_equal(buf_rc(&b), RC_OK);
 	assert_string_equal(buf_text(&b),
 	    "{\"a\":\"x\",\"empty\":{},\"list\":[-9223372036854775808,"
 	    "18446744073709551615,[],{\"t\":true,\"f\":false},null],"
 	    "\"at\":\"1970-01-01T00:00:01.000Z\",\"never\":null,\"none\":"
-	    "\"\"}");
+	    "\"\",\"words\":[\"a\",\"b\\n\"],\"no_words\":[],"
+	    "\"id\":\"00000000000000000000000001\",\"no_id\":null}");
 	buf_fini(&b);
 }
 
