@@ -245,18 +245,19 @@ users_patch(struct req *r)
 
 /* -------------------------------------------------- one click, one change */
 
+/* done: what the user's page says of it. */
 static void
-submit(struct req *r, op_fn *run, req_done_fn *done)
+submit(struct req *r, op_fn *run, const char *done, req_done_fn *then)
 {
-	struct users_act act = { .role = REC__ROLE__ROLE_NONE };
+	struct users_act act = { .role = REC__ROLE__ROLE_NONE, .done = done };
 
 	if (take_id(r, &act.id))
-		req_submit(r, users_op(run, &act), done);
+		req_submit(r, users_op(run, &act), then);
 }
 
-/* Browsers are led back to the user's page, which says what was done. */
+/* Browsers are led back to the user's page. */
 static void
-changed(struct req *r, struct op *op, const char *done)
+users_on_changed(struct req *r, struct op *op)
 {
 	const struct users_act *act = op->in;
 
@@ -268,45 +269,27 @@ changed(struct req *r, struct op *op, const char *done)
 	if (r->wants_html)
 		req_redirect(r,
 		    arena_printf(&r->arena, "/settings/users/%.*s?done=%s",
-		        STR_ARG(r->vars[0]), done));
+		        STR_ARG(r->vars[0]), act->done));
 	else
 		show_user(r, &act->id);
-}
-
-static void
-users_on_disabled(struct req *r, struct op *op)
-{
-	changed(r, op, "disabled");
 }
 
 void
 users_disable(struct req *r)
 {
-	submit(r, users_disable_op, users_on_disabled);
-}
-
-static void
-users_on_enabled(struct req *r, struct op *op)
-{
-	changed(r, op, "enabled");
+	submit(r, users_disable_op, "disabled", users_on_changed);
 }
 
 void
 users_enable(struct req *r)
 {
-	submit(r, users_enable_op, users_on_enabled);
-}
-
-static void
-users_on_logged_out(struct req *r, struct op *op)
-{
-	changed(r, op, "logged-out");
+	submit(r, users_enable_op, "enabled", users_on_changed);
 }
 
 void
 users_force_logout(struct req *r)
 {
-	submit(r, users_logout_op, users_on_logged_out);
+	submit(r, users_logout_op, "logged-out", users_on_changed);
 }
 
 static void
@@ -325,5 +308,5 @@ users_on_linked(struct req *r, struct op *op)
 void
 users_new_link(struct req *r)
 {
-	submit(r, users_link_op, users_on_linked);
+	submit(r, users_link_op, NULL, users_on_linked);
 }

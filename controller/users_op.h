@@ -43,6 +43,7 @@ struct users_act {
 	char link[CRYPT_TOKEN_CAP];
 	uint8_t link_hash[CRYPT_HASH_SIZE];
 	int64_t link_expires_ms;
+	const char *done; /* a constant, for the page that follows */
 	/* done */
 	size_t sessions, tokens;
 	struct ulid other; /* who has the name already */
