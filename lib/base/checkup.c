@@ -34,9 +34,9 @@ keep(char dst[CHECKUP_TEXT_CAP], const char *text)
 	buf_fini(&b);
 }
 
-static void
+static struct checkup_row *
 add(struct checkup *c, const char *step, enum checkup_state state,
-    const char *detail, const char *advice)
+    const char *advice)
 {
 	struct checkup_row *row = &c->rows[c->n];
 
@@ -44,46 +44,50 @@ add(struct checkup *c, const char *step, enum checkup_state state,
 	c->n++;
 	row->step = step;
 	row->state = state;
-	keep(row->detail, detail);
 	keep(row->advice, advice);
 	c->failed += state == CHECKUP_FAILED;
+	return row;
+}
+
+PRINTF_LIKE(2, 0)
+static void
+detail(struct checkup_row *row, const char *fmt, va_list ap)
+{
+	char text[CHECKUP_TEXT_CAP];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	keep(row->detail, text);
 }
 
 void
 checkup_ok(struct checkup *c, const char *step, const char *fmt, ...)
 {
-	char text[CHECKUP_TEXT_CAP];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	detail(add(c, step, CHECKUP_OK, ""), fmt, ap);
 	va_end(ap);
-	add(c, step, CHECKUP_OK, text, "");
 }
 
 void
 checkup_skip(struct checkup *c, const char *step, const char *fmt, ...)
 {
-	char text[CHECKUP_TEXT_CAP];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	detail(add(c, step, CHECKUP_SKIPPED, ""), fmt, ap);
 	va_end(ap);
-	add(c, step, CHECKUP_SKIPPED, text, "");
 }
 
 void
 checkup_fail(struct checkup *c, const char *step, const char *advice,
     const char *fmt, ...)
 {
-	char text[CHECKUP_TEXT_CAP];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	detail(add(c, step, CHECKUP_FAILED, advice), fmt, ap);
 	va_end(ap);
-	add(c, step, CHECKUP_FAILED, text, advice);
 }
 
 void
