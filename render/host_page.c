@@ -253,8 +253,17 @@ put_facts(struct view *v, struct value *root, const struct host_view *hv)
 	put_seen(v, root, hv);
 }
 
+static void
+put_tab(struct value *root, const char *name)
+{
+	value_bool(root, "tab_snapshots", strcmp(name, "snapshots") == 0);
+	value_bool(root, "tab_jobs", strcmp(name, "jobs") == 0);
+	value_bool(root, "tab_repo", strcmp(name, "repo") == 0);
+}
+
 enum rc
-host_page_put(struct view *v, struct value *root, struct host_view *hv)
+host_page_put(struct view *v, struct value *root, const char *tab,
+    struct host_view *hv)
 {
 	const struct Rec__Host *h;
 	struct ulid id;
@@ -273,14 +282,7 @@ host_page_put(struct view *v, struct value *root, struct host_view *hv)
 	put_repository(v, root, h);
 	put_facts(v, root, hv);
 	put_tag_form(v, root, h);
+	put_tab(root, tab);
 	value_bool(root, "nav_hosts", true);
 	return RC_OK;
-}
-
-void
-host_page_tab(struct value *root, const char *name)
-{
-	value_bool(root, "tab_snapshots", strcmp(name, "snapshots") == 0);
-	value_bool(root, "tab_jobs", strcmp(name, "jobs") == 0);
-	value_bool(root, "tab_repo", strcmp(name, "repo") == 0);
 }

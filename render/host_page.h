@@ -13,11 +13,10 @@ struct value;
 struct view;
 struct Rec__Job;
 
-/* Of the param id.  RC_NOTFOUND: there is no such host. */
+/* Of the param id, with tab the one that is open: snapshots, jobs, repo.
+ * RC_OK: hv->host is there.  RC_NOTFOUND: there is no such host. */
 MUST_USE enum rc host_page_put(struct view *v, struct value *root,
-    struct host_view *hv);
-/* tab_<name> for each tab: snapshots, jobs, repo. */
-void host_page_tab(struct value *root, const char *name);
+    const char *tab, struct host_view *hv);
 /* The latest job that tried the repository; NULL: none. */
 const struct Rec__Job *host_page_init(struct view *v,
     const struct Rec__Host *h);

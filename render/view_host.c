@@ -91,11 +91,9 @@ view_host(struct view *v, struct value *root)
 	struct host_view hv = { 0 };
 	enum rc rc;
 
-	rc = host_page_put(v, root, &hv);
+	rc = host_page_put(v, root, "snapshots", &hv);
 	if (rc != RC_OK)
 		return rc;
-	ASSERT(hv.host != NULL);
-	host_page_tab(root, "snapshots");
 	pager.total = snap_store_count(v->state, &hv.id);
 	pager.base =
 	    arena_printf(v->arena, "/hosts/%s?page=", view_id(v, hv.host->id));

@@ -7,10 +7,10 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
-#include "lib/store/job_query.h"
 #include "lib/store/plan_store.h"
 #include "render/host_page.h"
 #include "render/host_view.h"
+#include "render/job_page.h"
 #include "render/job_view.h"
 #include "render/link.h"
 #include "render/value.h"
@@ -18,7 +18,6 @@
 #include "render/view_pages.h"
 
 enum {
-	PAGE_JOBS = 50,
 	LINK_MAX = 4096
 };
 
@@ -102,8 +101,7 @@ fill_query(struct view *v, const struct filter *f, struct job_query *q)
 {
 	enum job_look look = job_look_parse(f->state);
 
-	*q = (struct job_query){ .kind = job_kind_parse(f->kind),
-		.max = PAGE_JOBS };
+	*q = (struct job_query){ .kind = job_kind_parse(f->kind) };
 	if (look != JOB_LOOK_NONE)
 		q->looks = 1U << look;
 	if (f->on_day >= 0) {
@@ -235,7 +233,7 @@ put_from_midnight(struct rows *r, const struct filter *f,
 	struct midnight m = { r, f, 0, 0 };
 	uint32_t day = (uint32_t)f->on_day;
 
-	if (f->on_day < 0 || found->total >= PAGE_JOBS)
+	if (f->on_day < 0 || found->total >= JOB_PAGE_SIZE)
 		return;
 	m.begin_ms = text_day_start(&r->v->clock, f->on_day);
 	plan_store_days(r->v->state, &f->host, day, day,
@@ -243,44 +241,19 @@ put_from_midnight(struct rows *r, const struct filter *f,
 	found->total += m.n;
 }
 
-static uint64_t
-reachable(const struct job_found *found)
-{
-	return found->total < JOB_QUERY_REACH ? found->total : JOB_QUERY_REACH;
-}
-
 static void
 put_rows(struct view *v, struct value *root, const struct filter *f,
     const char *base)
 {
-	const uint64_t last_page = JOB_QUERY_REACH / PAGE_JOBS;
-	struct view_pager pager = { .page = view_param_number(v, "page", 1),
-		.size = PAGE_JOBS };
 	struct rows r = { v, value_list(root, "jobs") };
 	struct job_found found;
 	struct job_query q;
 
 	fill_query(v, f, &q);
-	if (pager.page > last_page)
-		pager.page = last_page;
-	q.skip = (pager.page - 1) * PAGE_JOBS;
-	job_query(v->state, &q, &found, view_host_jobs_on_row, &r);
-	/* Past the end: the last page there is. */
-	if (q.skip > 0 && q.skip >= found.total) {
-		pager.page = found.total == 0
-		                 ? 1
-		                 : (reachable(&found) - 1) / PAGE_JOBS + 1;
-		q.skip = (pager.page - 1) * PAGE_JOBS;
-		job_query(v->state, &q, &found, view_host_jobs_on_row, &r);
-	}
+	job_page_read(v, &q, &found, view_host_jobs_on_row, &r);
 	put_from_midnight(&r, f, &found);
-	pager.total = reachable(&found);
-	pager.base = filter_query(v, f, base, "page=");
-	view_pager(root, "pager", &pager);
-	value_bool(root, "first_page", pager.page == 1);
-	value_printf(root, "of", "%s%s",
-	    found.more && found.total <= JOB_QUERY_REACH ? "more than " : "",
-	    text_count(v->arena, found.total));
+	job_page_put(v, root, &q, &found, filter_query(v, f, base, "page="));
+	value_bool(root, "first_page", q.skip == 0);
 	value_text(root, "looked_back_to",
 	    !found.more ? ""
 	                : text_when(v->arena, &v->clock, found.back_to_ms));
@@ -304,11 +277,9 @@ view_host_jobs(struct view *v, struct value *root)
 	const char *link, *base;
 	enum rc rc;
 
-	rc = host_page_put(v, root, &hv);
+	rc = host_page_put(v, root, "jobs", &hv);
 	if (rc != RC_OK)
 		return rc;
-	ASSERT(hv.host != NULL);
-	host_page_tab(root, "jobs");
 	read_filter(v, &hv.id, &f);
 	link =
 	    arena_printf(v->arena, "/hosts/%s/jobs", view_id(v, hv.host->id));

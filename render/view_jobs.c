@@ -8,8 +8,8 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/store/host_store.h"
-#include "lib/store/job_query.h"
 #include "render/host_view.h"
+#include "render/job_page.h"
 #include "render/job_view.h"
 #include "render/link.h"
 #include "render/value.h"
@@ -17,7 +17,6 @@
 #include "render/view_pages.h"
 
 enum {
-	PAGE_JOBS = 50,
 	SHOWN = 20, /* of those that run, and of those that wait */
 	LINK_MAX = 4096
 };
@@ -307,8 +306,7 @@ fill_query(struct view *v, const struct filter *f, struct job_query *q)
 {
 	enum job_look look = job_look_parse(f->state);
 
-	*q = (struct job_query){ .kind = job_kind_parse(f->kind),
-		.max = PAGE_JOBS };
+	*q = (struct job_query){ .kind = job_kind_parse(f->kind) };
 	if (look != JOB_LOOK_NONE)
 		q->looks = 1U << look;
 	if (f->since_day >= 0)
@@ -339,41 +337,17 @@ put_rest(struct view *v, struct value *root, const struct filter *f,
 	    filter_link(v, f, f->state, str_of(day), ""));
 }
 
-static uint64_t
-reachable(const struct job_found *found)
-{
-	return found->total < JOB_QUERY_REACH ? found->total : JOB_QUERY_REACH;
-}
-
 static void
 put_history(struct view *v, struct value *root, struct filter *f)
 {
-	const uint64_t last_page = JOB_QUERY_REACH / PAGE_JOBS;
-	struct view_pager pager = { .page = view_param_number(v, "page", 1),
-		.size = PAGE_JOBS };
 	struct rows r = { v, value_list(root, "jobs") };
 	struct job_found found;
 	struct job_query q;
 
 	fill_query(v, f, &q);
-	if (pager.page > last_page)
-		pager.page = last_page;
-	q.skip = (pager.page - 1) * PAGE_JOBS;
-	job_query(v->state, &q, &found, view_jobs_on_row, &r);
-	/* Past the end: the last page there is. */
-	if (q.skip > 0 && q.skip >= found.total) {
-		pager.page = found.total == 0
-		                 ? 1
-		                 : (reachable(&found) - 1) / PAGE_JOBS + 1;
-		q.skip = (pager.page - 1) * PAGE_JOBS;
-		job_query(v->state, &q, &found, view_jobs_on_row, &r);
-	}
-	pager.total = reachable(&found);
-	pager.base = filter_link(v, f, f->state, f->until, "page=");
-	view_pager(root, "pager", &pager);
-	value_printf(root, "of", "%s%s",
-	    found.more && found.total <= JOB_QUERY_REACH ? "more than " : "",
-	    text_count(v->arena, found.total));
+	job_page_read(v, &q, &found, view_jobs_on_row, &r);
+	job_page_put(v, root, &q, &found,
+	    filter_link(v, f, f->state, f->until, "page="));
 	put_rest(v, root, f, &found);
 }
 

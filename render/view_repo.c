@@ -190,11 +190,9 @@ view_host_repo(struct view *v, struct value *root)
 	struct host_view hv = { 0 };
 	enum rc rc;
 
-	rc = host_page_put(v, root, &hv);
+	rc = host_page_put(v, root, "repo", &hv);
 	if (rc != RC_OK)
 		return rc;
-	ASSERT(hv.host != NULL);
-	host_page_tab(root, "repo");
 	put_health(v, root, &hv);
 	put_tally(v, root, &hv);
 	put_form(v, root, hv.host);
