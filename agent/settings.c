@@ -55,16 +55,6 @@ settings_keys(size_t *n)
 	return settings_table;
 }
 
-static char *
-settings_below(const char *dir, const char *name)
-{
-	size_t cap = strlen(dir) + strlen(name) + 2;
-	char *path = mem_alloc(cap);
-
-	ASSERT(fsio_join(path, cap, dir, name) == RC_OK);
-	return path;
-}
-
 /* The file holds the bearer and the secrets key. */
 static enum rc
 settings_check_mode(const char *path, struct err *e)
@@ -81,13 +71,6 @@ settings_check_mode(const char *path, struct err *e)
 	return RC_OK;
 }
 
-static bool
-settings_is_this_machine(struct str host)
-{
-	return str_case_eq(host, STR("localhost")) || str_eqz(host, "::1") ||
-	       str_eqz(host, "127.0.0.1");
-}
-
 enum rc
 settings_server_ok(const char *url, struct err *e)
 {
@@ -96,7 +79,7 @@ settings_server_ok(const char *url, struct err *e)
 
 	if ((rc = url_parse(url, &u, e)) != RC_OK)
 		return rc;
-	if (u.tls || settings_is_this_machine(str_of(u.host)))
+	if (url_is_safe(&u))
 		return RC_OK;
 	return err_set(e, RC_INVALID,
 	    "%s: without TLS everybody on the way could read the token and "
@@ -121,10 +104,10 @@ settings_load(struct settings *out, const char *path, struct err *e)
 	if (rc != RC_OK)
 		return rc;
 	s.path = mem_strdup(path);
-	s.queue_dir = settings_below(s.state_dir, "queue");
-	s.jobs_dir = settings_below(s.state_dir, "jobs");
+	s.queue_dir = fsio_below(s.state_dir, "queue");
+	s.jobs_dir = fsio_below(s.state_dir, "jobs");
 	if (s.secrets_path == NULL)
-		s.secrets_file = settings_below(s.state_dir, "secrets.enc");
+		s.secrets_file = fsio_below(s.state_dir, "secrets.enc");
 	else
 		s.secrets_file = mem_strdup(s.secrets_path);
 	*out = s;

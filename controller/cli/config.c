@@ -53,16 +53,6 @@ config_set(char **field, const char *value)
 	*field = copy;
 }
 
-static char *
-joined(const char *dir, const char *name)
-{
-	size_t cap = strlen(dir) + strlen(name) + 2;
-	char *path = mem_alloc(cap);
-
-	ASSERT(fsio_join(path, cap, dir, name) == RC_OK);
-	return path;
-}
-
 static enum rc
 find_path(const struct args *a, char **out, struct err *e)
 {
@@ -76,10 +66,10 @@ find_path(const struct args *a, char **out, struct err *e)
 	if (given != NULL) {
 		*out = mem_strdup(given);
 	} else if (xdg != NULL && xdg[0] == '/') {
-		*out = joined(xdg, BELOW_HOME);
+		*out = fsio_below(xdg, BELOW_HOME);
 	} else if (home != NULL && home[0] == '/') {
-		dir = joined(home, ".config");
-		*out = joined(dir, BELOW_HOME);
+		dir = fsio_below(home, ".config");
+		*out = fsio_below(dir, BELOW_HOME);
 		mem_free(dir);
 	} else {
 		(void)err_set(e, RC_INVALID,
@@ -113,8 +103,7 @@ config_server_ok(const char *url, struct err *e)
 
 	if ((rc = url_parse(url, &u, e)) != RC_OK)
 		return rc;
-	if (u.tls || str_case_eq(str_of(u.host), STR("localhost")) ||
-	    strcmp(u.host, "127.0.0.1") == 0 || strcmp(u.host, "::1") == 0)
+	if (url_is_safe(&u))
 		return RC_OK;
 	return err_set(e, RC_INVALID,
 	    "%s: without TLS everybody on the way could read the token. Use "

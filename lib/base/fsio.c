@@ -397,6 +397,16 @@ fsio_join(char *dst, size_t cap, const char *dir, const char *name)
 	return str_fmt(dst, cap, "%s%s%s", dir, sep, name) ? RC_OK : RC_LIMIT;
 }
 
+char *
+fsio_below(const char *dir, const char *name)
+{
+	size_t cap = strlen(dir) + strlen(name) + 2;
+	char *path = mem_alloc(cap);
+
+	ASSERT(fsio_join(path, cap, dir, name) == RC_OK);
+	return path;
+}
+
 static unsigned
 percent(uint64_t part, uint64_t whole)
 {

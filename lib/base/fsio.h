@@ -44,6 +44,8 @@ MUST_USE enum rc fsio_walk(const char *dir, size_t max, fsio_walk_fn *fn,
 /* dir/name into dst; RC_LIMIT when it does not fit. */
 MUST_USE enum rc fsio_join(char *dst, size_t cap, const char *dir,
     const char *name);
+/* dir/name, the caller's to free. */
+char *fsio_below(const char *dir, const char *name);
 /* Free space and inodes of the filesystem in per cent. */
 MUST_USE enum rc fsio_free_percent(const char *path, unsigned *out_space,
     unsigned *out_inodes, struct err *e);

@@ -83,3 +83,12 @@ bad:
 	return err_set(e, RC_INVALID,
 	    "not a server address. Use https://host or https://host:port");
 }
+
+bool
+url_is_safe(const struct url *u)
+{
+	struct str host = str_of(u->host);
+
+	return u->tls || str_case_eq(host, STR("localhost")) ||
+	       str_eqz(host, "::1") || str_eqz(host, "127.0.0.1");
+}

@@ -19,6 +19,8 @@ struct url {
 	char host[URL_HOST_CAP];
 };
 
+/* What is said there cannot be overheard: TLS, or this machine. */
+bool url_is_safe(const struct url *u);
 /* Refuses user names, paths, queries and fragments. */
 MUST_USE enum rc url_parse(const char *text, struct url *out, struct err *e);
 #endif
