@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# rm_library(<name> SOURCES <globs> [EXCLUDE <files>] LINK <targets>)
+# rm_library(<name> SOURCES <globs> [EXCLUDE <globs>] LINK <targets>)
 #   A static library, or an interface library while the folder is empty.
 # rm_program(<short> [FOLDER <folder> NAME <name> DESTINATION <dir>]
 #     LINK <targets>)
@@ -10,9 +10,10 @@
 function(rm_library name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;EXCLUDE;LINK")
 	file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
-	foreach(file IN LISTS arg_EXCLUDE)
-		list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${file})
-	endforeach()
+	if(arg_EXCLUDE)
+		file(GLOB excluded CONFIGURE_DEPENDS ${arg_EXCLUDE})
+		list(REMOVE_ITEM sources ${excluded})
+	endif()
 	if(sources)
 		add_library(${name} STATIC ${sources})
 		target_link_libraries(${name} PRIVATE rm_flags

@@ -93,7 +93,7 @@ check_include()
 		;;
 	esac
 	case $file:$header in
-	render/*:lib/store/vault_store.h)
+	render/*:lib/store/vault_*.h)
 		finding "$file:$2" "the renderer must not include $header" ;;
 	esac
 }
