@@ -193,6 +193,17 @@ may_pass(const struct err *e)
 	       e->rc == RC_RATE || e->rc == RC_IO || e->rc == RC_OK;
 }
 
+/* Why: the last failure, if it was one; what only ends is none. */
+static enum rc
+gave_up(struct err *e)
+{
+	if (e->rc != RC_OK)
+		return e->rc;
+	return err_set(e, RC_TIMEOUT,
+	    "nothing was heard of the job for 15 minutes; its stream ends at "
+	    "once, again and again");
+}
+
 /* Until the end of the job, an interruption, or an error that stays. */
 static enum rc
 listen_on(struct follow *f, struct err *e)
@@ -208,9 +219,10 @@ listen_on(struct follow *f, struct err *e)
 			return RC_OK;
 		if (interrupted(f, 0))
 			return err_set(e, RC_CANCELLED, "interrupted");
-		if (!may_pass(e) || e->rc == RC_AUTH ||
-		    clock_mono_ms() - f->heard_ms > FOLLOW_GIVE_UP_MS)
-			return e->rc == RC_OK ? RC_TIMEOUT : e->rc;
+		if (!may_pass(e) || e->rc == RC_AUTH)
+			return e->rc;
+		if (clock_mono_ms() - f->heard_ms > FOLLOW_GIVE_UP_MS)
+			return gave_up(e);
 		if (f->cuts++ == 1)
 			cli_note("connection lost, trying again: %s",
 			    e->rc == RC_OK ? "the stream ended" : e->msg);
