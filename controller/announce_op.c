@@ -198,7 +198,7 @@ audit(struct store_tx *state, const struct op *op, const char *action,
     const struct Rec__PendingHost *p)
 {
 	bool made = p->host_id.len > 0;
-	char id[ULID_TEXT_CAP], fingerprint[KEYPROOF_TEXT_CAP] = "";
+	char id[ULID_TEXT_CAP] = "", fingerprint[KEYPROOF_TEXT_CAP] = "";
 	struct ulid pending = { { 0 } }, target;
 	struct json_out j;
 	struct buf b;
