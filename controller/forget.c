@@ -229,7 +229,7 @@ forget_on_gone(void *ctx, const struct Rec__HostGone *g)
 		return true;
 	s->n++;
 	/* What it sent last is being written: its turn comes. */
-	if (s->found || (s->f != NULL && !ingest_idle(s->f->ctl->ingest, &id)))
+	if (s->found || !ingest_idle(s->f->ctl->ingest, &id))
 		return true;
 	s->host = id;
 	s->found = true;
@@ -237,25 +237,16 @@ forget_on_gone(void *ctx, const struct Rec__HostGone *g)
 }
 
 static void
-look(struct controller *c, struct search *s)
+look(struct search *s)
 {
 	struct store_tx *tx;
 	struct arena a;
 
 	arena_init(&a, MIB(64));
-	tx = store_begin_read(c->state, &a);
+	tx = store_begin_read(s->f->ctl->state, &a);
 	gone_store_each(tx, forget_on_gone, s);
 	store_abort(tx);
 	arena_fini(&a);
-}
-
-unsigned
-forget_pending(struct controller *c)
-{
-	struct search s = { 0 };
-
-	look(c, &s);
-	return s.n;
 }
 
 static enum rc
@@ -280,7 +271,7 @@ forget_tick(struct forget *f)
 	}
 	if (f->busy || !f->work)
 		return;
-	look(f->ctl, &s);
+	look(&s);
 	f->work = s.n > 0;
 	if (!s.found)
 		return;

@@ -26,8 +26,6 @@ struct forget *forget_new(struct controller *c);
 void forget_free(struct forget *f);
 /* Every second: goes on with what is left to do. */
 void forget_tick(struct forget *f);
-/* Hosts that still have something here; for tests and figures. */
-unsigned forget_pending(struct controller *c);
 
 /* POST /hosts/{id}/delete (field confirm), DELETE /api/hosts/{id} {confirm}:
  * the host's name, typed.  204; browsers go to the dashboard. */

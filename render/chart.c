@@ -58,12 +58,6 @@ kind_of(char code)
 	return &kinds[ARRAY_LEN(kinds) - 1];
 }
 
-const char *
-chart_word(char code)
-{
-	return kind_of(code)->word;
-}
-
 char
 chart_worse(char a, char b)
 {

@@ -28,8 +28,6 @@ void chart_axis(struct value *list, int64_t first_day);
 /* One item a day: {class, title, tick}; tick only where a date stands. */
 void chart_days(struct value *list, const char codes[CHART_DAYS],
     int64_t first_day);
-/* "ok", "incomplete", ... */
-const char *chart_word(char code);
 /* Joins the worse of two outcomes; n and b give way to anything. */
 char chart_worse(char a, char b);
 #endif

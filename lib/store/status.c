@@ -58,20 +58,6 @@ status_host_name(enum status_host s)
 	return names[s];
 }
 
-bool
-status_host_parse(struct str s, enum status_host *out)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		if (!str_case_eq(s, str_of(names[i])))
-			continue;
-		*out = (enum status_host)i;
-		return true;
-	}
-	return false;
-}
-
 /* Dotted numbers; what is not a number counts as 0. */
 static bool
 version_older(struct str have, struct str want)

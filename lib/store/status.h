@@ -38,7 +38,6 @@ bool status_protected(const struct Rec__Host *h, int64_t now_ms);
 bool status_needs_attention(enum status_host s);
 /* stale, never, failed, incomplete, running, new, ok */
 const char *status_host_name(enum status_host s);
-MUST_USE bool status_host_parse(struct str s, enum status_host *out);
 /* Its agent is older than this program; and online. */
 bool status_outdated(const struct Rec__Host *h);
 bool status_behind(const struct Rec__Host *h);
