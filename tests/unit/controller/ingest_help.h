@@ -204,8 +204,21 @@ desk_run(struct desk *d, unsigned ms, uint64_t until)
 static inline void
 desk_run_to(struct desk *d, uint64_t seq)
 {
-	desk_run(d, 10000, seq);
+	desk_run(d, 30000, seq);
 	assert_int_equal(d->told.acked, seq);
+}
+
+/* What is under way for the host comes to its end. */
+static inline void
+desk_settle(struct desk *d)
+{
+	unsigned calm = 0, turns = 0;
+
+	while (calm < 5 && turns++ < 6000) {
+		desk_run(d, 5, 0);
+		calm = ingest_idle(d->c.ingest, &d->host) ? calm + 1 : 0;
+	}
+	assert_int_equal(calm, 5);
 }
 
 /* ----------------------------------------------------- the agent's side */
