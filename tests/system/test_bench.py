@@ -8,11 +8,14 @@ import sys
 
 import pytest
 
+import lab
+
 BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench"
 sys.path.insert(0, str(BENCH))
 import measure  # noqa: E402
 import page  # noqa: E402
 import run  # noqa: E402
+import rivals  # noqa: E402
 import targets  # noqa: E402
 from measure import Figure, Measurement  # noqa: E402
 
@@ -167,6 +170,26 @@ def test_numbers_are_short():
     assert [page.number(x) for x in (0.01234, 1.234, 12.34, 123.4, 12345.6,
                                      None)] == [
         "0.012", "1.23", "12.3", "123", "12,346", "-"]
+
+
+def test_a_rival_starts_serves_and_goes(tmp_path):
+    if not (lab.TOOLS / "nginx").exists():
+        pytest.skip("tools/get-test-tools was not run")
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www/page.html").write_text("hello")
+    bench = measure.Bench(tmp_path, tmp_path, lab.TOOLS, True)
+    server = rivals.nginx(bench, rivals.STATIC, root=tmp_path / "www")
+    pids = server.pids
+    answer = lab.Client(server.port).get("/page.html")
+    assert (answer.status, answer.text) == (200, "hello")
+    assert len(pids) == 2 and measure.pss_kib(*pids) > 0
+    before = measure.cpu_us(*pids)
+    lab.Client(server.port).get("/page.html")
+    assert measure.cpu_us(*pids) > before
+    bench.finish()
+    assert not [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()]
+    with pytest.raises(measure.Absent):
+        rivals.grpc_server(bench)  # nothing is built in tmp_path
 
 
 def test_the_command_lists_its_keys_and_refuses_others():
