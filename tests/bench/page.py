@@ -69,6 +69,15 @@ def _target_rows(found, rows):
                          "not measured", f"`{key}`")
 
 
+def _count(rows):
+    """How many of them are what, in a sentence."""
+    words = [rows[key][1][name]["verdict"] if key in rows else "not measured"
+             for key, name, *_ in targets.TARGETS]
+    return ", ".join(f"{words.count(word)} {word}" for word in
+                     ("excellent", "good", "missed", "not measured")
+                     if word in words).capitalize() + "."
+
+
 def _other_rows(rows):
     asked = {row[:2] for row in targets.TARGETS}
     for key, (one, told, old) in rows.items():
@@ -86,7 +95,7 @@ def text(found, rows, machine, versions):
     lines = ["# Performance", "",
              "Written by `./bench`; the prose is `tests/bench/performance.md`.",
              "", PROSE.read_text().strip(), "", "## What was asked for", "",
-             *head, *_target_rows(found, rows), "",
+             *head, *_target_rows(found, rows), "", _count(rows), "",
              "## What else was measured", "",
              *head, *_other_rows(rows), ""]
     notes = [f"* `{key}`: {one.note}" for key, (one, *_) in rows.items()

@@ -21,6 +21,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -219,6 +220,7 @@ def main():
                                         measure.ROOT / "build/tools"))
     broken = []
     for key in options.key or found:
+        began = time.monotonic()
         try:
             values, absent = run(found[key], build, tools, options.quick)
         except Exception:  # pylint: disable=broad-except
@@ -229,6 +231,7 @@ def main():
         show(found[key], summarise(found[key], values))
         for contender, why in absent.items():
             print(f"{key}: {contender} was not measured: {why}", flush=True)
+        print(f"{key}: {time.monotonic() - began:.0f} s", flush=True)
         if not options.quick:
             keep(found[key], values, absent)
     if options.write or not (options.key or options.quick or broken):

@@ -143,6 +143,7 @@ def test_the_page_tells_what_was_kept(tmp_path, monkeypatch):
         "## What else was measured")
     assert asked < lines.index(next(x for x in lines if "late one" in x)) \
         < other < lines.index(next(x for x in lines if "| things" in x))
+    assert "1 excellent, 1 not measured." in lines
     text = into.read_text()
     assert os.uname().nodename not in text.split()
     assert str(measure.ROOT) not in text
