@@ -101,10 +101,9 @@ conn_on_settings(void *ctx)
 	c->spoke = true;
 }
 
-/* The peer has seen our notice: what it sends from now on it knew to be
- * late. */
+/* What the peer sends from now on it knew to be late. */
 static void
-conn_on_pong(void *ctx)
+conn_on_noticed(void *ctx)
 {
 	struct conn *c = ctx;
 
@@ -123,7 +122,7 @@ conn_on_bad(void *ctx)
 static const struct h2_owner h2_owner = {
 	.on_stream = conn_on_stream,
 	.on_settings = conn_on_settings,
-	.on_pong = conn_on_pong,
+	.on_noticed = conn_on_noticed,
 	.on_bad = conn_on_bad,
 };
 
@@ -391,14 +390,12 @@ conn_drain(struct conn *c)
 	if (c->draining)
 		return;
 	c->draining = true;
-	if (c->h2 != NULL) {
+	if (c->h2 != NULL)
 		h2_notice(c->h2);
-		h2_ping(c->h2);
-	} else if (c->h1 != NULL) {
+	else if (c->h1 != NULL)
 		h1_drain(c->h1);
-	} else {
+	else
 		link_end(c->io, NULL);
-	}
 }
 
 void

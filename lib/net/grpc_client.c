@@ -153,15 +153,8 @@ grpc_client_on_settings(void *ctx)
 		c->on_ready(c->ctx, c);
 }
 
-static void
-grpc_client_on_pong(void *ctx)
-{
-	(void)ctx; /* any byte heard counts, see on_ping */
-}
-
 static const struct h2_owner h2_owner = {
 	.on_settings = grpc_client_on_settings,
-	.on_pong = grpc_client_on_pong,
 };
 
 /* Link */

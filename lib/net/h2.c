@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/net/h2.h"
 
+#include <string.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
@@ -20,6 +22,9 @@ enum {
 	UNWANTED_MS = 2000 /* how long an unwanted body may go on */
 };
 
+/* What the PING behind a notice carries. */
+static const uint8_t noticed[8] = { 'n', 'o', 't', 'i', 'c', 'e', 'd', 0 };
+
 static struct h2_stream *
 stream_of(struct h2 *h, int32_t id)
 {
@@ -27,6 +32,29 @@ stream_of(struct h2 *h, int32_t id)
 }
 
 /* nghttp2's callbacks */
+
+/* A client may pass identifiers over, but not come back to them.  nghttp2
+ * ignores a request that does, as it cannot tell it from trailers on a stream
+ * that was reset. */
+static int
+h2_on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+{
+	struct h2 *h = user;
+	int32_t id = hd->stream_id;
+
+	if (!h->server || hd->type != NGHTTP2_HEADERS || id % 2 == 0)
+		return 0;
+	if (id > h->last_id) {
+		if (id > h->last_id + 2) {
+			h->gap_from = h->last_id;
+			h->gap_to = id;
+		}
+		h->last_id = id;
+	} else if (id > h->gap_from && id < h->gap_to) {
+		nghttp2_session_terminate_session(ng, H2_PROTOCOL_ERROR);
+	}
+	return 0;
+}
 
 static int
 h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
@@ -83,11 +111,25 @@ refuse_large(struct h2_stream *s)
 	h2_respond(s, &f, 1, true);
 }
 
+/* RFC 9113 8.3.1: two names of the server in one request are for confusing
+ * somebody behind us. */
+static bool
+host_differs(const struct head *h)
+{
+	struct str host = head_get(h, "host");
+	struct str authority = head_get(h, ":authority");
+
+	return host.p != NULL && authority.p != NULL &&
+	       !str_case_eq(host, authority);
+}
+
 static void
 head_complete(struct h2 *h, struct h2_stream *s, bool request)
 {
 	if (h->server && request && head_rc(&s->head) != RC_OK)
 		refuse_large(s);
+	else if (h->server && request && host_differs(&s->head))
+		h2_stream_reset(s, H2_PROTOCOL_ERROR);
 	else if (h->server && request)
 		h->owner->on_stream(h->ctx, s);
 	else if (head_rc(&s->head) != RC_OK)
@@ -119,8 +161,11 @@ h2_on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 		}
 		return 0;
 	case NGHTTP2_PING:
-		if ((f->hd.flags & NGHTTP2_FLAG_ACK) != 0)
-			h->owner->on_pong(h->ctx);
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+		    memcmp(f->ping.opaque_data, noticed, sizeof(noticed)) ==
+		        0 &&
+		    h->owner->on_noticed != NULL)
+			h->owner->on_noticed(h->ctx);
 		return 0;
 	case NGHTTP2_HEADERS:
 		h->head_since_ms = 0;
@@ -169,13 +214,27 @@ h2_on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *user)
 	return 0;
 }
 
+static bool
+is_notice(const nghttp2_goaway *g)
+{
+	return g->last_stream_id == INT32_MAX && g->error_code == H2_NO_ERROR;
+}
+
 static int
 h2_on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 {
 	struct h2 *h = user;
 	struct h2_stream *s;
 
-	(void)ng;
+	/* RFC 9113 6.9.2 wants the connection to end when new SETTINGS make
+	 * a window too large; nghttp2 ends the streams. */
+	if (f->hd.type == NGHTTP2_RST_STREAM &&
+	    f->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+		nghttp2_session_terminate_session(ng,
+		    NGHTTP2_FLOW_CONTROL_ERROR);
+	/* Not with the notice: nghttp2 would send the PING before it. */
+	if (f->hd.type == NGHTTP2_GOAWAY && is_notice(&f->goaway))
+		nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, noticed);
 	if (!h->server || (f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
 	    (f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS))
 		return 0;
@@ -268,6 +327,8 @@ make_callbacks(void)
 	nghttp2_session_callbacks *cb;
 
 	ASSERT(nghttp2_session_callbacks_new(&cb) == 0);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(cb,
+	    h2_on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb,
 	    h2_on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, h2_on_header);

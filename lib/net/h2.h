@@ -40,8 +40,8 @@ struct h2_owner {
 	void (*on_stream)(void *ctx, struct h2_stream *s);
 	/* The peer's SETTINGS came: it speaks HTTP/2. */
 	void (*on_settings)(void *ctx);
-	/* Our PING was answered. */
-	void (*on_pong)(void *ctx);
+	/* The peer has seen h2_notice(); NULL where none is given. */
+	void (*on_noticed)(void *ctx);
 	/* The peer broke the protocol; may be NULL. */
 	void (*on_bad)(void *ctx);
 };
@@ -78,7 +78,8 @@ void h2_tick(struct h2 *h, int64_t now_ms);
 
 unsigned h2_streams(const struct h2 *h);
 void h2_ping(struct h2 *h);
-/* First step of an orderly end: no new streams, please. */
+/* First step of an orderly end: no new streams, please.  on_noticed comes
+ * when those that were under way have arrived. */
 void h2_notice(struct h2 *h);
 /* Second step: the streams there finish, then the link is shut. */
 void h2_goaway(struct h2 *h);

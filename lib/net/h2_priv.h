@@ -21,7 +21,9 @@ struct h2 {
 	unsigned header_fields;
 	int64_t head_since_ms;
 	int32_t head_id; /* the stream of that section */
-	size_t heads;    /* bytes of the streams' header sections */
+	/* server: the largest stream begun, the last ones passed over */
+	int32_t last_id, gap_from, gap_to;
+	size_t heads;  /* bytes of the streams' header sections */
 	size_t budget; /* bytes of DATA the flush in progress may still make */
 	bool server;
 	bool settled; /* the peer's SETTINGS came */

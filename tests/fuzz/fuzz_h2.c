@@ -88,7 +88,7 @@ on_event(void *ctx)
 static const struct h2_owner owner = {
 	.on_stream = on_stream,
 	.on_settings = on_event,
-	.on_pong = on_event,
+	.on_noticed = on_event,
 	.on_bad = on_event,
 };
 
