@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTTP/2 by hand, to send what no proper client sends."""
 import socket
+import ssl
 import struct
 
-DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW, CONT = (
-    0, 1, 3, 4, 6, 7, 8, 9)
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
+DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONT = (
+    range(10))
+END_STREAM, END_HEADERS, ACK, PADDED, WITH_PRIORITY = 1, 4, 1, 8, 32
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -39,9 +40,11 @@ def request(path="/about", method="GET", extra=()):
 
 
 class Conn:
-    def __init__(self, port, preface=True):
+    def __init__(self, port, preface=True, tls=None):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.buf = b""
         self.rooms = {0: 65535}  # windows, by stream
         if preface:
@@ -67,7 +70,7 @@ class Conn:
                     return kind, flags, stream, payload
             try:
                 more = self.sock.recv(65536)
-            except ConnectionResetError:
+            except (ConnectionResetError, ssl.SSLError):
                 return None
             if not more:
                 return None
