@@ -344,9 +344,10 @@ static bool
 split_target(struct exch *x)
 {
 	struct str target = head_get(x->head, ":path"), rest;
+	bool star = str_eqz(target, "*") && str_eqz(exch_method(x), "OPTIONS");
 	size_t i;
 
-	if (target.n == 0 || (target.p[0] != '/' && !str_eqz(target, "*")))
+	if (target.n == 0 || (target.p[0] != '/' && !star))
 		return false;
 	for (i = 0; i < target.n; i++)
 		if ((unsigned char)target.p[i] <= ' ' || target.p[i] == 0x7f ||

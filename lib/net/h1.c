@@ -172,7 +172,9 @@ static int
 check_head(struct h1 *h)
 {
 	struct str expect = head_get(&h->head, "expect");
+	struct str coding = head_get(&h->head, "transfer-encoding");
 	unsigned hosts = head_times(&h->head, "host");
+	unsigned codings = head_times(&h->head, "transfer-encoding");
 
 	if (head_rc(&h->head) != RC_OK)
 		return 431;
@@ -180,9 +182,10 @@ check_head(struct h1 *h)
 		return 505;
 	if (hosts > 1 || (hosts == 0 && !h->http10))
 		return 400;
-	/* An intermediary of that age may see another end of the body. */
-	if (h->http10 && head_times(&h->head, "transfer-encoding") != 0)
-		return 400;
+	if (codings > 1 || (codings == 1 && h->http10))
+		return 400; /* somebody may see another end of the body */
+	if (codings == 1 && !str_case_eq(coding, STR("chunked")))
+		return 501;
 	/* gRPC needs HTTP/2 all the way. */
 	if (str_starts(head_get(&h->head, "content-type"),
 	        STR("application/grpc")))

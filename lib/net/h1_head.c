@@ -30,6 +30,20 @@ field_ok(struct str line)
 	return true;
 }
 
+/* Method, target and version with one space between: whoever takes more, or
+ * another blank, sees another target than somebody before us. */
+static bool
+request_line_ok(struct str line)
+{
+	struct str method, target, version;
+
+	return memchr(line.p, '\t', line.n) == NULL &&
+	       str_cut(line, ' ', &method, &line) &&
+	       str_cut(line, ' ', &target, &version) && method.n != 0 &&
+	       target.n != 0 && version.n != 0 &&
+	       memchr(version.p, ' ', version.n) == NULL;
+}
+
 bool
 h1_head_ok(struct str section)
 {
@@ -43,7 +57,8 @@ h1_head_ok(struct str section)
 		if (memchr(line.p, '\r', line.n) != NULL ||
 		    memchr(line.p, '\0', line.n) != NULL)
 			return false;
-		if (!first && line.n != 0 && !field_ok(line))
+		if (first ? !request_line_ok(line)
+		          : line.n != 0 && !field_ok(line))
 			return false;
 		first = false;
 	}

@@ -10,8 +10,9 @@
 /* Bytes up to and with the empty line, looking from byte `from` on; 0 when
  * it is not there yet. */
 size_t h1_head_end(struct str s, size_t from);
-/* Every line ends with CRLF, no name is followed by white space, no line
- * goes on in the next (obs-fold). */
+/* One space between the words of the first line; every line ends with CRLF,
+ * no name is followed by white space, no line goes on in the next
+ * (obs-fold). */
 bool h1_head_ok(struct str section);
 /* The path and query of a request target in absolute form ("http://h/p"),
  * or the target itself; host is set only in the first case. */

@@ -124,18 +124,32 @@ host_differs(const struct head *h)
 }
 
 static void
-head_complete(struct h2 *h, struct h2_stream *s, bool request)
+request_complete(struct h2 *h, struct h2_stream *s)
 {
-	if (h->server && request && head_rc(&s->head) != RC_OK)
+	if (head_rc(&s->head) != RC_OK)
 		refuse_large(s);
-	else if (h->server && request && host_differs(&s->head))
+	else if (host_differs(&s->head))
 		h2_stream_reset(s, H2_PROTOCOL_ERROR);
-	else if (h->server && request)
+	else
 		h->owner->on_stream(h->ctx, s);
-	else if (head_rc(&s->head) != RC_OK)
+}
+
+/* The response, what comes before it (1xx) or behind it (trailers). */
+static void
+response_complete(struct h2 *h, struct h2_stream *s)
+{
+	if (head_rc(&s->head) != RC_OK) {
 		h2_stream_reset(s, H2_ENHANCE_YOUR_CALM);
-	else if (!h->server && request && s->ops != NULL && !s->muted)
-		s->ops->on_head(s);
+	} else if (!s->answered &&
+	           str_starts(head_get(&s->head, ":status"), STR("1"))) {
+		h->heads -= s->head.text.len;
+		head_fini(&s->head);
+		head_init(&s->head, h->header_bytes, h->header_fields);
+	} else if (!s->answered) {
+		s->answered = true;
+		if (s->ops != NULL && !s->muted)
+			s->ops->on_head(s);
+	}
 }
 
 static void
@@ -170,10 +184,10 @@ h2_on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	case NGHTTP2_HEADERS:
 		h->head_since_ms = 0;
 		s = stream_of(h, f->hd.stream_id);
-		if (s != NULL)
-			head_complete(h, s,
-			    f->headers.cat == NGHTTP2_HCAT_REQUEST ||
-			        f->headers.cat == NGHTTP2_HCAT_RESPONSE);
+		if (s != NULL && !h->server)
+			response_complete(h, s);
+		else if (s != NULL && f->headers.cat == NGHTTP2_HCAT_REQUEST)
+			request_complete(h, s);
 		break;
 	case NGHTTP2_DATA:
 		s = stream_of(h, f->hd.stream_id);

@@ -44,6 +44,7 @@ struct h2_stream {
 	bool fin;             /* our side ends after q */
 	bool deferred;        /* nghttp2 waits for h2_stream_send() */
 	bool half_closed;
+	bool answered;       /* client: the response is here, not one of 1xx */
 	bool muted;          /* we reset it */
 	int64_t moved_ms;    /* when bytes of q last left, or had room to */
 	int64_t answered_ms; /* server: our side ended before the peer's */
