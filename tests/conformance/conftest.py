@@ -8,7 +8,8 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-for folder in (HERE, HERE / "h2", HERE.parent / "net", HERE.parent / "system"):
+for folder in (HERE, HERE / "h2", HERE / "h1", HERE / "client",
+               HERE.parent / "net", HERE.parent / "system"):
     sys.path.insert(0, str(folder))
 
 import lab as lab_module  # noqa: E402

@@ -15,6 +15,7 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
+STORIES = {}  # of client/stories.py, once pytest has found the folder
 BEGIN, END = "<!-- points -->", "<!-- end of points -->"
 CHAPTERS = (("HTTP/2, RFC 9113", r"h2/"), ("HPACK, RFC 7541", r"7541"),
             ("gRPC over HTTP/2", r"grpc/"), ("HTTP/1.1, RFC 9112", r"h1/"),
@@ -28,6 +29,11 @@ class Collector:
         self.rows = collections.OrderedDict()
         self.bad = 0
 
+    @staticmethod
+    def pytest_collection_finish():
+        import stories  # conftest.py has put its folder on the path
+        STORIES.update(stories.STORIES)
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
         report = (yield).get_result()
@@ -36,7 +42,10 @@ class Collector:
             return
         self.bad += report.failed
         point, got = item.stash.get(item.config.point_key, (None, None))
-        words = " ".join((item.function.__doc__ or "").split())
+        told = item.function
+        if hasattr(item, "callspec"):
+            told = STORIES.get(item.callspec.params.get("name"), told)
+        words = " ".join((told.__doc__ or "").split())
         number, text = (point.id, point.text) if point else \
             words.split(": ", 1)
         if number == "-":
