@@ -156,9 +156,11 @@ is_address(const char *host)
 static bool
 set_up(struct tls_conn *c)
 {
-	char server[] = "h2,http/1.1", client[] = "h2";
-	bool both = c->host == NULL || c->seen != NULL;
-	char *names = both ? server : client;
+	char server[] = "h2,http/1.1,http/1.0";
+	char client[] = "h2", prober[] = "h2,http/1.1";
+	char *names = c->host == NULL   ? server
+	              : c->seen != NULL ? prober
+	                                : client;
 
 	wolfSSL_SSLSetIORecv(c->w, tls_on_recv);
 	wolfSSL_SSLSetIOSend(c->w, tls_on_send);
