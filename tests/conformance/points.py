@@ -19,6 +19,8 @@ class Point(typing.NamedTuple):
 # RFC 9113, 5.4.1: an endpoint can end a connection at any time, and MAY
 # treat a stream error as a connection error.
 AS_CONNECTION = "5.4.1: a stream error may be treated as a connection error"
+# 8.1.1, of malformed requests.
+AS_ANSWER = "8.1.1: a server may send a response before it closes the stream"
 
 
 def stream_error(name):
@@ -31,7 +33,8 @@ def add(chapter):
 
     def point(number, text, send, want, **more):
         if want.startswith("stream ") and " | connection" in want:
-            more.setdefault("why", AS_CONNECTION)
+            more.setdefault("why", AS_ANSWER if " | 400" in want
+                            else AS_CONNECTION)
         table.append(Point(f"{chapter}{number}", text, send, want, **more))
 
     return table, point

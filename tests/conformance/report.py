@@ -19,7 +19,8 @@ STORIES = {}  # of client/stories.py, once pytest has found the folder
 BEGIN, END = "<!-- points -->", "<!-- end of points -->"
 CHAPTERS = (("HTTP/2, RFC 9113", r"h2/"), ("HPACK, RFC 7541", r"7541"),
             ("gRPC over HTTP/2", r"grpc/"), ("HTTP/1.1, RFC 9112", r"h1/"),
-            ("The agent as a client of HTTP/2", r"client/"))
+            ("The agent as a client of HTTP/2", r"client/"),
+            ("Foreign clients", r"test_foreign"))
 
 
 class Collector:

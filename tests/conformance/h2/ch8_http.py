@@ -41,7 +41,7 @@ point("8.1-d", "trailers with a pseudo-header field",
 point("8.1-e", "DATA after the trailers",
       lambda p: (p.post(1), p.request(1, [("x-sum", "1")]), p.data(1, b"x")),
       "stream STREAM_CLOSED | connection STREAM_CLOSED | 422",
-      why="8.1: the request was complete; 5.4.1")
+      why="8.1: the request was complete and answered before")
 point("8.1-f", "an upper-case name in trailers",
       lambda p: (p.post(1), p.data(1, JSON),
                  p.raw(1, ("X-Sum", "1"))), MALFORMED)
