@@ -217,6 +217,28 @@ def late_settings(host):
     assert visit.event(stream).config_ack.version == 2
 
 
+@story
+def a_burst(host):
+    """4.2, 6.9.1: 18 KB of events that waited for the window come in frames
+    of at most 16,384 bytes"""
+    visit = host.visit()
+    stream, _ = visit.works(1)
+    visit.ours, visit.acked = setting(4, 0), False
+    visit.put(SETTINGS, 0, 0, visit.ours)
+    assert visit.run(lambda: visit.acked)
+    call, first, count = visit.calls[stream], 1 << 60, 520
+    assert call.room <= 0
+    for i in range(count):
+        visit.message(stream, config=visit.pb.Config(version=first + i))
+    visit.quiet()
+    visit.put(WINDOW, 0, 0, u32(1 << 20))
+    visit.put(WINDOW, 0, stream, u32(1 << 20))
+    visit.room += 1 << 20
+    call.room += 1 << 20
+    versions = [visit.event(stream).config_ack.version for _ in range(count)]
+    assert versions == list(range(first, first + count))
+
+
 # ------------------------------------------------------ how a session ends
 
 
@@ -294,6 +316,7 @@ def trailers_only(host):
                ("content-type", "application/grpc"), ("grpc-status", "14"),
                ("grpc-message", "come%20again%E2%80%A6"), end=True)
     visit.end()
+    assert "message=\"come again" in host.agent.text()
     host.visit().works(1)
 
 
