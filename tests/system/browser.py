@@ -40,7 +40,7 @@ def start_chromium(flags):
         stdin=subprocess.DEVNULL)
     profile = next(f for f in flags if f.startswith("--user-data-dir="))
     path = profile.split("=", 1)[1] + "/DevToolsActivePort"
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while time.monotonic() < end and process.poll() is None:
         try:
             with open(path, encoding="ascii") as file:
@@ -71,7 +71,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(
             service=Driver("/usr/bin/chromedriver"), options=options)
-        self.driver.set_page_load_timeout(30)
+        self.driver.set_page_load_timeout(90)
         # A window has a least width; a page has not.
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1,
@@ -143,7 +143,7 @@ class Browser:
         except StaleElementReferenceException:
             return True
 
-    def wait(self, what, condition, seconds=30):
+    def wait(self, what, condition, seconds=60):
         """condition() until it is true; elements may go stale meanwhile."""
         def look(_):
             try:

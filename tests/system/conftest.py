@@ -75,7 +75,7 @@ def fixture_ahead(lab):
     note = lab.path / "ahead"
     note.write_text("0")
     return ({"LD_PRELOAD": library, "RM_CLOCK_AHEAD": note},
-            lambda seconds: note.write_text(str(seconds)))
+            lambda seconds: lab_module.replace_text(note, str(seconds)))
 
 
 @pytest.fixture

@@ -55,7 +55,14 @@ def free_port():
     raise AssertionError("no free port")
 
 
-def wait_for(what, condition, seconds=20.0, step=0.05):
+def replace_text(path, text):
+    """At once: whoever reads it meanwhile sees the old or the new text."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def wait_for(what, condition, seconds=60.0, step=0.05):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -98,10 +105,10 @@ class Program:
         if self.running():
             self.popen.send_signal(signum)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         return self.popen.wait(seconds)
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=60):
         """SIGTERM; SIGKILL when that is not enough.  The exit code."""
         self.kill(signal.SIGTERM)
         try:
@@ -132,7 +139,7 @@ class Answer:
 class Client:
     """HTTP/1.1 over TLS with a cookie jar of one cookie."""
 
-    def __init__(self, port, timeout=20):
+    def __init__(self, port, timeout=60):
         self.port = port
         self.timeout = timeout
         self.cookie = None
@@ -215,7 +222,7 @@ class Controller:
         self.program = self.lab.start([BIN / "restic-manager-controller"],
                                       clean_env(**self.env), self.log)
         if wait:
-            wait_for("the controller", self.healthy, 30)
+            wait_for("the controller", self.healthy)
         return self
 
     def healthy(self):
@@ -279,14 +286,14 @@ class Controller:
             f"/api/hosts/{host_id}/source-groups/{groups[0]['id']}/run",
             limits)["job_id"]
 
-    def wait_job(self, job_id, seconds=60):
+    def wait_job(self, job_id, seconds=120):
         def over():
             job = self.job(job_id)
             return job if job["status"] in ("succeeded", "failed",
                                             "cancelled") else None
         return wait_for(f"the end of job {job_id}", over, seconds)
 
-    def wait_ready(self, host_id, seconds=60):
+    def wait_ready(self, host_id, seconds=120):
         return wait_for("the repository", lambda: (
             lambda h: h if h["repo_status"] == "ready" else None)(
                 self.host(host_id)), seconds)

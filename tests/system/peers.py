@@ -131,7 +131,7 @@ scrape_configs:
              "--web.console.templates=/nonexistent",
              "--web.console.libraries=/nonexistent"],
             clean_env(), lab.path / "prometheus.log")
-        wait_for("Prometheus", self._ready, 30)
+        wait_for("Prometheus", self._ready)
 
     def _ready(self):
         try:

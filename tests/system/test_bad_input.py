@@ -20,7 +20,8 @@ import grpc
 import pytest
 
 import foreign
-from lab import BIN, PASSWORD, ROOT, Client, clean_env, wait_for
+from lab import (BIN, PASSWORD, ROOT, Client, clean_env, replace_text,
+                 wait_for)
 
 FAKE = ROOT / "tests/fake/restic"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")
@@ -39,7 +40,7 @@ def fixture_agent(lab, console):
 
 def ready(console, agent):
     wait_for("init over Poll", lambda: (agent.poll(300), console.host(
-        agent.host_id)["repo_status"] == "ready")[1], 30)
+        agent.host_id)["repo_status"] == "ready")[1])
 
 
 # ------------------------------------------------------------------- tokens
@@ -97,25 +98,29 @@ def test_what_expired_is_swept_every_quarter_of_an_hour(lab, ahead):
     timers.write_text("0")
     console = lab.controller(**env, RM_TIMERS_AHEAD=timers).start()
     console.bootstrap()  # two sessions
+    console.stop()
 
     def swept():
         return re.findall(r"expired sessions and tokens swept n=(\d+)",
                           console.log.read_text())
-    console.mint("web-1", "/somewhere")
-    time.sleep(1.2)  # the first sweep is over
     set_ahead(86500)
-    timers.write_text("850")
+    console.start()
+    wait_for("the sweep of the start", lambda: swept() == ["2"])
+    console.login()
+    console.mint("web-1", "/somewhere")
+    set_ahead(2 * 86500)
+    replace_text(timers, "700")
     time.sleep(1.2)
-    assert swept() == []  # it is not time yet
-    timers.write_text("905")
-    wait_for("the sessions to go", lambda: swept() == ["2"])
-    set_ahead(90100)
-    timers.write_text("1750")
+    assert swept() == ["2"]  # it is not time yet
+    replace_text(timers, "905")
+    wait_for("the session to go", lambda: swept() == ["2", "1"])
+    set_ahead(86500 + 90100)
+    replace_text(timers, "1600")
     time.sleep(1.2)
-    assert swept() == ["2"]
-    timers.write_text("1810")
+    assert swept() == ["2", "1"]
+    replace_text(timers, "1810")
     # In the vault, and what pages show of it.
-    wait_for("the token to go", lambda: swept() == ["2", "2"])
+    wait_for("the token to go", lambda: swept() == ["2", "1", "2"])
 
 
 def test_an_agent_tells_what_is_wrong_with_its_token(lab, console):
@@ -398,7 +403,7 @@ def test_no_descriptors_left(lab):
     time.sleep(1)
     for s in held:
         s.close()
-    assert wait_for("an answer", lambda: answers(console), 20)
+    assert wait_for("an answer", lambda: answers(console))
     assert console.wait_job(job)["status"] == "succeeded"
     assert [r["payload"] for r in console.log_lines(job)
             if r["payload"].startswith("pretend line")] == [
@@ -453,7 +458,7 @@ def test_a_full_disk_of_the_controller(lab):
             answer = console.client.post("/api/enrollment-tokens", {
                 "hostname": f"x{time.monotonic_ns()}", "repo_url": "/r"})
             return answer.status == 507 and answer.json()
-        body = wait_for("the refusal", refused, 20)
+        body = wait_for("the refusal", refused)
         assert body["code"] == "disk_full" and body["message"]
         assert console.client.get("/api/hosts").status == 200
         assert console.client.get(f"/hosts/{agent.host_id}").status == 200

@@ -61,7 +61,7 @@ class Machine:
 
     def start(self):
         self.serve("controller")
-        wait_for("the controller", self.healthy, 30)
+        wait_for("the controller", self.healthy)
         self.serve("render")
         return self
 

@@ -270,4 +270,4 @@ def test_without_the_renderer(console, admin):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)  # unless it was replaced by now
-    wait_for("pages again", lambda: admin.get("/").status == 200, 30)
+    wait_for("pages again", lambda: admin.get("/").status == 200)

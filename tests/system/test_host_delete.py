@@ -141,17 +141,22 @@ def test_a_crash_in_the_middle_is_finished_after_the_restart(lab):
     console.start().bootstrap()
     victim, other = hosts[0], hosts[1]
     assert logs(console)
-    slowest = 0.0
+
+    def slowest(n):
+        took = []
+        for k in range(n):
+            begin = time.monotonic()
+            console.client.ok("PUT", f"/api/hosts/{other[0]}/tags",
+                              {"tags": [f"t{k}"]})
+            took.append(time.monotonic() - begin)
+        return max(took)
+    calm = slowest(20)
     assert console.client.request("DELETE", f"/api/hosts/{victim[0]}", {
         "confirm": victim[3]}).status == 204
-    for n in range(10):
-        begin = time.monotonic()
-        console.client.ok("PUT", f"/api/hosts/{other[0]}/tags",
-                          {"tags": [f"t{n}"]})
-        slowest = max(slowest, time.monotonic() - begin)
+    beside = slowest(10)
     assert not swept(console, victim[0]), "too few jobs to be in the middle"
     console.kill()
-    assert slowest < 2, slowest
+    assert beside < 2 + 4 * calm, (beside, calm)
     console.start().login()
     assert console.client.get(f"/api/hosts/{victim[0]}").status == 404
     names = {h["name"] for h in console.client.ok("GET", "/api/hosts")["items"]}

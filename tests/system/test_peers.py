@@ -134,9 +134,9 @@ def test_a_command_reaches_a_polling_agent_at_once(lab, console):
     (source / ".pretend").write_text("lines=1 hang=60")
     agent = lab.host(console, restic=FAKE, paths=[source], port=nginx.port)
     job = console.run_group(agent.host_id)
-    wait_for("the start", lambda: console.job(job)["status"] == "running", 8)
+    wait_for("the start", lambda: console.job(job)["status"] == "running", 20)
     assert console.client.post(f"/api/jobs/{job}/cancel").status == 202
-    assert console.wait_job(job, 10)["status"] == "cancelled"
+    assert console.wait_job(job, 20)["status"] == "cancelled"
 
 
 def test_prometheus_gets_its_answer_over_both_versions(lab, console):
@@ -149,5 +149,5 @@ def test_prometheus_gets_its_answer_over_both_versions(lab, console):
                                    for t in targets.values()):
             return None
         return targets
-    for name, target in wait_for("two scrapes", scraped, 20, 0.3).items():
+    for name, target in wait_for("two scrapes", scraped, step=0.3).items():
         assert "204" in target["lastError"], (name, target["lastError"])

@@ -157,7 +157,7 @@ def test_disabling_closes_open_streams(console, admin):
     assert admin.send(path, f"{path}/disable").status == 303
     began = time.monotonic()
     wait_for("their end", lambda: all(s[-1] == "over" for s in streams))
-    assert time.monotonic() - began < 10  # the ping comes every 15 s
+    assert time.monotonic() - began < 14  # the ping comes every 15 s
     answer = Client(console.port).get("/api/hosts", headers={
         "Authorization": f"Bearer {token}"})
     assert answer.status == 401
