@@ -162,7 +162,7 @@ more_than_fits_is_told(void **state)
 		    str_fmt(id, sizeof(id), "01QQQQQQQQ00000000000000%02u", i));
 		put_job(tx, id);
 		assert_true(str_fmt(id, sizeof(id), "beef%04u", i));
-		put_snapshot(tx, 100 + i, id, "/farm/data", 1000);
+		put_snapshot(tx, 100 + i, id, "/srv/farm", 1000);
 		snap_store_replace(tx, &host);
 	}
 	fixture_commit(tx);
