@@ -38,6 +38,7 @@ struct grpc_conn {
 	unsigned timeout_ms, ping_ms;
 	void (*on_ready)(void *ctx, struct grpc_conn *c);
 	void (*on_down)(void *ctx, struct grpc_conn *c, const struct err *e);
+	void (*on_pong)(void *ctx, struct grpc_conn *c); /* NULL: none asked */
 	void *ctx;
 
 	enum step step;
@@ -153,8 +154,19 @@ grpc_client_on_settings(void *ctx)
 		c->on_ready(c->ctx, c);
 }
 
+static void
+grpc_client_on_pong(void *ctx)
+{
+	struct grpc_conn *c = ctx;
+
+	/* For the keep-alive any byte heard counts, see on_ping. */
+	if (!c->freed && c->on_pong != NULL)
+		c->on_pong(c->ctx, c);
+}
+
 static const struct h2_owner h2_owner = {
 	.on_settings = grpc_client_on_settings,
+	.on_pong = grpc_client_on_pong,
 };
 
 /* Link */
@@ -350,6 +362,16 @@ grpc_conn_free(struct grpc_conn *c)
 		c->pending = 1;
 		release(c);
 	}
+}
+
+void
+grpc_conn_ping(struct grpc_conn *c,
+    void (*on_pong)(void *ctx, struct grpc_conn *c))
+{
+	if (c->step != READY)
+		return;
+	c->on_pong = on_pong;
+	h2_ping(c->h2);
 }
 
 struct loop *

@@ -36,6 +36,10 @@ struct grpc_dial_opts {
 struct grpc_conn *grpc_dial(const struct grpc_dial_opts *o);
 /* Ends it; no callback follows (open calls included). */
 void grpc_conn_free(struct grpc_conn *c);
+/* After on_ready: a PING behind what was sent; on_pong (ctx of the dial) when
+ * any PING is answered.  The peer has then read all that went before. */
+void grpc_conn_ping(struct grpc_conn *c,
+    void (*on_pong)(void *ctx, struct grpc_conn *c));
 
 struct grpc_ccall_opts {
 	const char *path;

@@ -160,6 +160,17 @@ peer_ended(struct h2_stream *s)
 		s->ops->on_half_close(s);
 }
 
+static void
+pong(struct h2 *h, const uint8_t *carried)
+{
+	void (*tell)(void *ctx) = h->owner->on_pong;
+
+	if (memcmp(carried, noticed, sizeof(noticed)) == 0)
+		tell = h->owner->on_noticed;
+	if (tell != NULL)
+		tell(h->ctx);
+}
+
 static int
 h2_on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 {
@@ -175,11 +186,8 @@ h2_on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 		}
 		return 0;
 	case NGHTTP2_PING:
-		if ((f->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
-		    memcmp(f->ping.opaque_data, noticed, sizeof(noticed)) ==
-		        0 &&
-		    h->owner->on_noticed != NULL)
-			h->owner->on_noticed(h->ctx);
+		if ((f->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+			pong(h, f->ping.opaque_data);
 		return 0;
 	case NGHTTP2_HEADERS:
 		h->head_since_ms = 0;

@@ -42,6 +42,8 @@ struct h2_owner {
 	void (*on_settings)(void *ctx);
 	/* The peer has seen h2_notice(); NULL where none is given. */
 	void (*on_noticed)(void *ctx);
+	/* Any other PING of ours was answered; may be NULL. */
+	void (*on_pong)(void *ctx);
 	/* The peer broke the protocol; may be NULL. */
 	void (*on_bad)(void *ctx);
 };

@@ -33,8 +33,9 @@ struct fleet_opts {
 	uint64_t audit;   /* entries of the audit log */
 	uint64_t seed;
 	int64_t now_ms;
-	bool live;  /* progress below dir/run/live as well */
-	FILE *list; /* a line for each host, or NULL */
+	bool live;           /* progress below dir/run/live as well */
+	FILE *list;          /* a line for each host, or NULL */
+	const char *bearers; /* file for fleet_put_bearers(), or NULL */
 };
 
 struct fleet_result {
@@ -47,4 +48,7 @@ MUST_USE enum rc fleet_put(const struct fleet_opts *o, struct fleet_result *out,
     struct err *e);
 /* o->audit entries, after fleet_put(). */
 MUST_USE enum rc fleet_put_audit(const struct fleet_opts *o, struct err *e);
+/* A bearer for each host, its hash in the vault, the bearer itself in
+ * o->bearers. */
+MUST_USE enum rc fleet_put_bearers(const struct fleet_opts *o, struct err *e);
 #endif

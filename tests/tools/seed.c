@@ -28,6 +28,8 @@ static const char usage[] =
     "                  renderer alone, a controller empties it at its start\n"
     "  --list          a line for each host: id, state, online or offline, "
     "name\n"
+    "  --bearers FILE  a line for each host: id, bearer that lets an agent "
+    "in\n"
     "Prints one line of JSON with the counts.\n";
 
 static bool
@@ -73,6 +75,9 @@ option(struct fleet_opts *o, int opt)
 	case 'p':
 		o->list = stdout;
 		return true;
+	case 'b':
+		o->bearers = optarg;
+		return true;
 	default:
 		fputs(usage, stderr);
 		return false;
@@ -94,6 +99,7 @@ parse(int argc, char **argv, struct fleet_opts *o)
 		{ "now", required_argument, NULL, 't' },
 		{ "live", no_argument, NULL, 'v' },
 		{ "list", no_argument, NULL, 'p' },
+		{ "bearers", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, '?' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -147,7 +153,8 @@ main(int argc, char **argv)
 	if (o.now_ms == 0)
 		o.now_ms = clock_now_ms();
 	if (fleet_put(&o, &r, &e) != RC_OK ||
-	    fleet_put_audit(&o, &e) != RC_OK) {
+	    fleet_put_audit(&o, &e) != RC_OK ||
+	    fleet_put_bearers(&o, &e) != RC_OK) {
 		fprintf(stderr, "seed: %s\n", e.msg);
 		return rc_info(e.rc)->exit_code;
 	}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Jobs that agents started by themselves, and the lines they print. */
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/mem.h"
+#include "tests/load/load.h"
+
+enum {
+	LINES_MAX = 200, /* of one chunk: 40 KiB of an event's 64 */
+	LINE_SIZE = 200,
+	LAST_ACKS_US = 30000000
+};
+
+struct load_job {
+	char id[ULID_TEXT_CAP];
+	char *ids[1]; /* for a hello */
+	uint64_t lines;
+	bool over; /* it has said so */
+};
+
+void
+load_logs_hello(struct load_agent *a, Wire__Hello *h)
+{
+	struct load_job *j = a->job;
+
+	if (j == NULL || j->over)
+		return;
+	j->ids[0] = j->id;
+	h->running_job_ids = j->ids;
+	h->n_running_job_ids = 1;
+}
+
+void
+load_logs_forget(struct load_agent *a)
+{
+	mem_free(a->job);
+	a->job = NULL;
+}
+
+static void
+begin(struct load_agent *a)
+{
+	struct load_job *j = MEM_NEW(struct load_job);
+	struct ulid id;
+
+	ulid_new(&id);
+	ulid_text(&id, j->id);
+	a->job = j;
+	load_job_started(a, j->id, "backup");
+}
+
+struct line {
+	Wire__LogLine wire;
+	char text[LINE_SIZE];
+};
+
+/* Each line says its number, so that a test can find every one again. */
+static void
+make_line(struct line *l, uint64_t number, int64_t now)
+{
+	memset(l->text, '.', LINE_SIZE);
+	if (str_fmt(l->text, LINE_SIZE, "line %llu ",
+	        (unsigned long long)number))
+		l->text[strlen(l->text)] = '.';
+	wire__log_line__init(&l->wire);
+	l->wire.ts_ms = now;
+	l->wire.stream = WIRE__LOG_STREAM__LOG_STREAM_STDOUT;
+	l->wire.payload.data = (uint8_t *)l->text;
+	l->wire.payload.len = LINE_SIZE;
+}
+
+static void
+put_chunk(struct load_agent *a, uint64_t n)
+{
+	struct load_job *j = a->job;
+	Wire__LogChunk c = WIRE__LOG_CHUNK__INIT;
+	Wire__Event ev = WIRE__EVENT__INIT;
+	struct line *made = mem_array(n, sizeof(*made));
+	Wire__LogLine *lines[LINES_MAX];
+	int64_t now = clock_now_ms();
+	uint64_t i;
+
+	for (i = 0; i < n; i++) {
+		make_line(&made[i], j->lines + i + 1, now);
+		lines[i] = &made[i].wire;
+	}
+	c.job_id = j->id;
+	c.first_line = j->lines + 1;
+	c.lines = lines;
+	c.n_lines = n;
+	ev.body_case = WIRE__EVENT__BODY_LOG;
+	ev.log = &c;
+	j->lines += n;
+	load_queue_put(a, &ev);
+	mem_free(made);
+}
+
+static void
+put_jobs(struct load *l)
+{
+	const struct load_job *j;
+	size_t i;
+
+	json_arr(&l->json, "jobs");
+	for (i = 0; i < l->wanted; i++) {
+		j = l->agents[i].job;
+		if (j == NULL)
+			continue;
+		json_obj(&l->json, NULL);
+		json_put(&l->json, "id", j->id);
+		json_put_uint(&l->json, "lines", j->lines);
+		json_obj_end(&l->json);
+		load_logs_forget(&l->agents[i]);
+	}
+	json_arr_end(&l->json);
+}
+
+static void
+put_result(struct load *l)
+{
+	load_answer(l);
+	json_put_uint(&l->json, "lines", l->pace.done);
+	put_jobs(l);
+	json_put_uint(&l->json, "unacked", l->stats.events - l->stats.acked);
+	load_put_times(l, "ack", &l->ack);
+	load_reply(l);
+}
+
+static void
+end_jobs(struct load *l)
+{
+	struct load_job *j;
+	size_t i;
+
+	for (i = 0; i < l->wanted; i++) {
+		j = l->agents[i].job;
+		if (j == NULL)
+			continue;
+		load_job_finished(&l->agents[i], j->id, j->lines);
+		j->over = true;
+	}
+}
+
+static void
+step_drain(struct load *l)
+{
+	if (l->stats.events == l->stats.acked ||
+	    clock_mono_us() - l->pace.end_us > LAST_ACKS_US)
+		put_result(l);
+}
+
+/* Lines that are due are shared out evenly; a job speaks about ten times a
+ * second, as a real agent gathers them. */
+static void
+step_logs(struct load *l)
+{
+	uint64_t jobs = (uint64_t)l->args[1], due = load_pace_due(&l->pace);
+	uint64_t share = (uint64_t)(l->pace.rate / 10) / jobs + 1, n;
+	struct load_agent *a;
+
+	if (load_pace_over(&l->pace)) {
+		end_jobs(l);
+		load_every_ms(l, step_drain);
+		return;
+	}
+	share = share < LINES_MAX ? share : LINES_MAX;
+	while (due >= share) {
+		a = &l->agents[l->start++ % jobs];
+		if (a->job == NULL)
+			begin(a);
+		n = share;
+		put_chunk(a, n);
+		l->pace.done += n;
+		due -= n;
+	}
+}
+
+/* logs RATE_LINES_PER_S JOBS SECONDS: the first JOBS agents run a job each
+ * and print; it is over when all is acknowledged. */
+void
+load_logs(struct load *l)
+{
+	if (l->args[1] < 1 || l->args[1] > (double)l->wanted) {
+		load_refuse(l, "logs needs so many connected agents as jobs");
+		return;
+	}
+	l->start = 0;
+	load_times_reset(&l->ack);
+	load_pace_start(&l->pace, l->args[0], l->args[2]);
+	load_every_ms(l, step_logs);
+}
