@@ -76,6 +76,23 @@ class Fleet(lab_module.Program):
         return self.wait(30)
 
 
+def start_fleet(lab, port, pin, bearers, agents=None, skip=0):
+    argv = [LOAD_FLEET, "--server", f"127.0.0.1:{port}", "--pin", pin,
+            "--bearers", bearers, "--skip", skip]
+    if agents is not None:
+        argv += ["--agents", agents]
+    fleet = Fleet(argv, lab.path / f"load-{len(lab.programs)}.log")
+    lab.programs.append(fleet)
+    return fleet
+
+
+def made_up_bearers(lab, count):
+    """For a server that lets everybody in."""
+    path = lab.path / "bearers"
+    path.write_text("".join(f"{k:026d} {'x' * 43}\n" for k in range(count)))
+    return path
+
+
 class Site:
     """A controller whose hosts all have bearers that we know."""
 
@@ -87,7 +104,6 @@ class Site:
         self.bearers = lab.path / "bearers"
         self.counts, self.hosts = self.controller.seed(
             "--bearers", self.bearers, hosts=hosts, **seed)
-        self.fleets = 0
         if start:
             self.controller.start()
 
@@ -98,15 +114,7 @@ class Site:
                            self.controller.log.read_text(errors="replace"))
         return found[-1]
 
-    def fleet(self, agents=None, skip=0, port=None, pin=None):
-        """port and pin: of something else that has the same agents."""
-        self.fleets += 1
-        argv = [LOAD_FLEET,
-                "--server", f"127.0.0.1:{port or self.controller.port}",
-                "--pin", pin or self.pin, "--bearers", self.bearers,
-                "--skip", skip]
-        if agents is not None:
-            argv += ["--agents", agents]
-        fleet = Fleet(argv, self.lab.path / f"load-{self.fleets}.log")
-        self.lab.programs.append(fleet)
-        return fleet
+    def fleet(self, agents=None, skip=0, port=None):
+        """Of the hosts behind the first `skip`; port: of a proxy."""
+        return start_fleet(self.lab, port or self.controller.port, self.pin,
+                           self.bearers, agents, skip)

@@ -6,9 +6,9 @@
 
 enum {
 	BEAT_MS = 30000, /* of a real agent */
-	/* One heartbeat in so many has a PING behind it: enough for
+	/* Heartbeats a second that have a PING behind them: enough for
 	 * percentiles, little beside what is measured. */
-	PROBE_EVERY = 16,
+	PROBES = 100,
 	AT_ONCE = 64, /* connections under way, without a rate */
 	PATIENCE_S = 300,
 	LAST_PONGS_US = 2000000
@@ -121,6 +121,7 @@ step_beat(struct load *l)
 {
 	int64_t late = clock_mono_us() - l->pace.end_us;
 	uint64_t due = load_pace_due(&l->pace);
+	uint64_t each = (uint64_t)l->pace.rate / PROBES + 1;
 	struct load_agent *a;
 
 	if (late > 0) {
@@ -129,7 +130,7 @@ step_beat(struct load *l)
 		return;
 	}
 	for (; due > 0 && (a = load_next_live(l)) != NULL; due--)
-		load_agent_beat(a, l->pace.done++ % PROBE_EVERY == 0);
+		load_agent_beat(a, l->pace.done++ % each == 0);
 }
 
 /* beat RATE SECONDS: heartbeats, by live agents in turn.  "taken" is the

@@ -581,6 +581,7 @@ put_host(struct fleet *f, struct made *m)
 {
 	struct Rec__Host h = REC__HOST__INIT;
 	char *tags[] = { text(m->place_tag), text(m->role_tag) };
+	struct ulid init = m->group; /* the job is gone with its age */
 
 	h.id = bytes(&m->id);
 	h.name = text(m->name);
@@ -589,6 +590,9 @@ put_host(struct fleet *f, struct made *m)
 	h.enrolled_at_ms = m->enrolled;
 	fill_agent(f, m, &h);
 	fill_repository(f, m, &h);
+	/* Its agent will come: it is not to try the repository first. */
+	if (f->o->bearers != NULL)
+		h.init_job = bytes(&init);
 	h.snapshot_count = put_snapshots(f, m);
 	h.last_backup_at_ms = m->last_ok;
 	h.last_attempt_at_ms = m->last_run;
