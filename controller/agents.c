@@ -47,10 +47,10 @@ peer_get(struct agents *a, const struct ulid *host)
 void
 peer_seen(struct agents *a, struct peer *p)
 {
-	(void)a;
 	p->seen_ms = clock_mono_ms();
 	p->seen_at_ms = clock_now_ms();
-	p->dirty = true;
+	if (!list_linked(&p->fresh))
+		list_append(&a->fresh, &p->fresh);
 }
 
 void
@@ -115,7 +115,9 @@ agents_new(struct controller *c)
 
 	a->ctl = c;
 	a->peers = map_new();
+	list_init(&a->fresh);
 	list_init(&a->calls);
+	list_init(&a->waiting);
 	arena_init(&a->scratch, SCRATCH_MAX);
 	arena_init(&arena, GIB(1));
 	l.tx = store_begin_read(c->state, &arena);
@@ -138,7 +140,7 @@ agents_free(struct agents *a)
 
 	if (a == NULL)
 		return;
-	ASSERT(list_empty(&a->calls));
+	ASSERT(list_empty(&a->calls) && list_empty(&a->waiting));
 	grpc_server_free(a->grpc);
 	while (map_next(a->peers, &pos, &key, &value))
 		mem_free(value);
@@ -169,18 +171,25 @@ agents_count(const struct agents *a)
 	return a->online;
 }
 
-void
-agents_stats(const struct agents *a, struct agents_stats *out)
+static void
+count_calls(const struct list *calls, struct agents_stats *out)
 {
 	const struct list *el;
 
-	*out = (struct agents_stats){ .online = a->online };
-	for (el = a->calls.next; el != &a->calls; el = el->next) {
+	for (el = calls->next; el != calls; el = el->next) {
 		const struct call *c = (const struct call *)(const void *)el;
 
 		out->sessions += c->poll ? 0 : 1;
 		out->polls += c->poll ? 1 : 0;
 	}
+}
+
+void
+agents_stats(const struct agents *a, struct agents_stats *out)
+{
+	*out = (struct agents_stats){ .online = a->online };
+	count_calls(&a->calls, out);
+	count_calls(&a->waiting, out);
 }
 
 static bool
@@ -309,6 +318,7 @@ agents_forget(struct agents *a, const struct ulid *host, const struct ulid *job,
 	if (p->online)
 		a->online--;
 	(void)map_del(a->peers, str_from(host->b, sizeof(host->b)));
+	list_del(&p->fresh);
 	mem_free(p);
 }
 
@@ -324,29 +334,22 @@ put_presence(struct store_tx *tx, struct peer *p)
 	r.address = p->address;
 	r.connected_at_ms = p->connected_ms;
 	live_put_presence(tx, &p->host, &r);
-	p->dirty = false;
 }
 
 /* What was seen this second goes to live/ in one transaction. */
 static void
 write_presence(struct agents *a)
 {
-	struct store_tx *tx = NULL;
+	struct store_tx *tx;
 	struct err e = { 0 };
-	struct str key;
-	size_t pos = 0;
-	void *value;
-	struct peer *p;
+	struct list *el;
 
-	while (map_next(a->peers, &pos, &key, &value)) {
-		p = value;
-		if (!p->dirty)
-			continue;
-		if (tx == NULL)
-			tx = store_begin_write(a->ctl->live, NULL);
-		put_presence(tx, p);
-	}
-	if (tx != NULL && store_commit(tx, &e) != RC_OK)
+	if (list_empty(&a->fresh))
+		return;
+	tx = store_begin_write(a->ctl->live, NULL);
+	while ((el = list_take(&a->fresh)) != NULL)
+		put_presence(tx, LIST_ENTRY(el, struct peer, fresh));
+	if (store_commit(tx, &e) != RC_OK)
 		log_warn(LOG_STORE, "presence not written error=%s", e.msg);
 }
 
@@ -367,23 +370,33 @@ peer_expire(struct agents *a, struct peer *p)
 	call_fail(p->call, &e);
 }
 
+/* All of them are looked at only when the one silent longest has run out: as
+ * long as agents beat, that is once a minute (bench: heartbeat-cpu). */
 static void
 expire_peers(struct agents *a)
 {
 	struct ulid gone[OFFLINE_BATCH];
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), next = now + RULES_ONLINE_MS;
 	struct str key;
 	size_t pos = 0, n = 0;
 	void *value;
 	struct peer *p;
 
+	if (now < a->expire_ms)
+		return;
 	while (n < OFFLINE_BATCH && map_next(a->peers, &pos, &key, &value)) {
 		p = value;
-		if (!p->online || now - p->seen_ms < RULES_ONLINE_MS)
+		if (!p->online)
 			continue;
+		if (now - p->seen_ms < RULES_ONLINE_MS) {
+			if (p->seen_ms + RULES_ONLINE_MS < next)
+				next = p->seen_ms + RULES_ONLINE_MS;
+			continue;
+		}
 		peer_expire(a, p);
 		gone[n++] = p->host;
 	}
+	a->expire_ms = n < OFFLINE_BATCH ? next : now;
 	if (n > 0)
 		agents_store_offline(a, gone, n);
 }
@@ -397,10 +410,10 @@ expire_calls(struct agents *a)
 	struct call *c;
 	struct err e;
 
-	LIST_FOREACH(el, tmp, &a->calls)
+	LIST_FOREACH(el, tmp, &a->waiting)
 	{
 		c = LIST_ENTRY(el, struct call, link);
-		if (c->finished || c->until_ms == 0 || now < c->until_ms)
+		if (c->finished || now < c->until_ms)
 			continue;
 		if (c->poll && c->peer != NULL) {
 			call_poll_reply(c, NULL);

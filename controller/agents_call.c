@@ -128,7 +128,7 @@ call_open(struct agents *a, struct grpc_call *g, bool poll)
 	c->grpc = g;
 	c->poll = poll;
 	c->until_ms = clock_mono_ms() + AGENTS_HELLO_MS;
-	list_append(&a->calls, &c->link);
+	list_append(&a->waiting, &c->link);
 	grpc_set_user(g, c);
 	if (agents_bearer(a, g, &c->host, &e) != RC_OK)
 		call_fail(c, &e);
@@ -234,7 +234,9 @@ session_hello(struct call *c, const Wire__AgentMessage *m)
 		call_fail(c, &e);
 		return;
 	}
-	c->until_ms = 0;
+	list_del(&c->link);
+	list_append(&c->agents->calls, &c->link);
+	grpc_forget_metadata(c->grpc);
 	out.body_case = WIRE__CONTROLLER_MESSAGE__BODY_HELLO;
 	out.hello = fill_hello(c, &r);
 	if (call_send(c, &out) != RC_OK)

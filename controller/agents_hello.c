@@ -160,6 +160,7 @@ agents_on_offline(struct op *op, void *ctx)
 		if (!peer_get(a, &o->hosts[k])->online) {
 			peer_get(a, &o->hosts[k])->online = true;
 			a->online++;
+			a->expire_ms = 0;
 		}
 	}
 	if (op->err.rc != RC_OK)

@@ -36,6 +36,7 @@ enum {
 
 /* A host that was heard of since the start, or was online before it. */
 struct peer {
+	struct list fresh; /* in agents.fresh: live/ does not have it yet */
 	struct ulid host;
 	struct call *call; /* live Session or waiting Poll */
 	bool known;        /* instance is */
@@ -46,7 +47,6 @@ struct peer {
 	char address[64];
 	bool stream;
 	bool online;          /* as stored, or on its way there */
-	bool dirty;           /* live/ does not have it yet */
 	uint8_t facts[32];    /* hash of the hello that was stored last */
 	int64_t duplicate_ms; /* monotonic: one was turned away, 0: none */
 };
@@ -55,14 +55,17 @@ struct agents {
 	struct controller *ctl;
 	struct grpc_server *grpc;
 	struct map *peers;
-	struct list calls;
+	struct list fresh;    /* peers seen since the last tick */
+	struct list calls;    /* that wait for nothing */
+	struct list waiting;  /* for the hello, or a Poll's end */
+	int64_t expire_ms;    /* monotonic: no peer runs out before */
 	struct arena scratch; /* the message at hand */
 	unsigned online;
 };
 
 /* One call of Session or Poll. */
 struct call {
-	struct list link; /* in agents.calls */
+	struct list link; /* in agents.waiting, or in agents.calls */
 	struct agents *agents;
 	struct grpc_call *grpc;
 	struct ulid host;

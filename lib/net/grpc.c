@@ -68,6 +68,12 @@ grpc_metadata(const struct grpc_call *c, const char *name)
 	return head_get(h2_stream_head(c->s), name);
 }
 
+void
+grpc_forget_metadata(struct grpc_call *c)
+{
+	h2_stream_forget_head(c->s);
+}
+
 const char *
 grpc_peer(const struct grpc_call *c)
 {

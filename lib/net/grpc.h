@@ -62,6 +62,8 @@ void grpc_server_free(struct grpc_server *s);
 
 /* Metadata by lower-case name; .p NULL when absent. */
 struct str grpc_metadata(const struct grpc_call *c, const char *name);
+/* For calls that stay open for days: there is none any more. */
+void grpc_forget_metadata(struct grpc_call *c);
 const char *grpc_peer(const struct grpc_call *c); /* address */
 bool grpc_is_tls(const struct grpc_call *c);
 void grpc_set_user(struct grpc_call *c, void *user);

@@ -102,6 +102,8 @@ void h2_stream_own(struct h2_stream *s, const struct h2_stream_ops *ops,
 void *h2_stream_user(const struct h2_stream *s);
 const struct h2_stream_ops *h2_stream_ops(const struct h2_stream *s);
 const struct head *h2_stream_head(const struct h2_stream *s);
+/* The section is not needed any more: it is empty from now on. */
+void h2_stream_forget_head(struct h2_stream *s);
 struct link *h2_stream_link(const struct h2_stream *s);
 /* The peer has sent its last. */
 bool h2_stream_half_closed(const struct h2_stream *s);

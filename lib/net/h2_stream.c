@@ -68,6 +68,13 @@ h2_stream_head(const struct h2_stream *s)
 	return &s->head;
 }
 
+void
+h2_stream_forget_head(struct h2_stream *s)
+{
+	s->h->heads -= s->head.text.len;
+	head_fini(&s->head);
+}
+
 struct link *
 h2_stream_link(const struct h2_stream *s)
 {

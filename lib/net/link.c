@@ -299,6 +299,8 @@ read_records(struct link *l, struct loop_scratch *sc)
 			break;
 		if (!l->shut_sent)
 			l->handler->on_data(l->ctx, str_from(sc->plain_in, n));
+		if (!tls_conn_more(l->tls))
+			return;
 	}
 	if (l->ending || rc == RC_BUSY)
 		return;

@@ -24,6 +24,7 @@ enum {
 	TICK_MS = 1000,
 	TICK_WHOLE = 256, /* connections looked at in one go */
 	TICK_SLICES = 10,
+	TICK_MOST = 250, /* in one slice: 10,000 take four seconds */
 	CLOSE_TICK_MS = 50,
 	NOTICE_MS = 1000, /* for a PING to come back after the notice */
 	LAST_MS = 1000,   /* for the last trailers to leave */
@@ -340,7 +341,8 @@ give_back_memory(struct listener *l)
 }
 
 /* All of them about once a second, but never so many in one turn that others
- * feel it.  The list turns below us. */
+ * feel it, and no more a second than timeouts of 10 s and more need (bench:
+ * heartbeat-cpu).  The list turns below us. */
 static void
 tick_conns(struct listener *l, int64_t now)
 {
@@ -349,6 +351,8 @@ tick_conns(struct listener *l, int64_t now)
 
 	if (n > TICK_WHOLE)
 		n = n / TICK_SLICES + 1;
+	if (n > TICK_MOST && l->step == OPEN)
+		n = TICK_MOST;
 	for (; n != 0 && (el = list_first(&l->env.conns)) != NULL; n--) {
 		list_del(el);
 		list_append(&l->env.conns, el);

@@ -264,6 +264,13 @@ tls_conn_read(struct tls_conn *c, char *dst, size_t cap, size_t *n,
 	return err_set(e, RC_PROTO, "TLS: %s", tls_text(code));
 }
 
+/* wolfSSL takes from the input what a record needs and no more. */
+bool
+tls_conn_more(const struct tls_conn *c)
+{
+	return c->in.n != 0 || wolfSSL_pending(c->w) > 0;
+}
+
 enum rc
 tls_conn_write(struct tls_conn *c, struct str s, struct err *e)
 {
