@@ -7,7 +7,7 @@ import re
 import pytest
 
 import lab as lab_module
-from lab import PASSWORD, ROOT, Client, wait_for
+from lab import ROOT, Client, wait_for
 from test_edge import Browser, error
 from test_streams import Stream
 
@@ -22,9 +22,7 @@ def fixture_site():
         console = bench.controller().start()
         console.bootstrap()
         console.bench = bench
-        console.browser = Browser(console.port)
-        console.browser.send("/login", "/login", username="admin",
-                             password=PASSWORD)
+        console.browser = Browser(console.port).sign_in()
         yield console
 
 

@@ -20,8 +20,7 @@ import grpc
 import pytest
 
 import foreign
-from lab import (BIN, PASSWORD, ROOT, Client, clean_env, replace_text,
-                 wait_for)
+from lab import BIN, ROOT, Client, clean_env, replace_text, wait_for
 
 FAKE = ROOT / "tests/fake/restic"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")

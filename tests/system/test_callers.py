@@ -6,7 +6,7 @@ import re
 import pytest
 
 import foreign
-from lab import PASSWORD, wait_for
+from lab import wait_for
 from test_edge import Browser, error, form_token
 
 HTML = "text/html; charset=utf-8"
@@ -14,9 +14,7 @@ HTML = "text/html; charset=utf-8"
 
 @pytest.fixture(name="browser")
 def fixture_browser(console):
-    browser = Browser(console.port)
-    browser.send("/login", "/login", username="admin", password=PASSWORD)
-    return browser
+    return Browser(console.port).sign_in()
 
 
 @pytest.fixture(name="agent")

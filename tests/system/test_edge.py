@@ -61,6 +61,12 @@ class Browser(Client):
                             {"Content-Type": FORM, "Origin":
                              f"https://127.0.0.1:{self.port}"})
 
+    def sign_in(self):
+        answer = self.send("/login", "/login", username="admin",
+                           password=PASSWORD)
+        assert answer.status == 303, answer.status
+        return self
+
 
 # ------------------------------------------------------------- first run
 

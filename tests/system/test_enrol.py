@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from lab import PASSWORD, Client
+from lab import Client
 from test_edge import Browser, error
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}")
@@ -16,9 +16,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}")
 
 @pytest.fixture(name="browser")
 def fixture_browser(console):
-    browser = Browser(console.port)
-    browser.send("/login", "/login", username="admin", password=PASSWORD)
-    return browser
+    return Browser(console.port).sign_in()
 
 
 def add_host(browser, **fields):

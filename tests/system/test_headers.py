@@ -40,8 +40,7 @@ def fixture_console():
 @pytest.fixture(name="admin", scope="module")
 def fixture_admin(console):
     browser = Browser(console.port)
-    assert browser.send("/login", "/login", username="admin",
-                        password=PASSWORD).status == 303
+    browser.sign_in()
     return browser
 
 

@@ -54,7 +54,7 @@ def test_the_name_must_be_typed(lab, console):
     """M-319, M-320, M-430: by form and by JSON; nothing happens before."""
     agent = lab.host(console, restic=FAKE)
     browser = Browser(console.port)
-    browser.send("/login", "/login", username="admin", password=PASSWORD)
+    browser.sign_in()
     path = f"/hosts/{agent.host_id}"
     page = html.unescape(browser.get(path + "/repo").text)
     assert "Delete this host" in page and "1 snapshots" not in page

@@ -4,7 +4,6 @@ host" on a fresh machine, up to an agent that is online."""
 import base64
 import hashlib
 import html
-import http.client
 import platform
 import re
 import shutil
@@ -17,7 +16,7 @@ import pytest
 
 import announcer
 import lab as lab_module
-from lab import BIN, PASSWORD, ROOT, wait_for
+from lab import BIN, ROOT, wait_for
 from test_edge import Browser
 from tree import Tree
 
@@ -36,9 +35,7 @@ def fixture_site():
         console.published = console.data / "agent-binaries" / PROGRAM
         console.published.parent.mkdir()
         shutil.copy(BIN / "restic-manager-agent", console.published)
-        console.browser = Browser(console.port)
-        console.browser.send("/login", "/login", username="admin",
-                             password=PASSWORD)
+        console.browser = Browser(console.port).sign_in()
         yield console
 
 

@@ -9,6 +9,7 @@ import pytest
 import lab as lab_module
 from browser import Browser
 from lab import PASSWORD, ROOT, wait_for
+from test_jobs import Host as Talker
 from test_jobs_pages import WINDOW, link
 
 FAKE = ROOT / "tests/fake/restic"
@@ -16,8 +17,8 @@ FAKE = ROOT / "tests/fake/restic"
 LONG = {"lines": 20000, "delay_ms": 50}
 
 
-class Host:
-    def __init__(self, lab):
+class Host(Talker):
+    def __init__(self, lab):  # pylint: disable=super-init-not-called
         self.lab = lab
         self.console = lab.controller().start()
         self.console.bootstrap()
@@ -28,14 +29,6 @@ class Host:
         self.agent = lab.host(self.console, name="web-1", restic=FAKE,
                               paths=[self.source], repo=self.repo)
         self.id = self.agent.host_id
-
-    def wish(self, **words):
-        (self.source / ".pretend").write_text(
-            " ".join(f"{k}={v}" for k, v in words.items()))
-
-    def run(self, **words):
-        self.wish(**words)
-        return self.console.run_group(self.id)
 
     def done(self, **words):
         return self.console.wait_job(self.run(**words))

@@ -74,8 +74,7 @@ class Site:
 
     def fill(self):
         lab, console = self.lab, self.console
-        self.browser.send("/login", "/login", username="admin",
-                          password=PASSWORD)
+        self.browser.sign_in()
         quiet, busy = lab.sources("quiet"), lab.sources("busy")
         (quiet / NASTY).mkdir(parents=True)
         self.agent = lab.host(console, restic=FAKE, tags=["prod"],

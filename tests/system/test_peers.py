@@ -7,7 +7,7 @@ import pytest
 
 from lab import PASSWORD, ROOT, Client, free_port, wait_for
 from peers import CONSOLE, POLL_ONLY, Nginx, Prometheus, curl
-from stream import Stream, lines
+from stream import Stream
 
 FAKE = ROOT / "tests/fake/restic"
 VERSIONS = [pytest.param("--http1.1", "1.1", id="http1.1"),
