@@ -20,6 +20,7 @@ struct agent {
 	int64_t stats_at_ms;  /* monotonic: the latest repository statistics */
 	int64_t stats_took_ms;
 	struct loop *loop;
+	struct settle *settle;
 	struct secrets *secrets; /* secrets.enc */
 	struct queue *queue;     /* spool/queue.h */
 	struct events *events;   /* into the queue, in batches */

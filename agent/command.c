@@ -11,6 +11,7 @@
 #include "agent/proc.h"
 #include "agent/run.h"
 #include "agent/secrets.h"
+#include "agent/settle.h"
 #include "agent/uplink.h"
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
@@ -217,6 +218,7 @@ command_on_job_done(void *ctx)
 	c->job = NULL;
 	command_mark_ended(c->current);
 	c->current = NULL;
+	settle_soon(c->agent->settle);
 	command_check_idle(c);
 }
 

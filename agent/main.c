@@ -14,6 +14,7 @@
 #include "agent/enrol.h"
 #include "agent/events.h"
 #include "agent/secrets.h"
+#include "agent/settle.h"
 #include "agent/uplink.h"
 #include "lib/base/crypt.h"
 #include "lib/base/fsio.h"
@@ -239,6 +240,7 @@ main_open(struct agent *a, struct err *e)
 		log_warn(LOG_MAIN, "no usable restic error=%s", restic.msg);
 	else
 		a->no_ownership = restic_restores_without_owner(&a->restic);
+	a->settle = settle_new(a->loop);
 	a->events = events_new(a->loop, a->queue);
 	if ((rc = uplink_new(a, &a->uplink, e)) != RC_OK ||
 	    (rc = command_new(a, &a->command, e)) != RC_OK)
@@ -258,6 +260,7 @@ main_close(struct agent *a)
 	uplink_free(a->uplink);
 	command_free(a->command);
 	events_free(a->events);
+	settle_free(a->settle);
 	queue_close(a->queue);
 	secrets_close(a->secrets);
 }

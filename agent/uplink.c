@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/backoff.h"
 #include "agent/events.h"
+#include "agent/settle.h"
 #include "agent/uplink_own.h"
 #include "lib/base/clock.h"
 #include "lib/base/crypt.h"
@@ -127,6 +128,7 @@ uplink_on_conn_ready(void *ctx, struct grpc_conn *c)
 
 	(void)c;
 	u->state = UPLINK_READY;
+	settle_soon(u->agent->settle);
 	uplink_begin(u);
 }
 

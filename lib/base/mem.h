@@ -26,6 +26,9 @@ MUST_USE void *mem_try_alloc(size_t n);
 void mem_free(void *p);
 /* Zeroes n bytes in a way the compiler keeps. */
 void mem_wipe(void *p, size_t n);
+/* Gives the kernel what a start or a large piece of work needed and waiting
+ * does not: free memory, and code, which comes back when it is used. */
+void mem_settle(void);
 /* a + b, a * b; false on overflow, *out untouched. */
 MUST_USE bool size_add(size_t a, size_t b, size_t *out);
 MUST_USE bool size_mul(size_t a, size_t b, size_t *out);

@@ -10,6 +10,7 @@
 #include "agent/command.h"
 #include "agent/job.h"
 #include "agent/secrets.h"
+#include "agent/settle.h"
 #include "agent/uplink.h"
 
 /* --------------------------------------------------------------- fakes */
@@ -112,6 +113,7 @@ fixture_start(struct fixture *f, const char *dir)
 	f->a.settings.jobs_dir = f->jobs;
 	f->a.settings.state_dir = (char *)(uintptr_t)dir;
 	f->a.loop = help_loop();
+	f->a.settle = settle_new(f->a.loop);
 	f->a.queue = help_queue(dir);
 	f->a.events = events_new(f->a.loop, f->a.queue);
 	assert_rc(secrets_open(f->secrets, key, &f->a.secrets, NULL), RC_OK);
@@ -135,6 +137,7 @@ fixture_stop(struct fixture *f)
 	events_free(f->a.events);
 	queue_close(f->a.queue);
 	secrets_close(f->a.secrets);
+	settle_free(f->a.settle);
 	loop_free(f->a.loop);
 }
 
@@ -147,6 +150,7 @@ fixture_kill(struct fixture *f)
 	events_free(f->a.events);
 	queue_close(f->a.queue);
 	secrets_close(f->a.secrets);
+	settle_free(f->a.settle);
 	loop_free(f->a.loop);
 }
 

@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/command.h"
 #include "agent/secrets.h"
+#include "agent/settle.h"
 #include "agent/uplink.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -162,6 +163,7 @@ begin(void **state)
 		                .agent_token = bearer } };
 	fake.agent = &a;
 	a.loop = help_loop();
+	a.settle = settle_new(a.loop);
 	log_open(STDERR_FILENO, LOG_ERROR);
 	a.queue = help_queue(*state);
 	a.events = events_new(a.loop, a.queue);
@@ -185,6 +187,7 @@ finish(void **state)
 	events_free(a.events);
 	queue_close(a.queue);
 	secrets_close(a.secrets);
+	settle_free(a.settle);
 	loop_free(a.loop);
 	clock_fake(-1, 0);
 	return unit_folder_remove(state);

@@ -140,6 +140,46 @@ trying_gives_null_when_there_is_too_little(void **state)
 	(void)too_much;
 }
 
+/* KiB of files that are mapped and in memory. */
+static long
+resident_files(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = -1;
+
+	assert_non_null(f);
+	while (kib < 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "RssFile:", 8) == 0)
+			kib = strtol(line + 8, NULL, 10);
+	assert_int_equal(fclose(f), 0);
+	assert_true(kib > 0);
+	return kib;
+}
+
+/* Relocated when the program starts: not as it stands in the file. */
+static const char *const relocated[] = { "first", "second" };
+static int written = 1;
+
+static void
+settling_drops_code_and_loses_nothing_that_was_written(void **state)
+{
+	char *p = mem_strdup("on the heap");
+	long before, after;
+
+	(void)state;
+	written = 2;
+	before = resident_files();
+	mem_settle();
+	after = resident_files();
+	assert_string_equal(relocated[0], "first");
+	assert_string_equal(relocated[1], "second");
+	assert_int_equal(written, 2);
+	assert_string_equal(p, "on the heap");
+	assert_true(after < before);
+	mem_free(p);
+}
+
 int
 main(void)
 {
@@ -154,6 +194,8 @@ main(void)
 		cmocka_unit_test(
 		    sizes_that_overflow_are_refused_and_leave_the_result),
 		cmocka_unit_test(trying_gives_null_when_there_is_too_little),
+		cmocka_unit_test(
+		    settling_drops_code_and_loses_nothing_that_was_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
