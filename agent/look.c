@@ -20,6 +20,7 @@ enum {
 struct look {
 	struct agent *agent;
 	struct loop_timer *limit;
+	struct restic known; /* by an earlier look */
 	char *restic_path;
 	char *state_dir;
 	char **paths;
@@ -76,7 +77,8 @@ look_work(void *ctx)
 	struct stat st;
 	size_t i;
 
-	if (restic_locate(&k->seen.restic, k->restic_path, &k->err) != RC_OK)
+	if (restic_locate_again(&k->known, &k->seen.restic, k->restic_path,
+	        &k->err) != RC_OK)
 		return;
 	k->seen.restic.no_cache = look_lacks_room(k->state_dir);
 	for (i = 0; i < k->n; i++) {
@@ -160,6 +162,7 @@ look_start(struct agent *a, char *const *paths, size_t n, look_done_fn *done,
 		loop_defer(a->loop, look_on_refused, k);
 		return k;
 	}
+	k->known = a->restic;
 	k->state_dir = mem_strdup(a->settings.state_dir);
 	if (a->settings.restic_path != NULL)
 		k->restic_path = mem_strdup(a->settings.restic_path);

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,15 +185,68 @@ restic_restores_without_owner(const struct restic *r)
 	return known;
 }
 
+static bool
+restic_is_program(const char *path)
+{
+	static const char magic[] = { '\177', 'E', 'L', 'F' };
+	char head[sizeof(magic)] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) &&
+	          memcmp(head, magic, sizeof(magic)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* A replaced file has another inode, a rewritten one another ctime. */
+static void
+restic_put_stamp(struct restic *r)
+{
+	struct stat st;
+
+	r->stamp = (struct restic_stamp){ 0 };
+	if (restic_is_program(r->path) && stat(r->path, &st) == 0)
+		r->stamp = (struct restic_stamp){ st.st_dev, st.st_ino,
+			(uint64_t)st.st_size, st.st_ctim.tv_sec,
+			st.st_ctim.tv_nsec };
+}
+
+static bool
+restic_is_known(const struct restic *known, const struct restic *r)
+{
+	return known != NULL && r->stamp.ino != 0 &&
+	       known->stamp.dev == r->stamp.dev &&
+	       known->stamp.ino == r->stamp.ino &&
+	       known->stamp.bytes == r->stamp.bytes &&
+	       known->stamp.changed_s == r->stamp.changed_s &&
+	       known->stamp.changed_ns == r->stamp.changed_ns &&
+	       strcmp(known->path, r->path) == 0;
+}
+
+/* `restic version` is a start of 40 MB of Go: 1 % of a small backup.
+ * Figure: bench key backup-overhead. */
 enum rc
-restic_locate(struct restic *out, const char *override, struct err *e)
+restic_locate_again(const struct restic *known, struct restic *out,
+    const char *override, struct err *e)
 {
 	enum rc rc;
 
 	*out = (struct restic){ 0 };
 	if ((rc = restic_find(out, override, e)) != RC_OK)
 		return rc;
-	return restic_ask_version(out, e);
+	restic_put_stamp(out);
+	if (!restic_is_known(known, out))
+		return restic_ask_version(out, e);
+	memcpy(out->version, known->version, sizeof(out->version));
+	out->number = known->number;
+	return RC_OK;
+}
+
+enum rc
+restic_locate(struct restic *out, const char *override, struct err *e)
+{
+	return restic_locate_again(NULL, out, override, e);
 }
 
 /* ----------------------------------------------------------- arguments */

@@ -18,11 +18,18 @@ struct buf;
 struct secrets_config;
 struct secrets_repo;
 
+/* Which file it was; all 0: one that must be asked each time. */
+struct restic_stamp {
+	uint64_t dev, ino, bytes;
+	int64_t changed_s, changed_ns;
+};
+
 struct restic {
 	char path[4096];  /* absolute; "" when none was found */
 	char version[32]; /* "0.18.0"; "" unknown */
 	unsigned number;  /* 0.18.0 is 1800, 0.14.1 is 1401; 0 unknown */
 	bool no_cache;    /* there is no room for its cache */
+	struct restic_stamp stamp;
 };
 
 enum {
@@ -33,6 +40,10 @@ enum {
  * do; RC_VERSION: older than 0.14.  Blocking, at most 10 s. */
 MUST_USE enum rc restic_locate(struct restic *out, const char *override,
     struct err *e);
+/* The same with what an earlier call found: while its file is the same,
+ * nothing is started.  A wrapper (no ELF file) is asked each time. */
+MUST_USE enum rc restic_locate_again(const struct restic *known,
+    struct restic *out, const char *override, struct err *e);
 /* Whether `restic restore --help` knows --no-ownership (M-117): builds of one
  * version differ, so the version does not tell.  Blocking, at most 10 s. */
 bool restic_restores_without_owner(const struct restic *r);

@@ -63,7 +63,7 @@ def idle_agent(bench):
 def exporter(bench):
     exe = bench.tools / "node-exporter/usr/bin/prometheus-node-exporter"
     if not exe.exists():
-        raise Absent(f"{exe.name} is not unpacked (tools/get-bench-tools)")
+        raise Absent(f"{exe.name} is not unpacked (tools/get-test-tools bench)")
     lab = a_lab(bench)
     port = lab_module.free_port()
     program = lab.start([exe, f"--web.listen-address=127.0.0.1:{port}"],

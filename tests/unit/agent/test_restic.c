@@ -353,6 +353,50 @@ an_override_wins_and_is_asked_for_its_version(void **state)
 	assert_string_equal(e.code, "no_restic");
 }
 
+/* /bin/true is a program that does not tell a version: who asks it, fails. */
+static void
+a_program_is_asked_again_only_when_its_file_changed(void **state)
+{
+	static struct restic known, r;
+	struct err e = { 0 };
+	char path[256];
+	struct buf b;
+
+	help_path(path, *state, "my-restic");
+	buf_init(&b, MIB(16));
+	assert_rc(fsio_read("/bin/true", &b, &e), RC_OK);
+	assert_rc(fsio_replace(path, buf_str(&b), 0755, &e), RC_OK);
+	assert_rc(restic_locate(&known, path, &e), RC_VERSION);
+	assert_true(
+	    str_copy(known.version, sizeof(known.version), STR("0.17.3")));
+	known.number = 1703;
+	assert_rc(restic_locate_again(&known, &r, path, &e), RC_OK);
+	assert_string_equal(r.path, path);
+	assert_string_equal(r.version, "0.17.3");
+	assert_int_equal(r.number, 1703);
+	assert_rc(fsio_replace(path, buf_str(&b), 0755, &e), RC_OK);
+	assert_rc(restic_locate_again(&known, &r, path, &e), RC_VERSION);
+	buf_fini(&b);
+}
+
+static void
+a_wrapper_is_asked_each_time(void **state)
+{
+	static struct restic known, r;
+	struct err e = { 0 };
+	char path[256], inner[256], text[600];
+
+	help_path(path, *state, "my-restic");
+	help_path(inner, *state, "inner");
+	help_script(inner, "#!/bin/sh\necho restic 0.17.3 compiled\n");
+	assert_true(str_fmt(text, sizeof(text), "#!/bin/sh\nexec %s\n", inner));
+	help_script(path, text);
+	assert_rc(restic_locate(&known, path, &e), RC_OK);
+	help_script(inner, "#!/bin/sh\necho restic 0.18.0 compiled\n");
+	assert_rc(restic_locate_again(&known, &r, path, &e), RC_OK);
+	assert_string_equal(r.version, "0.18.0");
+}
+
 /* M-117: asked, not guessed from the version. */
 static void
 restores_help_tells_of_no_ownership(void **state)
@@ -401,6 +445,9 @@ main(void)
 		cmocka_unit_test(the_login_goes_where_the_version_reads_it),
 		unit_test_in_folder(
 		    an_override_wins_and_is_asked_for_its_version),
+		unit_test_in_folder(
+		    a_program_is_asked_again_only_when_its_file_changed),
+		unit_test_in_folder(a_wrapper_is_asked_each_time),
 		unit_test_in_folder(restores_help_tells_of_no_ownership),
 		unit_test_in_folder(the_path_is_searched),
 	};
