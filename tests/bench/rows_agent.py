@@ -33,10 +33,10 @@ def switches(pid):
     return total
 
 
-def watch(pid, bench):
-    """Waits until it is quiet, then counts for a minute."""
-    time.sleep(5 if bench.quick else SETTLE_S)
-    window = 10 if bench.quick else WINDOW_S
+def watch(pid, bench, settle=SETTLE_S, window=WINDOW_S):
+    """Waits until it is quiet, then counts, per minute."""
+    time.sleep(min(settle, 8) if bench.quick else settle)
+    window = 10 if bench.quick else window
     cpu, woken = cpu_us(pid), switches(pid)
     time.sleep(window)
     return {"rss": rss_kib(pid) * 1024 / 1e6, "pss": pss_kib(pid) * 1024 / 1e6,
@@ -81,7 +81,7 @@ def answers(url):
 
 
 def idle_exporter(bench):
-    return watch(exporter(bench)[0], bench)
+    return watch(exporter(bench)[0], bench, 5, 30)
 
 
 def scraped_exporter(bench):
@@ -95,7 +95,7 @@ def scraped_exporter(bench):
     scraper = threading.Thread(target=scrape)
     scraper.start()
     try:
-        return watch(pid, bench)
+        return watch(pid, bench, SCRAPE_S)
     finally:
         over.set()
         scraper.join()
@@ -226,7 +226,7 @@ MEASUREMENTS = (
         rounds=1,
         note="Wake-ups are the voluntary and involuntary context switches of "
              "all threads over a minute (/proc/PID/task/*/status), 40 s "
-             "after the start. node_exporter is Debian's, with its default "
+             "after the agent's start. node_exporter is Debian's, with its default "
              "collectors, alone or scraped every 15 s."),
     Measurement(
         key="backup-overhead",
