@@ -292,6 +292,7 @@ grpc_call_send(struct grpc_ccall *c, struct str msg)
 	sendq_copy(q, str_from(prefix, GRPC_PREFIX));
 	sendq_copy(q, msg);
 	h2_stream_send(c->s);
+	grpc_conn_speaks(c->conn);
 	return RC_OK;
 }
 

@@ -16,6 +16,8 @@ const struct err *grpc_conn_why(const struct grpc_conn *c);
 /* The owner freed it: no callbacks. */
 bool grpc_conn_silent(const struct grpc_conn *c);
 bool grpc_conn_lost(const struct grpc_conn *c);
+/* A message goes out: after a long silence a PING goes with it. */
+void grpc_conn_speaks(struct grpc_conn *c);
 /* Keeps the memory, for what runs later. */
 void grpc_conn_hold(struct grpc_conn *c);
 void grpc_conn_let_go(struct grpc_conn *c);

@@ -2,6 +2,10 @@
 /* Finding the server, and what fails on the way there. */
 #include "tests/unit/net/grpc_client_help.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 static void
 names_the_hop_that_failed(void **state)
 {
@@ -131,20 +135,29 @@ refuses_a_call_when_it_opens(void **state)
 	assert_int_equal(s->messages, 0);
 }
 
+static int
+listen_anywhere(struct sockaddr_in *sa)
+{
+	socklen_t n = sizeof(*sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	*sa = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)sa, n), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)sa, &n), 0);
+	return fd;
+}
+
 /* A server that accepts and says nothing. */
 static void
 times_out_on_a_silent_server(void **state)
 {
 	struct side *s = *state;
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in sa;
+	int fd = listen_anywhere(&sa);
 	char url[64];
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&sa, n), 0);
-	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &n), 0);
 	assert_true(str_fmt(url, sizeof(url), "https://127.0.0.1:%u",
 	    ntohs(sa.sin_port)));
 	dial(s, url, s->client_tls, 1000);
@@ -155,6 +168,80 @@ times_out_on_a_silent_server(void **state)
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static void
+relay_once(int from, int to)
+{
+	char bytes[4096];
+	ssize_t n = read(from, bytes, sizeof(bytes));
+
+	if (n <= 0 || write(to, bytes, (size_t)n) != n)
+		_exit(0);
+}
+
+/* A process between client and server, which can be stopped: then nothing
+ * comes and nothing is said about it. */
+static pid_t
+relay(unsigned port, char *url, size_t cap)
+{
+	struct sockaddr_in near, far;
+	int ear = listen_anywhere(&near);
+	struct pollfd p[2];
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0) {
+		close(ear);
+		assert_true(str_fmt(url, cap, "https://127.0.0.1:%u",
+		    ntohs(near.sin_port)));
+		return pid;
+	}
+	far = near;
+	far.sin_port = htons((uint16_t)port);
+	p[0] = (struct pollfd){ accept(ear, NULL, NULL), POLLIN, 0 };
+	p[1] = (struct pollfd){ socket(AF_INET, SOCK_STREAM, 0), POLLIN, 0 };
+	if (connect(p[1].fd, (struct sockaddr *)&far, sizeof(far)) != 0)
+		_exit(1);
+	while (poll(p, 2, LIMIT_MS) > 0) {
+		if (p[0].revents != 0)
+			relay_once(p[0].fd, p[1].fd);
+		if (p[1].revents != 0)
+			relay_once(p[1].fd, p[0].fd);
+	}
+	_exit(0);
+}
+
+static void
+on_speak(void *ctx)
+{
+	struct side *s = ctx;
+
+	if (s->down == 0 && s->ends == 0)
+		assert_int_equal(grpc_call_send(s->call, STR("x")), RC_OK);
+}
+
+/* Speaking is no sign of life: only what comes is one. */
+static void
+notices_a_silent_peer_while_it_speaks(void **state)
+{
+	struct side *s = *state;
+	char url[64];
+	pid_t pid = relay(listen_port(s->listener), url, sizeof(url));
+	struct loop_timer *speak = loop_timer_new(s->loop, on_speak, s);
+
+	dial(s, url, s->client_tls, 0);
+	assert_int_equal(s->ready, 1);
+	s->call = open_call(s, "/t/Count", 0);
+	loop_timer_start(speak, 60, 60);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	while (s->down == 0)
+		loop_run(s->loop);
+	assert_int_equal(s->why.rc, RC_TIMEOUT);
+	assert_non_null(strstr(s->why.msg, "does not answer any more"));
+	loop_timer_free(speak);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int
 main(void)
 {
@@ -164,6 +251,7 @@ main(void)
 		T(dials_several_at_once),
 		T(refuses_a_call_when_it_opens),
 		T(times_out_on_a_silent_server),
+		T(notices_a_silent_peer_while_it_speaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
