@@ -108,12 +108,14 @@ class Server:
             self.popen.kill()
             self.popen.wait()
 
-    def wait_listening(self):
+    def wait_listening(self, processes=1):
+        """A port is open before the worker behind it is there."""
         end = time.monotonic() + START_S
         while time.monotonic() < end:
             with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
+                open_ = s.connect_ex(("127.0.0.1", self.port)) == 0
+            if open_ and len(self.pids) >= processes:
+                return self
             if self.popen.poll() is not None:
                 break
             time.sleep(0.02)
@@ -164,4 +166,4 @@ def nginx(b, conf, **names):
     server = Server(b, folder.name, [
         program, "-p", folder, "-c", folder / "nginx.conf"])
     server.port, server.pin = port, pin
-    return server.wait_listening()
+    return server.wait_listening(processes=2)
