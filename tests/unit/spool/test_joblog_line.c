@@ -298,10 +298,44 @@ every_tag_has_its_names(void **state)
 	buf_fini(&b);
 }
 
+/* Lines are looked through eight bytes at a time: each byte at each place of
+ * a word is stored as it is at the end of a short line. */
+static void
+a_byte_is_stored_alike_wherever_it_stands(void **state)
+{
+	char text[17], alone[2] = "", want[64];
+	struct buf line, one;
+	struct joblog_entry e;
+	size_t at;
+	int c;
+
+	(void)state;
+	buf_init(&line, JOBLOG_STORED_MAX);
+	buf_init(&one, JOBLOG_STORED_MAX);
+	for (c = 0; c < 256; c++) {
+		alone[0] = (char)c;
+		e = stored(&one, str_from(alone, 1));
+		for (at = 0; at < sizeof(text); at++) {
+			memset(text, 'y', sizeof(text));
+			text[at] = (char)c;
+			assert_true(str_fmt(want, sizeof(want), "%.*s%.*s%.*s",
+			    (int)at, "yyyyyyyyyyyyyyyy", STR_ARG(e.text),
+			    (int)(sizeof(text) - at - 1), "yyyyyyyyyyyyyyyy"));
+			assert_true(
+			    str_eqz(stored(&line, str_from(text, sizeof(text)))
+			                .text,
+			        want));
+		}
+	}
+	buf_fini(&one);
+	buf_fini(&line);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_byte_is_stored_alike_wherever_it_stands),
 		cmocka_unit_test(a_line_has_the_form_that_people_grep),
 		cmocka_unit_test(text_stands_as_it_is_and_the_rest_is_escaped),
 		cmocka_unit_test(
