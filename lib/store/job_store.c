@@ -158,6 +158,15 @@ struct facts {
 	bool log_closed;
 };
 
+/* The rows of the indexes stand already: they change in one transaction with
+ * the record. */
+static bool
+same_rows(const struct facts *a, const struct facts *b)
+{
+	return a->state == b->state && a->look == b->look &&
+	       a->kind == b->kind && a->log_closed == b->log_closed;
+}
+
 static bool
 facts_of(const struct Rec__Job *j, struct facts *out)
 {
@@ -281,9 +290,11 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 			return;
 		unindex(tx, &was, &now);
 	}
-	index_state(tx, &now, true);
-	index_look(tx, &now);
-	index_log(tx, &now);
+	if (old == NULL || !same_rows(&was, &now)) {
+		index_state(tx, &now, true);
+		index_look(tx, &now);
+		index_log(tx, &now);
+	}
 	id_key(&k, &now.id);
 	if (!table_put_record(tx, TB_JOB, &k, &j->base))
 		return;
