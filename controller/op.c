@@ -42,7 +42,7 @@ struct op_queue {
 
 /* One shared commit. */
 struct batch {
-	struct store_tx *state, *vault; /* vault: NULL until one needs it */
+	struct store_tx *state, *vault; /* NULL until one needs it */
 	struct fifo ops;
 	struct err err; /* what failed for all of them */
 	uint64_t began_ns;
@@ -202,6 +202,34 @@ run_one(struct op_queue *q, struct batch *b, struct op *op)
 	end_child(b, op, state);
 }
 
+/* Nothing stands in the batch yet, so a change that fails can take the whole
+ * of it along: a child would cost as much again as a small commit. */
+static void
+run_first(struct op_queue *q, struct batch *b, struct op *op)
+{
+	enum rc rc;
+
+	b->state = store_begin_write(q->state, &op->arena);
+	rc = op->run(b->state, NULL, op);
+	judge(op, rc, b->state, NULL);
+	if (op->err.rc == RC_OK)
+		return;
+	store_abort(b->state);
+	b->state = store_begin_write(q->state, NULL);
+}
+
+static void
+run_next(struct op_queue *q, struct batch *b, struct op *op)
+{
+	if (b->state == NULL && !op->vault) {
+		run_first(q, b, op);
+		return;
+	}
+	if (b->state == NULL)
+		b->state = store_begin_write(q->state, NULL);
+	run_one(q, b, op);
+}
+
 static enum rc
 end_parent(struct batch *b, struct store_tx *tx)
 {
@@ -313,9 +341,8 @@ run_batch(struct op_queue *q)
 	fifo_init(&b.ops);
 	if (q->vault_ahead.rc != RC_OK)
 		reconcile(q);
-	b.state = store_begin_write(q->state, NULL);
 	while ((op = take_next(q, &b)) != NULL) {
-		run_one(q, &b, op);
+		run_next(q, &b, op);
 		fifo_put(&b.ops, op);
 	}
 	at = uv_hrtime();

@@ -235,6 +235,30 @@ a_failing_op_is_undone_alone(void **state)
 	assert_int_equal(audit_count(&b->f), 90); /* their rows as well */
 }
 
+/* The first of a commit has no child of its own to be undone by. */
+static void
+a_failing_first_op_is_undone_alone(void **state)
+{
+	struct bench *b = *state;
+
+	atomic_store(&b->gate, false);
+	add(b, "web", RC_CONFLICT);
+	add(b, "web", RC_OK);
+	add(b, "web", RC_CONFLICT);
+	atomic_store(&b->gate, true);
+	run(b);
+	assert_int_equal(b->results[RC_OK], 1);
+	assert_int_equal(b->results[RC_CONFLICT], 2);
+	assert_int_equal(fixture_hosts(&b->f), 1);
+	assert_int_equal(audit_count(&b->f), 1);
+	add(b, "web", RC_CONFLICT); /* and one that is the only one */
+	run(b);
+	assert_int_equal(fixture_hosts(&b->f), 1);
+	add(b, "web", RC_OK);
+	run(b);
+	assert_int_equal(fixture_hosts(&b->f), 2);
+}
+
 struct told {
 	struct bench *b;
 	struct err err;
@@ -592,6 +616,7 @@ main(void)
 		op_test(every_op_is_done_once_in_order_and_on_disk),
 		op_test(a_reply_comes_after_the_commit),
 		op_test(a_failing_op_is_undone_alone),
+		op_test(a_failing_first_op_is_undone_alone),
 		op_test(the_failure_that_is_told_is_the_first_one),
 		op_test(a_full_queue_answers_busy),
 		op_test(the_end_runs_what_is_queued),
