@@ -7,6 +7,7 @@
 #include "controller/courier.h"
 #include "controller/enrol.h"
 #include "controller/ingest.h"
+#include "controller/ingest_wire.h"
 #include "controller/op.h"
 #include "controller/pb.h"
 #include "controller/sse.h"
@@ -253,6 +254,24 @@ session_event(struct call *c, const Wire__Event *ev)
 		call_fail(c, &e);
 }
 
+/* Log lines, which are most of what comes, are not unpacked. */
+static bool
+session_took_chunk(struct call *c, struct str msg)
+{
+	struct ingest_chunk chunk;
+	struct str event;
+	struct err e;
+
+	if (!ingest_wire_event(msg, &event) ||
+	    !ingest_wire_chunk(event, &chunk))
+		return false;
+	peer_seen(c->agents, c->peer);
+	if (ingest_chunk(c->agents->ctl->ingest, &c->host, &event, &chunk,
+	        &e) != RC_OK)
+		call_fail(c, &e);
+	return true;
+}
+
 static void
 session_take(struct call *c, const Wire__AgentMessage *m)
 {
@@ -299,6 +318,8 @@ agents_on_session_message(void *ctx, struct grpc_call *g, struct str msg)
 		call_fail(c, &e);
 		return;
 	}
+	if (c->peer != NULL && session_took_chunk(c, msg))
+		return;
 	m = agents_read(ctx, &wire__agent_message__descriptor, msg, &e);
 	if (m == NULL)
 		call_fail(c, &e);

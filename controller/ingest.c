@@ -5,6 +5,7 @@
 
 #include "controller/controller.h"
 #include "controller/ingest_own.h"
+#include "controller/ingest_wire.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
 #include "lib/base/clock.h"
@@ -358,12 +359,11 @@ check_room(const struct ingest *i, const struct inlet *in, size_t n,
 	return RC_OK;
 }
 
+/* Room for an event of n bytes, which the caller fills in. */
 static enum rc
-put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
+put_room(struct ingest *i, struct inlet *in, size_t n, struct ingest_item **out,
     struct err *e)
 {
-	size_t n = wire__event__get_packed_size(ev);
-	struct ingest_item *it;
 	enum rc rc;
 
 	if (n > INGEST_EVENT_MAX)
@@ -372,12 +372,27 @@ put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
 		    (int)INGEST_EVENT_MAX);
 	if ((rc = check_room(i, in, item_cost(n), e)) != RC_OK)
 		return rc;
-	it = mem_alloc(sizeof(*it) + n);
-	it->n = wire__event__pack(ev, it->bytes);
-	it->seq = ev->seq;
-	list_append(&in->pending, &it->link);
+	*out = mem_alloc(sizeof(**out) + n);
+	(*out)->n = (uint32_t)n;
+	list_append(&in->pending, &(*out)->link);
 	in->bytes += item_cost(n);
 	i->bytes += item_cost(n);
+	return RC_OK;
+}
+
+static enum rc
+put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
+    struct err *e)
+{
+	size_t n = wire__event__get_packed_size(ev);
+	struct ingest_item *it;
+	enum rc rc;
+
+	if ((rc = put_room(i, in, n, &it, e)) != RC_OK)
+		return rc;
+	(void)wire__event__pack(ev, it->bytes);
+	it->seq = ev->seq;
+	it->body = ev->body_case;
 	return RC_OK;
 }
 
@@ -387,6 +402,13 @@ job_id_ok(const char *id)
 	struct ulid u;
 
 	return ulid_parse(str_of(id), &u);
+}
+
+static enum rc
+malformed(uint64_t seq, struct err *e)
+{
+	return err_code(e, RC_PROTO, "bad_request", "event %llu is malformed",
+	    (unsigned long long)seq);
 }
 
 static enum rc
@@ -415,10 +437,7 @@ check_event(const struct Wire__Event *ev, struct err *e)
 	case _WIRE__EVENT__BODY__CASE_IS_INT_SIZE:
 		break;
 	}
-	if (ok)
-		return RC_OK;
-	return err_code(e, RC_PROTO, "bad_request", "event %llu is malformed",
-	    (unsigned long long)ev->seq);
+	return ok ? RC_OK : malformed(ev->seq, e);
 }
 
 static void
@@ -432,34 +451,70 @@ note_started(struct inlet *in, const struct Wire__Event *ev)
 		present_add(in, &id);
 }
 
-enum rc
-ingest_event(struct ingest *i, const struct ulid *host,
-    const struct Wire__Event *ev, struct err *e)
+/* *out is NULL when the event is known already. */
+static enum rc
+in_turn(const struct ingest *i, const struct ulid *host, uint64_t seq,
+    uint64_t gap, struct inlet **out, struct err *e)
 {
 	struct inlet *in = inlet_find(i, host);
-	uint64_t gap =
-	    ev->body_case == WIRE__EVENT__BODY_GAP ? ev->gap->from_seq : 0;
-	enum rc rc;
 
+	*out = NULL;
 	if (in == NULL || !in->open)
 		return err_code(e, RC_PROTO, "bad_request",
 		    "an event before hello");
-	switch (rules_seq(in->received, ev->seq, gap)) {
+	switch (rules_seq(in->received, seq, gap)) {
 	case RULES_KNOWN:
 		return RC_OK;
 	case RULES_ASTRAY:
 		return err_code(e, RC_PROTO, "bad_request",
 		    "event %llu after %llu: out of order",
-		    (unsigned long long)ev->seq,
-		    (unsigned long long)in->received);
+		    (unsigned long long)seq, (unsigned long long)in->received);
 	case RULES_NEXT:
 		break;
 	}
+	*out = in;
+	return RC_OK;
+}
+
+enum rc
+ingest_event(struct ingest *i, const struct ulid *host,
+    const struct Wire__Event *ev, struct err *e)
+{
+	uint64_t gap =
+	    ev->body_case == WIRE__EVENT__BODY_GAP ? ev->gap->from_seq : 0;
+	struct inlet *in;
+	enum rc rc;
+
+	if ((rc = in_turn(i, host, ev->seq, gap, &in, e)) != RC_OK ||
+	    in == NULL)
+		return rc;
 	if ((rc = check_event(ev, e)) != RC_OK ||
 	    (rc = put_event(i, in, ev, e)) != RC_OK)
 		return rc;
 	in->received = ev->seq;
 	note_started(in, ev);
+	ingest_ready(i, in);
+	return RC_OK;
+}
+
+enum rc
+ingest_chunk(struct ingest *i, const struct ulid *host, const struct str *event,
+    const struct ingest_chunk *c, struct err *e)
+{
+	struct ingest_item *it;
+	struct inlet *in;
+	struct ulid id;
+	enum rc rc;
+
+	if ((rc = in_turn(i, host, c->seq, 0, &in, e)) != RC_OK || in == NULL)
+		return rc;
+	if (!ulid_parse(c->job, &id) || c->first_line == 0)
+		return malformed(c->seq, e);
+	if ((rc = put_room(i, in, event->n, &it, e)) != RC_OK)
+		return rc;
+	memcpy(it->bytes, event->p, event->n);
+	it->body = WIRE__EVENT__BODY_LOG;
+	in->received = it->seq = c->seq;
 	ingest_ready(i, in);
 	return RC_OK;
 }

@@ -4,7 +4,7 @@
 /*
  * Events in: drops what is known, appends log lines to the spool in one pool
  * job per batch, syncs, commits {epoch, last seq, bytes per job, state
- * changes} in one op per host, and only then acknowledges.
+ * changes} in one op, and only then acknowledges.
  * storage-facts.md section 5, rules 5 to 15.
  */
 #include <stdbool.h>
@@ -16,6 +16,8 @@
 
 struct controller;
 struct ingest;
+struct ingest_chunk;
+struct str;
 struct Wire__Event;
 struct Wire__Hello;
 
@@ -40,6 +42,9 @@ MUST_USE enum rc ingest_hello(struct ingest *i, const struct ulid *host,
  * comes back later. */
 MUST_USE enum rc ingest_event(struct ingest *i, const struct ulid *host,
     const struct Wire__Event *ev, struct err *e);
+/* The same for a packed event of which ingest_wire_chunk() has read c. */
+MUST_USE enum rc ingest_chunk(struct ingest *i, const struct ulid *host,
+    const struct str *event, const struct ingest_chunk *c, struct err *e);
 /* The agent accepted this job after its hello: it is not missed when what
  * the hello listed is compared with what runs here. */
 void ingest_accepted(struct ingest *i, const struct ulid *host,

@@ -14,15 +14,17 @@
 #include "lib/net/loop.h"
 #include "lib/store/live.h"
 #include "lib/store/store.h"
+#include "proto/agent.pb-c.h"
 
 /*
- * ingest_kick -> batch_begin -> pool: ingest_log_write -> ingest_on_written
- * -> one op per host: ingest_op -> ingest_on_op -> batch_end -> the next.
+ * ingest_kick -> pool: ingest_log_write -> ingest_on_written -> one op for all:
+ * ingest_op -> ingest_on_op -> batch_end -> the next.  When the op fails, an
+ * op for each host finds those it failed for.
  */
 enum {
 	BATCH_MAX = 8 << 20,
 	BATCH_HOST_MAX = 1 << 20,
-	BATCH_HOSTS = 1000, /* each is an op, and others want some too */
+	BATCH_HOSTS = 1000, /* each may become an op, others want some too */
 	RETRY_MS = 1000
 };
 
@@ -38,17 +40,28 @@ ingest_ready(struct ingest *i, struct inlet *in)
 
 /* --------------------------------------------------------------- begin */
 
+static bool
+writes_log(const struct ingest_item *it)
+{
+	return it->body == WIRE__EVENT__BODY_LOG ||
+	       it->body == WIRE__EVENT__BODY_GAP ||
+	       it->body == WIRE__EVENT__BODY_JOB_STARTED ||
+	       it->body == WIRE__EVENT__BODY_JOB_FINISHED;
+}
+
 static size_t
-take_items(struct inlet *in, struct list *out)
+take_items(struct ingest_part *p)
 {
 	struct ingest_item *it;
 	struct list *el;
 	size_t n = 0;
 
-	while (n < BATCH_HOST_MAX && (el = list_take(&in->pending)) != NULL) {
+	while (n < BATCH_HOST_MAX &&
+	       (el = list_take(&p->inlet->pending)) != NULL) {
 		it = LIST_ENTRY(el, struct ingest_item, link);
 		n += it->n;
-		list_append(out, el);
+		p->batch->logs |= writes_log(it);
+		list_append(&p->items, el);
 	}
 	return n;
 }
@@ -67,7 +80,7 @@ take_part(struct ingest_batch *b, struct inlet *in)
 	list_init(&p->logs);
 	list_append(&b->parts, &p->link);
 	in->busy = true;
-	return take_items(in, &p->items);
+	return take_items(p);
 }
 
 static void
@@ -100,14 +113,19 @@ ingest_kick(struct ingest *i)
 	       (el = list_take(&i->ready)) != NULL)
 		n += take_part(b, LIST_ENTRY(el, struct inlet, ready));
 	i->batch = b;
+	if (!b->logs)
+		ingest_log_skip(b);
 	i->pool++;
-	loop_work(i->ctl->loop, ingest_on_work, ingest_on_written, b);
+	if (b->logs)
+		loop_work(i->ctl->loop, ingest_on_work, ingest_on_written, b);
+	else
+		ingest_on_written(b);
 }
 
 /* -------------------------------------------------------------- commit */
 
 static void
-ingest_on_op(struct op *op, void *ctx)
+ingest_on_part_op(struct op *op, void *ctx)
 {
 	struct ingest_part *p = ctx;
 	struct ingest_batch *b = p->batch;
@@ -118,31 +136,89 @@ ingest_on_op(struct op *op, void *ctx)
 }
 
 static void
+submit_parts(struct ingest_batch *b)
+{
+	struct list *el, *tmp;
+	struct ingest_part *p;
+	struct op *op;
+
+	b->ops = 1; /* until all are submitted */
+	LIST_FOREACH(el, tmp, &b->parts)
+	{
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		if (!p->submitted)
+			continue;
+		op = op_new(ingest_part_op, ingest_on_part_op, p);
+		op->in = p;
+		op->arena.max = INGEST_ARENA_MAX;
+		b->ops++;
+		op_submit(b->ingest->ctl->ops, &op);
+	}
+	if (--b->ops == 0)
+		batch_end(b->ingest);
+}
+
+/* The disk fails for all alike, and so does the end of the controller. */
+static bool
+is_everybodys(const struct err *e)
+{
+	return e->rc == RC_OK || e->rc == RC_FULL || e->rc == RC_IO ||
+	       e->rc == RC_CANCELLED;
+}
+
+static void
+ingest_on_op(struct op *op, void *ctx)
+{
+	struct ingest_batch *b = ctx;
+	struct list *el, *tmp;
+	struct ingest_part *p;
+
+	if (!is_everybodys(&op->err)) {
+		submit_parts(b);
+		return;
+	}
+	LIST_FOREACH(el, tmp, &b->parts)
+	{
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		if (p->submitted)
+			p->err = op->err;
+	}
+	batch_end(b->ingest);
+}
+
+/* One op for all: a transaction of its own for each host costs several times
+ * what the changes do (bench key log-cpu). */
+static void
+submit(struct ingest_batch *b)
+{
+	struct op *op = op_new(ingest_op, ingest_on_op, b);
+
+	op->in = b;
+	op->arena.max = INGEST_ARENA_MAX;
+	op_submit(b->ingest->ctl->ops, &op);
+}
+
+static void
 ingest_on_written(void *ctx)
 {
 	struct ingest_batch *b = ctx;
 	struct list *el, *tmp;
 	struct ingest_part *p;
-	struct op *op;
+	bool any = false;
 
 	if (!ingest_still_here(b->ingest))
 		return;
-	b->ops = 1; /* until all are submitted */
 	LIST_FOREACH(el, tmp, &b->parts)
 	{
 		p = LIST_ENTRY(el, struct ingest_part, link);
 		if (b->err.rc != RC_OK)
 			p->err = b->err;
-		if (p->err.rc != RC_OK || p->used == 0)
-			continue;
-		op = op_new(ingest_op, ingest_on_op, p);
-		op->in = p;
-		op->arena.max = INGEST_ARENA_MAX;
-		p->submitted = true;
-		b->ops++;
-		op_submit(b->ingest->ctl->ops, &op);
+		p->submitted = p->err.rc == RC_OK && p->used > 0;
+		any |= p->submitted;
 	}
-	if (--b->ops == 0)
+	if (any)
+		submit(b);
+	else
 		batch_end(b->ingest);
 }
 

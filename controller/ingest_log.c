@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "controller/ingest_own.h"
+#include "controller/ingest_wire.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
 #include "lib/base/clock.h"
@@ -97,12 +98,12 @@ load_log(struct stage *s, struct ingest_log *l)
 }
 
 static struct ingest_log *
-log_for(struct stage *s, const char *job_id)
+log_for(struct stage *s, struct str job_id)
 {
 	struct ingest_log *l;
 	struct ulid id;
 
-	if (!ulid_parse(str_of(job_id), &id))
+	if (!ulid_parse(job_id, &id))
 		return NULL;
 	l = map_get(s->p->log_of, str_from(id.b, sizeof(id.b)));
 	if (l == NULL) {
@@ -170,26 +171,28 @@ skip_to(struct stage *s, struct ingest_log *l, int64_t ms, uint64_t next)
 /* -------------------------------------------------------------- events */
 
 static void
-stage_lines(struct stage *s, const Wire__Event *ev)
+stage_chunk(struct stage *s, struct str event)
 {
-	const Wire__LogChunk *c = ev->log;
-	const struct header h = { .at_ms = ev->at_ms, .restic = "" };
-	struct ingest_log *l = log_for(s, c->job_id);
-	const Wire__LogLine *ln;
+	struct header h = { .restic = "" };
+	struct ingest_chunk c;
+	struct ingest_line ln;
+	struct ingest_log *l;
 	struct rules_lines r;
-	unsigned tag;
-	size_t k;
+	uint64_t k;
 
-	if (l == NULL || !rules_lines(l->lines, c->first_line, c->n_lines, &r))
+	if (!ingest_wire_chunk(event, &c) || (l = log_for(s, c.job)) == NULL ||
+	    !rules_lines(l->lines, c.first_line, c.count, &r))
 		return;
+	h.at_ms = c.at_ms;
 	begin_log(s, l, &h);
-	skip_to(s, l, ev->at_ms, c->first_line);
-	for (k = (size_t)r.known; k < c->n_lines; k++) {
-		ln = c->lines[k];
-		tag = (unsigned)ln->stream;
-		put_line(s, l, ln->ts_ms,
-		    tag < ARRAY_LEN(tag_of) ? tag_of[tag] : JOBLOG_OUT,
-		    str_from(ln->payload.data, ln->payload.len));
+	skip_to(s, l, c.at_ms, c.first_line);
+	for (k = 0; ingest_wire_line(&c.body, &ln); k++) {
+		if (k < r.known)
+			continue;
+		put_line(s, l, ln.ts_ms,
+		    ln.stream < ARRAY_LEN(tag_of) ? tag_of[ln.stream]
+		                                  : JOBLOG_OUT,
+		    ln.text);
 		l->lines++;
 		l->taken++;
 	}
@@ -204,7 +207,7 @@ stage_gap(struct stage *s, const Wire__Event *ev)
 
 	for (k = 0; k < ev->gap->n_lines; k++) {
 		g = ev->gap->lines[k];
-		l = log_for(s, g->job_id);
+		l = log_for(s, str_of(g->job_id));
 		if (l != NULL && g->count < UINT64_MAX - g->first_line)
 			skip_to(s, l, ev->at_ms, g->first_line + g->count);
 	}
@@ -216,7 +219,7 @@ stage_started(struct stage *s, const Wire__Event *ev)
 	const Wire__JobStarted *st = ev->job_started;
 	const struct header h = { st->started_at_ms, st->kind,
 		st->restic_version };
-	struct ingest_log *l = log_for(s, st->job_id);
+	struct ingest_log *l = log_for(s, str_of(st->job_id));
 
 	if (l != NULL)
 		begin_log(s, l, &h);
@@ -228,7 +231,7 @@ stage_finished(struct stage *s, const Wire__Event *ev)
 {
 	const Wire__JobFinished *f = ev->job_finished;
 	const struct header h = { .at_ms = ev->at_ms, .restic = "" };
-	struct ingest_log *l = log_for(s, f->job_id);
+	struct ingest_log *l = log_for(s, str_of(f->job_id));
 	struct buf b;
 
 	if (l == NULL)
@@ -254,9 +257,6 @@ static void
 stage_event(struct stage *s, const Wire__Event *ev)
 {
 	switch (ev->body_case) {
-	case WIRE__EVENT__BODY_LOG:
-		stage_lines(s, ev);
-		return;
 	case WIRE__EVENT__BODY_GAP:
 		stage_gap(s, ev);
 		return;
@@ -266,6 +266,7 @@ stage_event(struct stage *s, const Wire__Event *ev)
 	case WIRE__EVENT__BODY_JOB_FINISHED:
 		stage_finished(s, ev);
 		return;
+	case WIRE__EVENT__BODY_LOG: /* stage_chunk() */
 	case WIRE__EVENT__BODY_SNAPSHOTS:
 	case WIRE__EVENT__BODY_REPO_STATS:
 	case WIRE__EVENT__BODY_CONFIG_ACK:
@@ -276,10 +277,47 @@ stage_event(struct stage *s, const Wire__Event *ev)
 }
 
 static void
+stage_item(struct stage *s, const struct ingest_item *it)
+{
+	struct str bytes = str_from(it->bytes, it->n);
+	const Wire__Event *ev;
+
+	if (it->body == WIRE__EVENT__BODY_LOG) {
+		stage_chunk(s, bytes);
+		return;
+	}
+	arena_reset(&s->b->scratch);
+	ev = pb_unpack(&wire__event__descriptor, bytes, &s->b->scratch);
+	if (ev != NULL)
+		stage_event(s, ev);
+}
+
+static void
+use_item(struct ingest_part *p, const struct ingest_item *it)
+{
+	p->used++;
+	if (it->seq > 0)
+		p->last_seq = it->seq;
+}
+
+void
+ingest_log_skip(struct ingest_batch *b)
+{
+	struct list *el, *tmp, *item, *next;
+	struct ingest_part *p;
+
+	LIST_FOREACH(el, tmp, &b->parts)
+	{
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		LIST_FOREACH(item, next, &p->items)
+		use_item(p, LIST_ENTRY(item, struct ingest_item, link));
+	}
+}
+
+static void
 stage_part(struct stage *s)
 {
 	const struct ingest_item *it;
-	const Wire__Event *ev;
 	struct list *el, *tmp;
 
 	LIST_FOREACH(el, tmp, &s->p->items)
@@ -287,14 +325,8 @@ stage_part(struct stage *s)
 		if (s->text > TEXT_BUDGET)
 			return;
 		it = LIST_ENTRY(el, struct ingest_item, link);
-		arena_reset(&s->b->scratch);
-		ev = pb_unpack(&wire__event__descriptor,
-		    str_from(it->bytes, it->n), &s->b->scratch);
-		if (ev != NULL)
-			stage_event(s, ev);
-		s->p->used++;
-		if (it->seq > 0)
-			s->p->last_seq = it->seq;
+		stage_item(s, it);
+		use_item(s->p, it);
 	}
 }
 

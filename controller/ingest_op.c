@@ -26,7 +26,7 @@ struct apply {
 	struct store_tx *tx;
 	struct arena *arena;
 	struct ingest_part *p;
-	struct Rec__Host *host;
+	struct Rec__Host *host; /* NULL: log lines alone do not touch it */
 	struct Rec__AgentCursor *cursor;
 	struct map *jobs; /* id -> struct touched */
 	struct list order;
@@ -62,14 +62,16 @@ static bool
 is_ours(const struct apply *ap, const struct Rec__Job *j)
 {
 	static struct log_limit limit;
+	char id[ULID_TEXT_CAP];
 	struct ulid host;
 
 	if (pb_id_get(&j->host_id, &host) && ulid_eq(&host, &ap->p->host))
 		return true;
-	if (log_allow(&limit, 5, 60))
-		log_warn(LOG_AGENT,
-		    "event for a job of another host refused host=%s",
-		    log_safe(str_of(ap->host->name)));
+	if (!log_allow(&limit, 5, 60))
+		return false;
+	ulid_text(&ap->p->host, id);
+	log_warn(LOG_AGENT, "event for a job of another host refused host=%s",
+	    id);
 	return false;
 }
 
@@ -273,7 +275,7 @@ apply_stats(struct apply *ap)
 static void
 apply_event(struct apply *ap)
 {
-	ap->p->host_changed |= ap->ev->body_case != WIRE__EVENT__BODY_LOG;
+	ap->p->host_changed = true;
 	switch (ap->ev->body_case) {
 	case WIRE__EVENT__BODY_JOB_STARTED:
 		apply_started(ap);
@@ -290,12 +292,20 @@ apply_event(struct apply *ap)
 	case WIRE__EVENT__BODY_CONFIG_ACK:
 		ap->host->applied_config_version = ap->ev->config_ack->version;
 		return;
-	case WIRE__EVENT__BODY_LOG: /* the pool has written them */
+	case WIRE__EVENT__BODY_LOG: /* log_only() */
 	case WIRE__EVENT__BODY_GAP:
 	case WIRE__EVENT__BODY__NOT_SET:
 	case _WIRE__EVENT__BODY__CASE_IS_INT_SIZE:
 		return;
 	}
+}
+
+/* Lines and gaps stand in the log, which the pool has written. */
+static bool
+log_only(const struct ingest_item *it)
+{
+	return it->body == WIRE__EVENT__BODY_LOG ||
+	       it->body == WIRE__EVENT__BODY_GAP;
 }
 
 static void
@@ -311,6 +321,8 @@ apply_items(struct apply *ap)
 		if (k++ == ap->p->used || store_rc(ap->tx) != RC_OK)
 			return;
 		it = LIST_ENTRY(el, struct ingest_item, link);
+		if (log_only(it))
+			continue;
 		arena_reset(&b->scratch);
 		ap->ev = pb_unpack(&wire__event__descriptor,
 		    str_from(it->bytes, it->n), &b->scratch);
@@ -376,7 +388,8 @@ put_all(struct apply *ap)
 		if (t->job != NULL)
 			job_store_put(ap->tx, t->job);
 	}
-	host_store_put(ap->tx, ap->host);
+	if (ap->host != NULL)
+		host_store_put(ap->tx, ap->host);
 	c->instance_id = pb_bytes(p->instance, sizeof(p->instance));
 	c->epoch = pb_bytes(p->epoch, sizeof(p->epoch));
 	if (p->last_seq > 0)
@@ -398,17 +411,42 @@ check_epoch(struct apply *ap)
 	c->report_next = UINT32_MAX;
 }
 
-enum rc
-ingest_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+static bool
+touches_host(const struct ingest_part *p)
 {
-	struct ingest_part *p = op->in;
-	struct apply ap = { .tx = state, .arena = &op->arena, .p = p };
+	struct list *el, *tmp;
+	size_t k = 0;
 
-	(void)vault;
+	LIST_FOREACH(el, tmp, &p->items)
+	{
+		if (k++ == p->used)
+			return false;
+		if (!log_only(LIST_ENTRY(el, struct ingest_item, link)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+begin_part(struct apply *ap)
+{
+	const struct ulid *host = &ap->p->host;
+
+	if (touches_host(ap->p))
+		ap->host = host_store_get(ap->tx, host);
+	else
+		host_store_need(ap->tx, host);
+	ap->cursor = host_store_cursor(ap->tx, host);
+	return store_rc(ap->tx) == RC_OK && ap->cursor != NULL;
+}
+
+static enum rc
+apply_part(struct store_tx *state, struct arena *arena, struct ingest_part *p)
+{
+	struct apply ap = { .tx = state, .arena = arena, .p = p };
+
 	p->host_changed = p->jobs_changed = p->job_ended = false;
-	ap.host = host_store_get(state, &p->host);
-	ap.cursor = host_store_cursor(state, &p->host);
-	if (ap.host == NULL || ap.cursor == NULL)
+	if (!begin_part(&ap))
 		return store_rc(state);
 	check_epoch(&ap);
 	ap.jobs = map_new();
@@ -418,4 +456,29 @@ ingest_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		put_all(&ap);
 	map_free(ap.jobs);
 	return store_rc(state);
+}
+
+enum rc
+ingest_part_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	(void)vault;
+	return apply_part(state, &op->arena, op->in);
+}
+
+enum rc
+ingest_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct ingest_batch *b = op->in;
+	struct ingest_part *p;
+	struct list *el, *tmp;
+	enum rc rc = RC_OK;
+
+	(void)vault;
+	LIST_FOREACH(el, tmp, &b->parts)
+	{
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		if (rc == RC_OK && p->submitted)
+			rc = apply_part(state, &op->arena, p);
+	}
+	return rc;
 }

@@ -3,8 +3,8 @@
 #define CONTROLLER_INGEST_OWN_H
 /*
  * What the files of ingest share.  A batch is made on the loop (ingest.c),
- * goes to the pool, which writes log text (ingest_log.c), then as one op per
- * host to the store thread (ingest_op.c), and comes back to the loop, which
+ * goes to the pool, which writes log text (ingest_log.c), then as one op to the
+ * store thread (ingest_op.c), and comes back to the loop, which
  * acknowledges.  It has one owner at any time.
  */
 #include <stdbool.h>
@@ -81,7 +81,8 @@ struct ingest {
 struct ingest_item {
 	struct list link;
 	uint64_t seq;
-	size_t n;
+	unsigned body; /* Wire__Event__BodyCase */
+	uint32_t n;
 	uint8_t bytes[];
 };
 
@@ -113,7 +114,7 @@ struct ingest_part {
 	struct list items;
 	size_t used;       /* items that the pool took, from the front */
 	uint64_t last_seq; /* of them; 0: none of the agent's */
-	bool submitted;    /* its logs are on disk, the op is on its way */
+	bool submitted;    /* its logs are on disk, an op has it */
 	struct list logs;
 	struct map *log_of;
 	struct err err; /* of its own logs, then outcome of the op */
@@ -134,6 +135,7 @@ struct ingest_batch {
 	struct err err; /* of the pool: nothing of it counts */
 	unsigned ops;   /* under way */
 	int64_t now_ms;
+	bool logs;       /* some events write into a log */
 	int64_t sync_us; /* that the logs took; 0: none were written */
 };
 
@@ -156,8 +158,13 @@ void ingest_pack_free(struct ingest *i);
 
 /* Pool: fills the logs, writes and syncs them. */
 void ingest_log_write(struct ingest_batch *b);
+/* Loop: the same for a batch without a word for a log. */
+void ingest_log_skip(struct ingest_batch *b);
 void ingest_logs_free(struct ingest_part *p);
-/* Store thread: op->in is the part. */
+/* Store thread: op->in is the batch, all of it or nothing. */
 enum rc ingest_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+/* The same for one part, op->in. */
+enum rc ingest_part_op(struct store_tx *state, struct store_tx *vault,
     struct op *op);
 #endif

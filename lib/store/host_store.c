@@ -49,6 +49,16 @@ host_store_find(struct store_tx *tx, const struct ulid *id)
 	return table_find(tx, TB_HOST, &k, &rec__host__descriptor);
 }
 
+void
+host_store_need(struct store_tx *tx, const struct ulid *id)
+{
+	struct key k;
+
+	id_key(&k, id);
+	if (!table_has(tx, TB_HOST, &k) && store_usable(tx))
+		store_fail(tx, RC_NOTFOUND, "there is no host with this id");
+}
+
 /* The id behind an index key, which ends with it. */
 static bool
 id_behind(struct store_tx *tx, struct str key, struct ulid *out)

@@ -9,6 +9,8 @@
 
 struct Rec__Host *host_store_get(struct store_tx *tx, const struct ulid *id);
 struct Rec__Host *host_store_find(struct store_tx *tx, const struct ulid *id);
+/* RC_NOTFOUND when there is none, without reading it. */
+void host_store_need(struct store_tx *tx, const struct ulid *id);
 /* The oldest host of that name (any case). */
 struct Rec__Host *host_store_find_name(struct store_tx *tx, struct str name);
 /* Inserts or replaces; keeps the index and versions. */

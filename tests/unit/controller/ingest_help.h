@@ -11,7 +11,9 @@
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/ingest.h"
+#include "controller/ingest_wire.h"
 #include "controller/op.h"
+#include "controller/pb.h"
 #include "controller/sse.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -241,12 +243,25 @@ desk_hello(struct desk *d, uint64_t first, uint64_t next, const char *running,
 	return ingest_hello(d->c.ingest, &d->host, &h, resume, &e);
 }
 
+/* Log chunks go packed, as a Session gives them. */
 static inline enum rc
 desk_event(struct desk *d, const Wire__Event *ev)
 {
+	struct ingest_chunk c;
 	struct err e = { 0 };
+	struct str packed;
+	struct buf b;
+	enum rc rc;
 
-	return ingest_event(d->c.ingest, &d->host, ev, &e);
+	if (ev->body_case != WIRE__EVENT__BODY_LOG)
+		return ingest_event(d->c.ingest, &d->host, ev, &e);
+	buf_init(&b, KIB(256));
+	pb_pack(&ev->base, &b);
+	packed = buf_str(&b);
+	assert_true(ingest_wire_chunk(packed, &c));
+	rc = ingest_chunk(d->c.ingest, &d->host, &packed, &c, &e);
+	buf_fini(&b);
+	return rc;
 }
 
 static inline enum rc

@@ -4,6 +4,7 @@
 
 #include "controller/ingest_own.h"
 #include "lib/store/gone_store.h"
+#include "lib/store/host_store.h"
 
 /* Faults of the disk that stop one host's log, and must not stop the rest. */
 
@@ -170,6 +171,61 @@ a_host_deleted_within_a_batch_is_idle_after_it(void **state)
 	assert_int_equal(d->told.acked, 0);
 }
 
+static void
+forget_host(struct desk *d, const struct ulid *host)
+{
+	struct store_tx *tx = fixture_write(&d->f);
+	struct Rec__Host *h = host_store_get(tx, host);
+
+	assert_non_null(h);
+	host_store_del(tx, h);
+	fixture_commit(tx);
+}
+
+/* All of a batch is one change; the host it fails for does not cost the
+ * others theirs. */
+static void
+a_host_that_is_gone_spoils_nobodys_batch(void **state)
+{
+	struct desk *d = *state;
+	const struct ulid first = d->host;
+	struct ulid second, third;
+
+	fixture_host(&d->f, "web-2", &second);
+	fixture_host(&d->f, "web-3", &third);
+	send_log(d, JOB_A); /* the batch under way */
+	become(d, &second, 0);
+	send_log(d, JOB_B);
+	become(d, &third, 0);
+	send_log(d, JOB_C);
+	forget_host(d, &second);
+	while (ingest_committed(d->c.ingest, &third) < 3)
+		desk_run(d, 50, 0);
+	assert_int_equal(ingest_committed(d->c.ingest, &first), 3);
+	assert_int_equal(ingest_committed(d->c.ingest, &second), 0);
+	assert_int_equal(d->told.drops, 1);
+	assert_rc(d->told.drop_rc, RC_NOTFOUND);
+	assert_null(desk_job(d, JOB_B));
+	assert_int_equal(desk_job(d, JOB_C)->state,
+	    REC__JOB_STATE__JOB_SUCCEEDED);
+}
+
+/* Lines alone do not look at the host's record, but it must be there. */
+static void
+lines_of_a_host_that_is_gone_are_refused(void **state)
+{
+	struct desk *d = *state;
+	uint64_t resume = 0;
+
+	assert_rc(desk_hello(d, 1, 1, NULL, &resume), RC_OK);
+	forget_host(d, &d->host);
+	assert_rc(desk_lines(d, 1, JOB_A, 1, 3), RC_OK);
+	desk_run(d, 200, 0);
+	assert_int_equal(d->told.acked, 0);
+	assert_rc(d->told.drop_rc, RC_NOTFOUND);
+	assert_null(desk_job(d, JOB_A));
+}
+
 int
 main(void)
 {
@@ -185,6 +241,12 @@ main(void)
 		    desk_teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_host_deleted_within_a_batch_is_idle_after_it, desk_setup,
+		    desk_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_host_that_is_gone_spoils_nobodys_batch, desk_setup,
+		    desk_teardown),
+		cmocka_unit_test_setup_teardown(
+		    lines_of_a_host_that_is_gone_are_refused, desk_setup,
 		    desk_teardown),
 	};
 
