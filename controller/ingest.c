@@ -53,9 +53,12 @@ ingest_new(struct controller *c)
 	i->ctl = c;
 	i->inlets = map_new();
 	list_init(&i->ready);
+	list_init(&i->calm);
 	list_init(&i->held);
 	list_init(&i->packs);
 	i->retry = loop_timer_new(c->loop, ingest_on_retry, i);
+	i->slice = loop_timer_new(c->loop, ingest_on_slice, i);
+	i->tick = loop_timer_new(c->loop, ingest_on_tick, i);
 	i->retry_held = loop_timer_new(c->loop, ingest_on_retry_held, i);
 	return i;
 }
@@ -108,6 +111,8 @@ ingest_free(struct ingest *i)
 	if (i == NULL)
 		return;
 	loop_timer_free(i->retry);
+	loop_timer_free(i->slice);
+	loop_timer_free(i->tick);
 	loop_timer_free(i->retry_held);
 	i->gone = true;
 	if (i->pool == 0)
@@ -313,6 +318,7 @@ ingest_forget(struct ingest *i, const struct ulid *host)
 		return;
 	ingest_free_items(i, in, &in->pending);
 	list_del(&in->ready);
+	in->calm = false;
 	memset(in->epoch, 0, sizeof(in->epoch));
 	in->open = in->compare = false;
 }
@@ -493,7 +499,7 @@ ingest_event(struct ingest *i, const struct ulid *host,
 		return rc;
 	in->received = ev->seq;
 	note_started(in, ev);
-	ingest_ready(i, in);
+	ingest_ready(i, in, ev->body_case != WIRE__EVENT__BODY_LOG);
 	return RC_OK;
 }
 
@@ -515,7 +521,7 @@ ingest_chunk(struct ingest *i, const struct ulid *host, const struct str *event,
 	memcpy(it->bytes, event->p, event->n);
 	it->body = WIRE__EVENT__BODY_LOG;
 	in->received = it->seq = c->seq;
-	ingest_ready(i, in);
+	ingest_ready(i, in, false);
 	return RC_OK;
 }
 
@@ -542,7 +548,7 @@ put_lost(struct ingest *i, struct inlet *in, const struct ulid *job)
 	ev.job_finished = &f;
 	if (put_event(i, in, &ev, &e) == RC_OK) {
 		log_warn(LOG_JOB, "job lost by the agent job=%s", id);
-		ingest_ready(i, in);
+		ingest_ready(i, in, true);
 	}
 }
 

@@ -25,17 +25,75 @@ enum {
 	BATCH_MAX = 8 << 20,
 	BATCH_HOST_MAX = 1 << 20,
 	BATCH_HOSTS = 1000, /* each may become an op, others want some too */
-	RETRY_MS = 1000
+	SLICE = 32,         /* hosts told in one turn of the loop */
+	RETRY_MS = 1000,
+	/* Log lines of all hosts go together so often: a batch costs the same
+	 * syncs for one line as for thousands (bench key log-cpu).  Events
+	 * that change a state do not wait, nor does a host of which so much
+	 * waits that its agent may soon have to stop. */
+	LINES_MS = 50,
+	LINES_HOST_MAX = 256 << 10,
+	LINES_ALL_MAX = 8 << 20
 };
 
 static void batch_end(struct ingest *i);
 
-void
-ingest_ready(struct ingest *i, struct inlet *in)
+static void
+unlink_calm(struct inlet *in)
 {
-	if (!in->busy && !list_linked(&in->ready) && !list_empty(&in->pending))
-		list_append(&i->ready, &in->ready);
+	in->calm = false;
+	list_del(&in->ready);
+}
+
+static void
+queue_inlet(struct ingest *i, struct inlet *in)
+{
+	if (in->calm && in->urgent)
+		unlink_calm(in);
+	if (in->busy || list_linked(&in->ready) || list_empty(&in->pending))
+		return;
+	in->calm = !in->urgent;
+	list_append(in->calm ? &i->calm : &i->ready, &in->ready);
+}
+
+void
+ingest_ready(struct ingest *i, struct inlet *in, bool more)
+{
+	in->urgent |= more || in->bytes > LINES_HOST_MAX;
+	queue_inlet(i, in);
 	ingest_kick(i);
+}
+
+void
+ingest_on_tick(void *ctx)
+{
+	struct ingest *i = ctx;
+
+	i->ticking = false;
+	ingest_kick(i);
+}
+
+/* The calm ones join when it is their time. */
+static void
+call_calm(struct ingest *i)
+{
+	int64_t now = clock_mono_ms();
+	struct list *el;
+
+	if (list_empty(&i->calm))
+		return;
+	if (now < i->lines_ms && i->bytes < LINES_ALL_MAX) {
+		if (!i->ticking)
+			loop_timer_start(i->tick, (uint64_t)(i->lines_ms - now),
+			    0);
+		i->ticking = true;
+		return;
+	}
+	i->lines_ms = now + LINES_MS;
+	while ((el = list_first(&i->calm)) != NULL) {
+		unlink_calm(LIST_ENTRY(el, struct inlet, ready));
+		list_append(&i->ready, el);
+	}
 }
 
 /* --------------------------------------------------------------- begin */
@@ -63,6 +121,7 @@ take_items(struct ingest_part *p)
 		p->batch->logs |= writes_log(it);
 		list_append(&p->items, el);
 	}
+	p->inlet->urgent = !list_empty(&p->inlet->pending);
 	return n;
 }
 
@@ -98,7 +157,10 @@ ingest_kick(struct ingest *i)
 	struct list *el;
 	size_t n = 0, hosts = 0;
 
-	if (i->batch != NULL || i->waiting || list_empty(&i->ready))
+	if (i->batch != NULL || i->waiting)
+		return;
+	call_calm(i);
+	if (list_empty(&i->ready))
 		return;
 	b = MEM_NEW(struct ingest_batch);
 	b->ingest = i;
@@ -109,6 +171,7 @@ ingest_kick(struct ingest *i)
 	arena_init(&b->arena, INGEST_ARENA_MAX);
 	arena_init(&b->scratch, INGEST_SCRATCH_MAX);
 	list_init(&b->parts);
+	list_init(&b->told);
 	while (n < BATCH_MAX && hosts++ < BATCH_HOSTS &&
 	       (el = list_take(&i->ready)) != NULL)
 		n += take_part(b, LIST_ENTRY(el, struct inlet, ready));
@@ -246,6 +309,7 @@ give_back(struct ingest *i, struct ingest_part *p, size_t used)
 		ingest_free_items(i, p->inlet, &p->items);
 		return;
 	}
+	p->inlet->urgent |= !list_empty(&p->items);
 	while ((el = list_take(&p->inlet->pending)) != NULL)
 		list_append(&p->items, el);
 	while ((el = list_take(&p->items)) != NULL)
@@ -405,8 +469,7 @@ part_end(struct ingest *i, struct ingest_part *p)
 		part_refused(i, p);
 	}
 	ingest_compare(i, in);
-	if (!list_empty(&in->pending) && !list_linked(&in->ready))
-		list_append(&i->ready, &in->ready);
+	queue_inlet(i, in);
 	return again;
 }
 
@@ -418,7 +481,8 @@ ingest_batch_free(struct ingest_batch *b)
 
 	if (b == NULL)
 		return;
-	while ((el = list_take(&b->parts)) != NULL) {
+	while ((el = list_take(&b->told)) != NULL ||
+	       (el = list_take(&b->parts)) != NULL) {
 		p = LIST_ENTRY(el, struct ingest_part, link);
 		ingest_free_items(b->ingest, p->inlet, &p->items);
 		ingest_logs_free(p);
@@ -430,29 +494,48 @@ ingest_batch_free(struct ingest_batch *b)
 }
 
 static void
-batch_end(struct ingest *i)
+batch_over(struct ingest *i)
 {
-	struct ingest_batch *b = i->batch;
-	struct err fault = { 0 };
-	struct list *el, *tmp;
-	struct ingest_part *p;
+	struct err fault = i->batch->fault;
 
-	i->waiting = true; /* nothing begins before all of it is told */
-	if (b->sync_us > 0)
-		latency_add(&i->stats.sync, (uint64_t)b->sync_us);
-	LIST_FOREACH(el, tmp, &b->parts)
-	{
-		p = LIST_ENTRY(el, struct ingest_part, link);
-		if (part_end(i, p))
-			fault = p->err;
-	}
 	note_fault(i, &fault);
+	ingest_batch_free(i->batch);
 	i->batch = NULL;
-	ingest_batch_free(b);
 	if (fault.rc == RC_OK) {
 		i->waiting = false;
 		ingest_kick(i);
 	} else if (fault.rc != RC_CANCELLED) {
 		loop_timer_start(i->retry, RETRY_MS, 0);
 	}
+}
+
+/* Each host is a message to send. */
+void
+ingest_on_slice(void *ctx)
+{
+	struct ingest *i = ctx;
+	struct ingest_batch *b = i->batch;
+	struct ingest_part *p;
+	struct list *el;
+	unsigned n = 0;
+
+	while (n++ < SLICE && (el = list_take(&b->parts)) != NULL) {
+		list_append(&b->told, el);
+		p = LIST_ENTRY(el, struct ingest_part, link);
+		if (part_end(i, p))
+			b->fault = p->err;
+	}
+	if (list_empty(&b->parts))
+		batch_over(i);
+	else
+		loop_timer_start(i->slice, 0, 0);
+}
+
+static void
+batch_end(struct ingest *i)
+{
+	i->waiting = true; /* nothing begins before all of it is told */
+	if (i->batch->sync_us > 0)
+		latency_add(&i->stats.sync, (uint64_t)i->batch->sync_us);
+	ingest_on_slice(i);
 }

@@ -37,7 +37,8 @@ enum {
 
 /* Events of one host: received, not yet committed. */
 struct inlet {
-	struct list ready; /* in ingest.ready while there is work, or in held */
+	struct list
+	    ready; /* in ingest.ready while there is work, calm or held */
 	struct ulid host;
 	bool open; /* there was a hello since the start */
 	uint8_t epoch[INGEST_EPOCH];
@@ -47,6 +48,8 @@ struct inlet {
 	struct list pending;
 	size_t bytes; /* of pending and of what is in the batch */
 	bool busy;    /* has a part in the batch */
+	bool urgent;  /* more waits than some log lines */
+	bool calm;    /* in ingest.calm */
 	bool faulty;  /* a log of this host alone could not be written */
 	/* What the hello listed, and what was accepted since: a job that is
 	 * with the agent but not among them is lost, once everything before
@@ -62,11 +65,16 @@ struct ingest {
 	struct controller *ctl;
 	struct map *inlets;
 	struct list ready;
+	struct list calm; /* log lines alone wait here for the others' */
 	struct list held; /* faulty ones, until their timer */
 	size_t bytes;
 	struct ingest_batch *batch;
 	struct loop_timer *retry;
 	bool waiting; /* for the retry timer */
+	struct loop_timer *slice;
+	struct loop_timer *tick;
+	bool ticking;     /* for calm ones */
+	int64_t lines_ms; /* monotonic: when those may go next */
 	struct loop_timer *retry_held;
 	struct err fault;
 	unsigned pool; /* jobs of ours that the pool has */
@@ -127,13 +135,15 @@ struct ingest_part {
 struct ingest_batch {
 	struct ingest *ingest;
 	struct list parts;
+	struct list told;     /* those of them that have come to their end */
 	struct arena arena;   /* records read by the pool */
 	struct arena scratch; /* the event at hand */
 	const char *spool;
 	struct store *state;
 	const char *zone;
-	struct err err; /* of the pool: nothing of it counts */
-	unsigned ops;   /* under way */
+	struct err err;   /* of the pool: nothing of it counts */
+	struct err fault; /* of the disk: the same is tried again */
+	unsigned ops;     /* under way */
 	int64_t now_ms;
 	bool logs;       /* some events write into a log */
 	int64_t sync_us; /* that the logs took; 0: none were written */
@@ -145,8 +155,12 @@ MUST_USE bool ingest_still_here(struct ingest *i);
 
 /* Loop: starts a batch if none is under way and there is work. */
 void ingest_kick(struct ingest *i);
-/* Something is to be done for the inlet. */
-void ingest_ready(struct ingest *i, struct inlet *in);
+/* Something is to be done for the inlet; more is it than log lines. */
+void ingest_ready(struct ingest *i, struct inlet *in, bool more);
+/* The time of log lines has come. */
+void ingest_on_tick(void *ctx);
+/* The batch that has ended is told further. */
+void ingest_on_slice(void *ctx);
 /* A batch of the inlet is over: looks for lost jobs if it is time. */
 void ingest_compare(struct ingest *i, struct inlet *in);
 void ingest_batch_free(struct ingest_batch *b);

@@ -143,7 +143,7 @@ def grpc_server(b, plain=False):
     return server
 
 
-def _free_port():
+def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
@@ -156,7 +156,7 @@ def nginx(b, conf, **names):
     if not program.exists():
         raise measure.Absent("nginx is missing (tools/get-test-tools bench)")
     cert, key, pin = certificate(b)
-    port = _free_port()
+    port = free_port()
     folder = pathlib.Path(b.folder) / f"nginx-{port}"
     folder.mkdir()
     (folder / "nginx.conf").write_text(NGINX_MAIN.format(
