@@ -101,6 +101,7 @@ end(struct ingest *i)
 	}
 	map_free(i->inlets);
 	ingest_pack_free(i);
+	buf_fini(&i->spare);
 	mem_free(i);
 }
 
@@ -365,11 +366,12 @@ check_room(const struct ingest *i, const struct inlet *in, size_t n,
 	return RC_OK;
 }
 
-/* Room for an event of n bytes, which the caller fills in. */
+/* An item for an event of n bytes, which the caller fills in and links. */
 static enum rc
-put_room(struct ingest *i, struct inlet *in, size_t n, struct ingest_item **out,
-    struct err *e)
+make_item(const struct ingest *i, const struct inlet *in, size_t n,
+    struct ingest_item **out, struct err *e)
 {
+	struct ingest_item *it;
 	enum rc rc;
 
 	if (n > INGEST_EVENT_MAX)
@@ -378,12 +380,25 @@ put_room(struct ingest *i, struct inlet *in, size_t n, struct ingest_item **out,
 		    (int)INGEST_EVENT_MAX);
 	if ((rc = check_room(i, in, item_cost(n), e)) != RC_OK)
 		return rc;
-	*out = mem_alloc(sizeof(**out) + n);
-	(*out)->n = (uint32_t)n;
-	list_append(&in->pending, &(*out)->link);
-	in->bytes += item_cost(n);
-	i->bytes += item_cost(n);
+	it = mem_realloc(NULL, sizeof(*it) + n);
+	*it = (struct ingest_item){ .n = (uint32_t)n };
+	*out = it;
 	return RC_OK;
+}
+
+static void
+link_item(struct ingest *i, struct inlet *in, struct ingest_item *it)
+{
+	list_append(&in->pending, &it->link);
+	in->bytes += item_cost(it->n);
+	i->bytes += item_cost(it->n);
+}
+
+static enum rc
+malformed(uint64_t seq, struct err *e)
+{
+	return err_code(e, RC_PROTO, "bad_request", "event %llu is malformed",
+	    (unsigned long long)seq);
 }
 
 static enum rc
@@ -394,11 +409,17 @@ put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
 	struct ingest_item *it;
 	enum rc rc;
 
-	if ((rc = put_room(i, in, n, &it, e)) != RC_OK)
+	if ((rc = make_item(i, in, n, &it, e)) != RC_OK)
 		return rc;
 	(void)wire__event__pack(ev, it->bytes);
 	it->seq = ev->seq;
 	it->body = ev->body_case;
+	if (it->body == WIRE__EVENT__BODY_LOG &&
+	    !ingest_wire_chunk(str_from(it->bytes, n), &it->chunk)) {
+		mem_free(it);
+		return malformed(ev->seq, e);
+	}
+	link_item(i, in, it);
 	return RC_OK;
 }
 
@@ -408,13 +429,6 @@ job_id_ok(const char *id)
 	struct ulid u;
 
 	return ulid_parse(str_of(id), &u);
-}
-
-static enum rc
-malformed(uint64_t seq, struct err *e)
-{
-	return err_code(e, RC_PROTO, "bad_request", "event %llu is malformed",
-	    (unsigned long long)seq);
 }
 
 static enum rc
@@ -516,10 +530,14 @@ ingest_chunk(struct ingest *i, const struct ulid *host, const struct str *event,
 		return rc;
 	if (!ulid_parse(c->job, &id) || c->first_line == 0)
 		return malformed(c->seq, e);
-	if ((rc = put_room(i, in, event->n, &it, e)) != RC_OK)
+	if ((rc = make_item(i, in, event->n, &it, e)) != RC_OK)
 		return rc;
 	memcpy(it->bytes, event->p, event->n);
 	it->body = WIRE__EVENT__BODY_LOG;
+	it->chunk = *c;
+	it->chunk.job.p = (char *)it->bytes + (c->job.p - event->p);
+	it->chunk.body.p = (char *)it->bytes + (c->body.p - event->p);
+	link_item(i, in, it);
 	in->received = it->seq = c->seq;
 	ingest_ready(i, in, false);
 	return RC_OK;

@@ -164,6 +164,8 @@ ingest_kick(struct ingest *i)
 		return;
 	b = MEM_NEW(struct ingest_batch);
 	b->ingest = i;
+	b->spare = i->spare;
+	i->spare = (struct buf){ 0 };
 	b->spool = i->ctl->settings.spool_dir;
 	b->state = i->ctl->state;
 	b->zone = i->ctl->settings.timezone;
@@ -350,13 +352,12 @@ tell(struct ingest *i, struct ingest_part *p)
 		l = LIST_ENTRY(el, struct ingest_log, link);
 		if (l->foreign)
 			continue;
-		if (l->text.len > 0)
-			sse_log_grown(i->ctl->sse, &l->job,
-			    l->at + l->text.len);
+		if (l->bytes > 0)
+			sse_log_grown(i->ctl->sse, &l->job, l->at + l->bytes);
 		if (p->jobs_changed)
 			sse_job_changed(i->ctl->sse, &p->host, &l->job);
 		if (l->ended && !l->damaged)
-			ingest_pack(i, &l->job, l->at + l->text.len);
+			ingest_pack(i, &l->job, l->at + l->bytes);
 	}
 	if (p->host_changed)
 		sse_host_changed(i->ctl->sse, &p->host);
@@ -375,7 +376,7 @@ count_part(struct ingest *i, const struct ingest_part *p)
 	{
 		l = LIST_ENTRY(el, struct ingest_log, link);
 		i->stats.lines += l->taken;
-		i->stats.log_bytes += l->text.len;
+		i->stats.log_bytes += l->bytes;
 	}
 }
 
@@ -488,6 +489,8 @@ ingest_batch_free(struct ingest_batch *b)
 		ingest_logs_free(p);
 		mem_free(p);
 	}
+	buf_fini(&b->ingest->spare);
+	b->ingest->spare = b->spare;
 	arena_fini(&b->arena);
 	arena_fini(&b->scratch);
 	mem_free(b);

@@ -339,7 +339,7 @@ count_lines(struct Rec__Job *j, const struct ingest_log *l)
 {
 	const uint64_t before = j->log_file_lines;
 
-	if (l->text.len == 0 || (before == 0 && j->log_bytes > 0))
+	if (l->bytes == 0 || (before == 0 && j->log_bytes > 0))
 		return;
 	if (j->first_error_line == 0 && l->error_line > 0)
 		j->first_error_line = before + l->error_line;
@@ -365,7 +365,7 @@ apply_log(struct apply *ap, const struct ingest_log *l)
 		return;
 	}
 	count_lines(j, l);
-	j->log_bytes = l->at + l->text.len;
+	j->log_bytes = l->at + l->bytes;
 	j->log_lines = l->lines;
 	j->log_truncated = l->truncated;
 	j->log_damaged = l->damaged;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "controller/ingest.h"
+#include "controller/ingest_wire.h"
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -74,6 +75,7 @@ struct ingest {
 	struct loop_timer *slice;
 	struct loop_timer *tick;
 	bool ticking;     /* for calm ones */
+	struct buf spare; /* the batch's, while there is none */
 	int64_t lines_ms; /* monotonic: when those may go next */
 	struct loop_timer *retry_held;
 	struct err fault;
@@ -91,6 +93,7 @@ struct ingest_item {
 	uint64_t seq;
 	unsigned body; /* Wire__Event__BodyCase */
 	uint32_t n;
+	struct ingest_chunk chunk; /* of log lines: lies in bytes */
 	uint8_t bytes[];
 };
 
@@ -105,8 +108,9 @@ struct ingest_log {
 	bool closed;
 	bool damaged;
 	bool truncated;
-	bool ended; /* by this batch */
-	struct buf text;
+	bool ended;      /* by this batch */
+	struct buf text; /* until it is written */
+	uint64_t bytes;  /* of it that are */
 	/* Within text, from 1; 0: none. */
 	uint64_t text_lines, error_line, fatal_line;
 };
@@ -138,6 +142,7 @@ struct ingest_batch {
 	struct list told;     /* those of them that have come to their end */
 	struct arena arena;   /* records read by the pool */
 	struct arena scratch; /* the event at hand */
+	struct buf spare;     /* for the next log's text, kept warm */
 	const char *spool;
 	struct store *state;
 	const char *zone;

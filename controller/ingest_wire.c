@@ -32,7 +32,7 @@ struct field {
 };
 
 static bool
-take_varint(struct str *s, uint64_t *out)
+take_long_varint(struct str *s, uint64_t *out)
 {
 	uint64_t v = 0;
 	size_t i;
@@ -49,6 +49,18 @@ take_varint(struct str *s, uint64_t *out)
 		}
 	}
 	return false;
+}
+
+/* Most are of one byte. */
+static inline bool
+take_varint(struct str *s, uint64_t *out)
+{
+	if (s->n == 0 || (uint8_t)*s->p >= 0x80)
+		return take_long_varint(s, out);
+	*out = (uint8_t)*s->p;
+	s->p++;
+	s->n--;
+	return true;
 }
 
 static bool

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 
@@ -52,6 +53,14 @@ MUST_USE enum rc joblog_path(const char *root, const struct ulid *id,
 /* Formats one line, newline included, at most JOBLOG_STORED_MAX bytes. */
 void joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,
     struct str text);
+/* The same for many: lines of one moment share its text.  Zeroed at first. */
+struct joblog_stamp {
+	bool set;
+	int64_t ms;
+	char text[CLOCK_TEXT_CAP];
+};
+void joblog_line_at(struct buf *out, struct joblog_stamp *st, int64_t ts_ms,
+    enum joblog_tag tag, struct str text);
 
 /* Writes data (whole lines) at offset at of the job's file, which it makes
  * with its directories if at is 0, and cuts the file there first.  A file

@@ -164,12 +164,17 @@ cut_line(struct str text)
 }
 
 static void
-put_head(struct buf *out, int64_t ts_ms, enum joblog_tag tag)
+put_head(struct buf *out, struct joblog_stamp *st, int64_t ts_ms,
+    enum joblog_tag tag)
 {
 	const struct str name = str_of(joblog_tag_name(tag));
-	char head[HEAD_MAX + 1];
+	char head[HEAD_MAX];
 
-	clock_text(ts_ms, head);
+	if (!st->set || st->ms != ts_ms)
+		clock_text(ts_ms, st->text);
+	st->set = true;
+	st->ms = ts_ms;
+	memcpy(head, st->text, TIME_LEN);
 	head[TIME_LEN] = ' ';
 	memcpy(head + TIME_LEN + 1, name.p, name.n);
 	memcpy(head + TIME_LEN + 1 + name.n, "  ", 2);
@@ -177,16 +182,25 @@ put_head(struct buf *out, int64_t ts_ms, enum joblog_tag tag)
 }
 
 void
-joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,
-    struct str text)
+joblog_line_at(struct buf *out, struct joblog_stamp *st, int64_t ts_ms,
+    enum joblog_tag tag, struct str text)
 {
 	const struct str kept = cut_line(text);
 
-	put_head(out, ts_ms, tag);
+	put_head(out, st, ts_ms, tag);
 	put_text(out, kept);
 	if (kept.n < text.n)
 		buf_printf(out, " [cut, %zu bytes more]", text.n - kept.n);
 	buf_putc(out, '\n');
+}
+
+void
+joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,
+    struct str text)
+{
+	struct joblog_stamp st = { .set = false };
+
+	joblog_line_at(out, &st, ts_ms, tag, text);
 }
 
 /* "out" and two blanks off the front. */
