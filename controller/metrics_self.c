@@ -70,6 +70,7 @@ put_network(struct buf *b, const struct metrics_now *n)
 	put_part(b, M_HANDSHAKES, "done", (double)n->net.tls_done);
 	put_part(b, M_HANDSHAKES, "failed", (double)n->net.tls_failed);
 	put_one(b, M_HANDSHAKING, n->net.handshaking);
+	put_one(b, M_LOOP_LONGEST, (double)n->loop_longest_us / us_per_s);
 }
 
 void

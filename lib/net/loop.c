@@ -9,8 +9,10 @@
 #include "lib/net/loop_priv.h"
 
 enum {
-	SCRATCH_KEEP = 1 << 20
+	SCRATCH_KEEP = 1 << 20,
+	NS_PER_US = 1000
 };
+static const uint64_t watch_ns = 10000000000; /* 10 s */
 
 struct defer {
 	struct list link;
@@ -28,6 +30,9 @@ struct loop {
 	struct list next; /* tasks for the next one */
 	struct list signals;
 	unsigned turn;
+	/* When the turn began, what was slept until then, and the longest one
+	 * since watch_began_ns and in the 10 s before. */
+	uint64_t began_ns, slept_ns, watch_began_ns, longest_ns, before_ns;
 	struct loop_scratch scratch;
 	_Alignas(max_align_t) char frame[LOOP_FRAME_SIZE];
 };
@@ -92,10 +97,37 @@ stay_awake(struct loop *l)
 }
 
 static void
+time_turn(struct loop *l)
+{
+	uint64_t now = uv_hrtime(), slept = uv_metrics_idle_time(&l->uv);
+	uint64_t busy = now - l->began_ns - (slept - l->slept_ns);
+
+	if (now - l->watch_began_ns > watch_ns) {
+		l->before_ns = l->longest_ns;
+		l->longest_ns = 0;
+		l->watch_began_ns = now;
+	}
+	if (l->began_ns != 0 && busy > l->longest_ns)
+		l->longest_ns = busy;
+	l->began_ns = now;
+	l->slept_ns = slept;
+}
+
+uint64_t
+loop_longest_us(const struct loop *l)
+{
+	uint64_t ns =
+	    l->longest_ns > l->before_ns ? l->longest_ns : l->before_ns;
+
+	return ns / NS_PER_US;
+}
+
+static void
 loop_on_prepare(uv_prepare_t *h)
 {
 	struct loop *l = h->data;
 
+	time_turn(l);
 	l->turn++;
 	run_due(l);
 	if (!list_empty(&l->due))
@@ -136,6 +168,7 @@ loop_new(struct loop **out, struct err *e)
 		mem_free(l);
 		return err_set(e, RC_IO, "event loop: %s", uv_strerror(r));
 	}
+	(void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);
 	/* A peer that went away is an error of its write, not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	list_init(&l->defers);

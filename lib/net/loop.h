@@ -31,6 +31,8 @@ struct uv_loop_s *loop_uv(struct loop *l); /* lent */
  * free their parts, loop_free() comes last. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+/* The longest turn, without what it slept, of the last 10 to 20 s. */
+uint64_t loop_longest_us(const struct loop *l);
 /* Runs fn on a later turn, never from inside the caller. */
 void loop_defer(struct loop *l, loop_fn *fn, void *ctx);
 

@@ -62,6 +62,7 @@ static struct metrics_now
 figures(void)
 {
 	struct metrics_now n = { .spool_bytes = 4096,
+		.loop_longest_us = 1500,
 		.pages_waiting = 2,
 		.pages_ready = true,
 		.healthy = true };

@@ -224,6 +224,37 @@ refuses_bad_listen_addresses(void **state)
 	loop_run(s->loop);
 }
 
+static void
+on_long_turn(void *ctx)
+{
+	struct seen *s = ctx;
+
+	usleep(60000);
+	loop_timer_start(s->timer, 100, 0);
+}
+
+static void
+on_short_turn(void *ctx)
+{
+	loop_stop(((struct seen *)ctx)->loop);
+}
+
+/* What was worked counts, what was slept does not. */
+static void
+the_longest_turn_is_told(void **state)
+{
+	struct seen *s = *state;
+
+	s->timer = loop_timer_new(s->loop, on_short_turn, s);
+	loop_timer_start(s->timer, 300, 0);
+	loop_run(s->loop);
+	assert_true(loop_longest_us(s->loop) < 200000);
+	loop_defer(s->loop, on_long_turn, s);
+	loop_run(s->loop);
+	assert_true(loop_longest_us(s->loop) >= 59000);
+	loop_timer_free(s->timer);
+}
+
 int
 main(void)
 {
@@ -233,6 +264,7 @@ main(void)
 		T(timers_repeat_until_freed),
 		T(signals_arrive_on_the_loop),
 		T(threads_report_to_the_loop),
+		T(the_longest_turn_is_told),
 		T(refuses_bad_listen_addresses),
 	};
 
