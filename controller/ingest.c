@@ -366,24 +366,25 @@ check_room(const struct ingest *i, const struct inlet *in, size_t n,
 	return RC_OK;
 }
 
-/* An item for an event of n bytes, which the caller fills in and links. */
-static enum rc
+/* An item for an event of n bytes, which the caller fills in and links; NULL:
+ * e says why not. */
+static struct ingest_item *
 make_item(const struct ingest *i, const struct inlet *in, size_t n,
-    struct ingest_item **out, struct err *e)
+    struct err *e)
 {
 	struct ingest_item *it;
-	enum rc rc;
 
-	if (n > INGEST_EVENT_MAX)
-		return err_code(e, RC_PROTO, "bad_request",
+	if (n > INGEST_EVENT_MAX) {
+		(void)err_code(e, RC_PROTO, "bad_request",
 		    "an event of %zu bytes, at most %d are taken", n,
 		    (int)INGEST_EVENT_MAX);
-	if ((rc = check_room(i, in, item_cost(n), e)) != RC_OK)
-		return rc;
+		return NULL;
+	}
+	if (check_room(i, in, item_cost(n), e) != RC_OK)
+		return NULL;
 	it = mem_realloc(NULL, sizeof(*it) + n);
 	*it = (struct ingest_item){ .n = (uint32_t)n };
-	*out = it;
-	return RC_OK;
+	return it;
 }
 
 static void
@@ -406,11 +407,10 @@ put_event(struct ingest *i, struct inlet *in, const struct Wire__Event *ev,
     struct err *e)
 {
 	size_t n = wire__event__get_packed_size(ev);
-	struct ingest_item *it;
-	enum rc rc;
+	struct ingest_item *it = make_item(i, in, n, e);
 
-	if ((rc = make_item(i, in, n, &it, e)) != RC_OK)
-		return rc;
+	if (it == NULL)
+		return e->rc;
 	(void)wire__event__pack(ev, it->bytes);
 	it->seq = ev->seq;
 	it->body = ev->body_case;
@@ -530,8 +530,8 @@ ingest_chunk(struct ingest *i, const struct ulid *host, const struct str *event,
 		return rc;
 	if (!ulid_parse(c->job, &id) || c->first_line == 0)
 		return malformed(c->seq, e);
-	if ((rc = make_item(i, in, event->n, &it, e)) != RC_OK)
-		return rc;
+	if ((it = make_item(i, in, event->n, e)) == NULL)
+		return e->rc;
 	memcpy(it->bytes, event->p, event->n);
 	it->body = WIRE__EVENT__BODY_LOG;
 	it->chunk = *c;
