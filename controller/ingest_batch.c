@@ -38,6 +38,15 @@ enum {
 
 static void batch_end(struct ingest *i);
 
+/* Nothing begins before all of it is told. */
+static void
+note_end(struct ingest *i)
+{
+	i->waiting = true;
+	if (i->batch->sync_us > 0)
+		latency_add(&i->stats.sync, (uint64_t)i->batch->sync_us);
+}
+
 static void
 unlink_calm(struct inlet *in)
 {
@@ -281,10 +290,12 @@ ingest_on_written(void *ctx)
 		p->submitted = p->err.rc == RC_OK && p->used > 0;
 		any |= p->submitted;
 	}
-	if (any)
+	if (any) {
 		submit(b);
-	else
-		batch_end(b->ingest);
+		return;
+	}
+	note_end(b->ingest); /* on a later turn: it may begin the next one */
+	loop_timer_start(b->ingest->slice, 0, 0);
 }
 
 /* ----------------------------------------------------------------- end */
@@ -537,8 +548,6 @@ ingest_on_slice(void *ctx)
 static void
 batch_end(struct ingest *i)
 {
-	i->waiting = true; /* nothing begins before all of it is told */
-	if (i->batch->sync_us > 0)
-		latency_add(&i->stats.sync, (uint64_t)i->batch->sync_us);
+	note_end(i);
 	ingest_on_slice(i);
 }
