@@ -71,6 +71,7 @@ struct load_agent {
 	uint64_t next_seq, sent, acked;
 	struct list queue;
 	size_t flying; /* bytes sent and not acknowledged */
+	size_t held;   /* and of all that is not acknowledged */
 	char seen[LOAD_SEEN_JOBS][ULID_TEXT_CAP];
 	unsigned seen_next;
 	void *job; /* of load_logs.c */
@@ -142,6 +143,7 @@ void load_wait_live(struct load *l);
 void load_beat(struct load *l);
 void load_events(struct load *l);
 void load_logs(struct load *l);
+void load_lines(struct load *l);
 void load_shake(struct load *l);
 void load_shake_fini(struct load *l);
 void load_wait_commands(struct load *l);
@@ -173,6 +175,8 @@ void load_queue_resume(struct load_agent *a, uint64_t resume);
 void load_queue_ack(struct load_agent *a, uint64_t seq);
 /* Sends what fits the window. */
 void load_queue_pump(struct load_agent *a);
+/* As much waits as may be under way: what prints has to wait as well. */
+bool load_queue_full(const struct load_agent *a);
 /* Everything is acknowledged. */
 bool load_queue_empty(const struct load_agent *a);
 /* The oldest event held. */

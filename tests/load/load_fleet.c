@@ -37,6 +37,7 @@ static const char usage[] =
     "  beat RATE SECONDS    heartbeats\n"
     "  events RATE SECONDS  durable events\n"
     "  logs LINES JOBS SECONDS   LINES a second from JOBS jobs\n"
+    "  lines LINES JOBS SECONDS  the same of jobs that go on afterwards\n"
     "  wait-commands N      commands that came since the last answer\n"
     "  handshakes N         connects, TLS and closes\n"
     "  stats                what was counted\n"
@@ -181,6 +182,7 @@ static const struct command {
 	{ "beat", 2, load_beat },
 	{ "events", 2, load_events },
 	{ "logs", 3, load_logs },
+	{ "lines", 3, load_lines },
 	{ "wait-commands", 1, load_wait_commands },
 	{ "handshakes", 1, load_shake },
 	{ "stats", 0, load_stats },

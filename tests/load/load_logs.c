@@ -60,8 +60,12 @@ static void
 make_line(struct line *l, uint64_t number, int64_t now)
 {
 	memset(l->text, '.', LINE_SIZE);
-	if (str_fmt(l->text, LINE_SIZE, "line %llu ",
-	        (unsigned long long)number))
+	if (str_fmt(l->text, LINE_SIZE,
+	        "line %llu unchanged /srv/data/projects/build/objects/"
+	        "%08x/part-%02u.bin, saved in 0.%03us (%u.1 KiB added) ",
+	        (unsigned long long)number, (unsigned)(number * 2654435761U),
+	        (unsigned)(number % 89), (unsigned)(number % 1000),
+	        (unsigned)(number % 900)))
 		l->text[strlen(l->text)] = '.';
 	wire__log_line__init(&l->wire);
 	l->wire.ts_ms = now;
@@ -116,14 +120,20 @@ put_jobs(struct load *l)
 	json_arr_end(&l->json);
 }
 
-static void
-put_result(struct load *l)
+static bool
+all_acked(const struct load *l)
 {
-	load_answer(l);
-	json_put_uint(&l->json, "lines", l->pace.done);
+	return l->stats.events == l->stats.acked ||
+	       clock_mono_us() - l->pace.end_us > LAST_ACKS_US;
+}
+
+static void
+step_ended(struct load *l)
+{
+	if (!all_acked(l))
+		return;
 	put_jobs(l);
 	json_put_uint(&l->json, "unacked", l->stats.events - l->stats.acked);
-	load_put_times(l, "ack", &l->ack);
 	load_reply(l);
 }
 
@@ -142,51 +152,87 @@ end_jobs(struct load *l)
 	}
 }
 
+/* The last line is acknowledged. */
 static void
 step_drain(struct load *l)
 {
-	if (l->stats.events == l->stats.acked ||
-	    clock_mono_us() - l->pace.end_us > LAST_ACKS_US)
-		put_result(l);
+	if (!all_acked(l))
+		return;
+	load_answer(l);
+	json_put_uint(&l->json, "lines", l->pace.done);
+	json_put_num(&l->json, "took_ms",
+	    (double)(clock_mono_us() - l->pace.began_us) / 1000);
+	load_put_times(l, "ack", &l->ack);
+	if (strcmp(l->command, "logs") == 0) {
+		end_jobs(l);
+		load_every_ms(l, step_ended);
+		return;
+	}
+	json_put_uint(&l->json, "unacked", l->stats.events - l->stats.acked);
+	load_reply(l);
 }
 
 /* Lines that are due are shared out evenly; a job speaks about ten times a
- * second, as a real agent gathers them. */
+ * second, as a real agent gathers them.  One whose agent may not send more
+ * waits, as restic does at a full pipe. */
 static void
 step_logs(struct load *l)
 {
 	uint64_t jobs = (uint64_t)l->args[1], due = load_pace_due(&l->pace);
-	uint64_t share = (uint64_t)(l->pace.rate / 10) / jobs + 1, n;
+	uint64_t share = (uint64_t)(l->pace.rate / 10) / jobs + 1, full = 0;
 	struct load_agent *a;
 
 	if (load_pace_over(&l->pace)) {
-		end_jobs(l);
 		load_every_ms(l, step_drain);
 		return;
 	}
 	share = share < LINES_MAX ? share : LINES_MAX;
-	while (due >= share) {
+	while (due >= share && full < jobs) {
 		a = &l->agents[l->start++ % jobs];
-		if (a->job == NULL)
-			begin(a);
-		n = share;
-		put_chunk(a, n);
-		l->pace.done += n;
-		due -= n;
+		if (load_queue_full(a)) {
+			full++;
+			continue;
+		}
+		full = 0;
+		put_chunk(a, share);
+		l->pace.done += share;
+		due -= share;
 	}
 }
 
-/* logs RATE_LINES_PER_S JOBS SECONDS: the first JOBS agents run a job each
- * and print; it is over when all is acknowledged. */
-void
-load_logs(struct load *l)
+static void
+step_begun(struct load *l)
 {
-	if (l->args[1] < 1 || l->args[1] > (double)l->wanted) {
-		load_refuse(l, "logs needs so many connected agents as jobs");
+	if (!all_acked(l))
 		return;
-	}
 	l->start = 0;
 	load_times_reset(&l->ack);
 	load_pace_start(&l->pace, l->args[0], l->args[2]);
 	load_every_ms(l, step_logs);
+}
+
+/* lines RATE_LINES_PER_S JOBS SECONDS: the first JOBS agents run a job each
+ * and print; it is over when all is acknowledged.  Beginning and end of the
+ * jobs are not in the times. */
+void
+load_lines(struct load *l)
+{
+	size_t i;
+
+	if (l->args[1] < 1 || l->args[1] > (double)l->wanted) {
+		load_refuse(l, "logs needs so many connected agents as jobs");
+		return;
+	}
+	for (i = 0; i < (size_t)l->args[1]; i++)
+		if (l->agents[i].job == NULL)
+			begin(&l->agents[i]);
+	load_pace_start(&l->pace, 0, 0);
+	load_every_ms(l, step_begun);
+}
+
+/* logs RATE_LINES_PER_S JOBS SECONDS: the jobs end as well. */
+void
+load_logs(struct load *l)
+{
+	load_lines(l);
 }

@@ -33,6 +33,12 @@ load_queue_fini(struct load_agent *a)
 }
 
 bool
+load_queue_full(const struct load_agent *a)
+{
+	return a->held >= WINDOW;
+}
+
+bool
 load_queue_empty(const struct load_agent *a)
 {
 	return list_empty(&a->queue);
@@ -63,6 +69,7 @@ load_queue_put(struct load_agent *a, Wire__Event *ev)
 	e->put_us = clock_mono_us();
 	e->n = wire__agent_message__pack(&m, (uint8_t *)e->packed);
 	list_append(&a->queue, &e->link);
+	a->held += e->n;
 	a->load->stats.events++;
 	load_queue_pump(a);
 }
@@ -110,6 +117,7 @@ load_queue_ack(struct load_agent *a, uint64_t seq)
 			break;
 		if (e->seq <= a->sent)
 			a->flying -= e->n;
+		a->held -= e->n;
 		load_times_add(&a->load->ack, now - e->put_us);
 		a->load->stats.acked++;
 		list_del(el);
