@@ -8,7 +8,9 @@ begun before the clock starts and end after it stops.
 import os
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 import threading
 import time
 
@@ -40,11 +42,14 @@ def touch_memory(b):
 
 
 def site(b, agents):
-    """A controller and connected agents, settled."""
+    """A controller and connected agents, settled.  What /run holds is in
+    memory, as it is on every system."""
+    run = tempfile.mkdtemp(prefix="rm-bench-", dir="/dev/shm")
+    b.close(lambda: shutil.rmtree(run))
     box = lab.Lab()
     b.close(box.close)
     place = load.Site(box, hosts=agents, jobs=1, snapshots=1, logs=0,
-                      env={"RM_METRICS_TOKEN": TOKEN})
+                      env={"RM_METRICS_TOKEN": TOKEN, "RM_RUNTIME_DIR": run})
     place.pid = place.controller.program.pid
     place.agents = place.fleet()
     assert place.agents.ask(f"connect {agents} 2000")["live"] == agents
