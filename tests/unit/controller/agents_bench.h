@@ -111,8 +111,7 @@ on_conn_down(void *ctx, struct grpc_conn *c, const struct err *e)
 
 	(void)c;
 	(void)e;
-	b->ready = false;
-	b->conn = NULL;
+	b->ready = false; /* freed by the next dial, or at the end */
 }
 
 static inline void
@@ -194,6 +193,7 @@ dial(struct bench *b)
 	assert_true(str_fmt(url, sizeof(url), "http://127.0.0.1:%u",
 	    (unsigned)listen_port(b->listener)));
 	o.url = url;
+	grpc_conn_free(b->conn);
 	b->conn = grpc_dial(&o);
 	run_until(b, is_ready);
 }
@@ -390,6 +390,9 @@ call(struct bench *b, struct end *e, const char *path, const char *bearer)
 		.on_end = on_end,
 		.ctx = e };
 
+	/* Minutes may have passed with nothing open, and the server hung up. */
+	if (!b->ready)
+		dial(b);
 	*e = (struct end){ .b = b };
 	e->call = grpc_call_open(b->conn, &o);
 }
