@@ -13,7 +13,8 @@
 #include "lib/net/link.h"
 
 enum {
-	PING_MISSES = 2
+	PING_MISSES = 2,
+	STREAM_BYTES = 8192 /* what a request in progress is counted as */
 };
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,7 +28,7 @@ struct conn {
 	struct link *io;
 	struct h1 *h1;
 	struct h2 *h2;
-	void *key;
+	struct admit_conn admit;
 	int64_t born_ms;
 	int64_t idle_ms;  /* since when nothing is open */
 	int64_t asked_ms; /* of the PING not yet answered */
@@ -57,25 +58,38 @@ conn_fd(const struct conn *c)
 	return link_fd(c->io);
 }
 
+struct admit_conn *
+conn_admit(struct conn *c)
+{
+	return &c->admit;
+}
+
+struct conn *
+conn_of_admit(struct admit_conn *a)
+{
+	return CONTAINER_OF(a, struct conn, admit);
+}
+
 void
-conn_set_key(struct conn *c, void *key)
+conn_handshake(struct conn *c)
 {
-	c->key = key;
+	link_handshake(c->io);
 }
 
-void *
-conn_key(const struct conn *c)
+static bool
+offence(struct conn *c, enum offence kind)
 {
-	return c->key;
-}
-
-bool
-conn_settled(const struct conn *c)
-{
-	return c->settled;
+	return c->env->on_offence(c->env->ctx, c, kind);
 }
 
 /* HTTP/2 */
+
+static bool
+tell_load(struct conn *c)
+{
+	return c->env->on_load(c->env->ctx, c,
+	    h2_unread(c->h2) + (size_t)h2_streams(c->h2) * STREAM_BYTES);
+}
 
 static void
 conn_on_stream(void *ctx, struct h2_stream *s)
@@ -85,12 +99,17 @@ conn_on_stream(void *ctx, struct h2_stream *s)
 	struct str type = head_get(h2_stream_head(s), "content-type");
 
 	c->spoke = true;
-	if (!str_starts(type, STR("application/grpc")))
+	if (!tell_load(c)) {
+		/* Who takes no answers gets no more of them. */
+		offence(c, OFFENCE_SLOW_READ);
+		h2_stream_reset(s, H2_REFUSED_STREAM);
+	} else if (!str_starts(type, STR("application/grpc"))) {
 		exch_accept_h2(s, c->env->http, c->env->http_ctx);
-	else if (c->env->grpc == NULL)
+	} else if (c->env->grpc == NULL) {
 		h2_respond(s, &unsupported, 1, true);
-	else
+	} else {
 		grpc_accept(c->env->grpc, s);
+	}
 }
 
 static void
@@ -112,11 +131,12 @@ conn_on_noticed(void *ctx)
 }
 
 static void
-conn_on_bad(void *ctx)
+conn_on_bad(void *ctx, enum offence kind)
 {
 	struct conn *c = ctx;
 
 	c->env->stats.h2_bad++;
+	offence(c, kind);
 }
 
 static const struct h2_owner h2_owner = {
@@ -145,6 +165,15 @@ start_h2(struct conn *c)
 }
 
 static void
+conn_on_bad_h1(void *ctx, enum offence kind)
+{
+	struct conn *c = ctx;
+
+	c->env->stats.h1_bad++;
+	offence(c, kind);
+}
+
+static void
 start_h1(struct conn *c)
 {
 	const struct listen_limits *lim = &c->env->limits;
@@ -155,11 +184,20 @@ start_h1(struct conn *c)
 	    .header_fields = lim->header_fields,
 	    .handler = c->env->http,
 	    .ctx = c->env->http_ctx,
-	    .bad = &c->env->stats.h1_bad,
+	    .on_bad = conn_on_bad_h1,
+	    .bad_ctx = c,
 	});
 }
 
 /* Events of the link */
+
+static void
+conn_on_hello(void *ctx)
+{
+	struct conn *c = ctx;
+
+	c->env->on_hello(c->env->ctx, c);
+}
 
 static void
 conn_on_ready(void *ctx)
@@ -185,7 +223,7 @@ input(struct conn *c, struct str bytes)
 	if (c->h2 == NULL) {
 		h1_input(c->h1, bytes);
 	} else if (!h2_input(c->h2, bytes)) {
-		c->env->stats.h2_bad++;
+		conn_on_bad(c, h2_offence(c->h2));
 		err_set(&e, RC_PROTO, "HTTP/2 protocol error");
 		link_end(c->io, &e);
 	}
@@ -255,7 +293,8 @@ conn_on_link_end(void *ctx, const struct err *why)
 
 	if (!c->settled && link_is_tls(c->io)) {
 		c->env->stats.tls_failed++;
-		if (why->rc != RC_OK && log_allow(&limit, 10, 60))
+		if (offence(c, OFFENCE_HANDSHAKE) && why->rc != RC_OK &&
+		    log_allow(&limit, 10, 60))
 			log_info(LOG_NET, "handshake failed peer=%s why=%s",
 			    conn_peer(c), log_safe(str_of(why->msg)));
 	}
@@ -267,6 +306,7 @@ conn_on_link_end(void *ctx, const struct err *why)
 }
 
 static const struct link_handler conn_handler = {
+	.on_hello = conn_on_hello,
 	.on_ready = conn_on_ready,
 	.on_data = conn_on_data,
 	.on_flush = conn_on_flush,
@@ -349,6 +389,23 @@ leave_idle(struct conn *c)
 		link_shut(c->io);
 }
 
+static void
+tick_bodies(struct conn *c, int64_t now)
+{
+	struct exch_tick t = { now, c->env->limits.slow_body_bps, 0 };
+
+	if (c->h1 != NULL) {
+		t.slow = h1_tick(c->h1, now, t.bps);
+	} else if (c->h2 != NULL) {
+		(void)tell_load(c);
+		if (h2_tick(c->h2, now))
+			offence(c, OFFENCE_SLOW_READ);
+		h2_each(c->h2, exch_tick_h2, &t);
+	}
+	if (t.slow != 0)
+		offence(c, OFFENCE_SLOW_BODY);
+}
+
 void
 conn_tick(struct conn *c, int64_t now)
 {
@@ -356,6 +413,8 @@ conn_tick(struct conn *c, int64_t now)
 	int64_t since = head_since(c), blocked = link_blocked_ms(c->io);
 
 	if (since != 0 && now - since >= (int64_t)lim->header_ms) {
+		if (c->settled)
+			offence(c, OFFENCE_SILENT);
 		if (c->h1 != NULL && c->settled)
 			h1_timeout(c->h1);
 		else
@@ -363,16 +422,11 @@ conn_tick(struct conn *c, int64_t now)
 		return;
 	}
 	if (blocked != 0 && now - blocked >= (int64_t)lim->stall_ms) {
+		offence(c, OFFENCE_SLOW_READ);
 		conn_timeout(c, "the peer does not read");
 		return;
 	}
-	if (c->h1 != NULL)
-		h1_tick(c->h1, now, lim->slow_body_bps);
-	if (c->h2 != NULL) {
-		h2_tick(c->h2, now);
-		h2_each(c->h2, exch_tick_h2,
-		    &(struct exch_tick){ now, lim->slow_body_bps });
-	}
+	tick_bodies(c, now);
 	if (busy(c)) {
 		c->idle_ms = now;
 		if (c->h2 != NULL)
@@ -425,7 +479,11 @@ conn_break_off(struct conn *c)
 }
 
 void
-conn_end(struct conn *c)
+conn_end(struct conn *c, const char *why)
 {
-	link_end(c->io, NULL);
+	struct err e;
+
+	if (why != NULL)
+		err_set(&e, RC_LIMIT, "%s", why);
+	link_end(c->io, why != NULL ? &e : NULL);
 }

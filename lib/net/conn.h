@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/base/list.h"
+#include "lib/net/admit.h"
 #include "lib/net/listen.h"
 
 struct conn;
@@ -25,8 +26,14 @@ struct conn_env {
 	struct grpc_server *grpc;
 	struct listen_stats stats;
 	struct list conns;
+	void (
+	    *on_hello)(void *ctx, struct conn *c); /* asks for its handshake */
 	void (*on_settled)(void *ctx, struct conn *c); /* handshake over */
 	void (*on_end)(void *ctx, struct conn *c);     /* then it is gone */
+	/* What it holds; false: its address holds too much. */
+	bool (*on_load)(void *ctx, struct conn *c, size_t bytes);
+	/* True for the first of its kind: the time for a line in the log. */
+	bool (*on_offence)(void *ctx, struct conn *c, enum offence kind);
 	void *ctx;
 };
 
@@ -34,17 +41,17 @@ struct conn *conn_accept(struct conn_env *env, struct uv_stream_s *server);
 struct conn *conn_of(struct list *el);
 const char *conn_peer(const struct conn *c);
 int conn_fd(const struct conn *c); /* -1: none */
-/* The owner's word. */
-void conn_set_key(struct conn *c, void *key);
-void *conn_key(const struct conn *c);
+/* The listener's. */
+struct admit_conn *conn_admit(struct conn *c);
+struct conn *conn_of_admit(struct admit_conn *a);
+void conn_handshake(struct conn *c); /* once, after on_hello */
 /* About once a second. */
 void conn_tick(struct conn *c, int64_t now_ms);
-bool conn_settled(const struct conn *c); /* its handshake is over */
 /* Tells the peer that the end is near. */
 void conn_drain(struct conn *c);
 /* No new requests; ends when those in progress have ended. */
 void conn_goaway(struct conn *c);
 /* Ends what is in progress: calls with UNAVAILABLE, exchanges by abort. */
 void conn_break_off(struct conn *c);
-void conn_end(struct conn *c);
+void conn_end(struct conn *c, const char *why); /* NULL: a normal end */
 #endif

@@ -449,13 +449,14 @@ exch_writable(struct exch *x)
 		x->h->on_writable(x->ctx, x);
 }
 
-void
+bool
 exch_tick(struct exch *x, int64_t now, unsigned bps)
 {
 	int64_t spent = now - x->began_ms;
 
-	if (x->body_done || x->replied || spent < SLOW_AFTER_MS)
-		return;
-	if ((int64_t)x->body.len * 1000 < spent * (int64_t)bps)
-		exch_refuse(x, 408, "the body came too slowly");
+	if (x->body_done || x->replied || spent < SLOW_AFTER_MS ||
+	    (int64_t)x->body.len * 1000 >= spent * (int64_t)bps)
+		return false;
+	exch_refuse(x, 408, "the body came too slowly");
+	return true;
 }

@@ -111,8 +111,8 @@ exch_accept_h2(struct h2_stream *s, const struct exch_handler *h, void *ctx)
 void
 exch_tick_h2(struct h2_stream *s, void *ctx)
 {
-	const struct exch_tick *t = ctx;
+	struct exch_tick *t = ctx;
 
 	if (h2_stream_ops(s) == &ops)
-		exch_tick(h2_stream_user(s), t->now_ms, t->bps);
+		t->slow += exch_tick(h2_stream_user(s), t->now_ms, t->bps);
 }

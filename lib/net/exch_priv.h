@@ -56,14 +56,15 @@ void exch_gone(struct exch *x);
 bool exch_replied(const struct exch *x);
 /* A reply by ourselves, if there was none: text names the fault. */
 void exch_refuse(struct exch *x, int status, const char *text);
-/* Ends it with 408 when the body is slower than bps after 10 s. */
-void exch_tick(struct exch *x, int64_t now_ms, unsigned bps);
+/* Ends it with 408 when the body is slower than bps after 10 s; true: now. */
+bool exch_tick(struct exch *x, int64_t now_ms, unsigned bps);
 
 void exch_accept_h2(struct h2_stream *s, const struct exch_handler *h,
     void *ctx);
 struct exch_tick {
 	int64_t now_ms;
 	unsigned bps;
+	unsigned slow; /* counts those that were */
 };
 /* For h2_each(): ctx is a struct exch_tick. */
 void exch_tick_h2(struct h2_stream *s, void *ctx);

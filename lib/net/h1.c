@@ -121,7 +121,8 @@ h1_new(const struct h1_opts *o)
 	h->header_fields = o->header_fields;
 	h->handler = o->handler;
 	h->ctx = o->ctx;
-	h->bad = o->bad;
+	h->on_bad = o->on_bad;
+	h->bad_ctx = o->bad_ctx;
 	buf_init(&h->in, o->header_bytes + 3 * (size_t)LOOP_READ_SIZE);
 	buf_init(&h->name, o->header_bytes);
 	buf_init(&h->value, o->header_bytes);
@@ -163,7 +164,7 @@ h1_free(struct h1 *h)
 static void
 malformed(struct h1 *h, int status)
 {
-	++*h->bad;
+	h->on_bad(h->bad_ctx, status == 431 ? OFFENCE_HEADERS : OFFENCE_HTTP1);
 	h1_refuse(h, status);
 }
 
@@ -308,7 +309,7 @@ overhead_ok(const struct h1 *h)
 static void
 body_failed(struct h1 *h)
 {
-	++*h->bad;
+	h->on_bad(h->bad_ctx, OFFENCE_HTTP1);
 	h->keep_alive = false;
 	if (exch_replied(h->x)) {
 		h->state = H1_CLOSED;
@@ -434,11 +435,10 @@ h1_timeout(struct h1 *h)
 		link_end(h->link, NULL);
 }
 
-void
+bool
 h1_tick(struct h1 *h, int64_t now, unsigned bps)
 {
-	if (h->x != NULL && h->state == H1_BODY)
-		exch_tick(h->x, now, bps);
+	return h->x != NULL && h->state == H1_BODY && exch_tick(h->x, now, bps);
 }
 
 void

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/base/str.h"
+#include "lib/net/offence.h"
 
 struct buf;
 struct exch_handler;
@@ -22,7 +23,9 @@ struct h1_opts {
 	unsigned header_fields;
 	const struct exch_handler *handler; /* NULL: everything is 404 */
 	void *ctx;
-	uint64_t *bad; /* counts malformed requests */
+	/* A malformed request, or a header section that is too large. */
+	void (*on_bad)(void *ctx, enum offence kind);
+	void *bad_ctx;
 };
 
 struct h1 *h1_new(const struct h1_opts *o);
@@ -37,7 +40,8 @@ bool h1_busy(const struct h1 *h); /* an exchange is in progress */
 int64_t h1_head_since_ms(const struct h1 *h);
 /* The header section took too long: 408 and end. */
 void h1_timeout(struct h1 *h);
-void h1_tick(struct h1 *h, int64_t now_ms, unsigned slow_body_bps);
+/* True: its body was too slow, the answer is 408. */
+bool h1_tick(struct h1 *h, int64_t now_ms, unsigned slow_body_bps);
 /* No further request on this connection. */
 void h1_drain(struct h1 *h);
 #endif

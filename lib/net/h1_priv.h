@@ -21,7 +21,8 @@ struct h1 {
 	unsigned header_fields;
 	const struct exch_handler *handler;
 	void *ctx;
-	uint64_t *bad;
+	void (*on_bad)(void *ctx, enum offence kind);
+	void *bad_ctx;
 
 	/* The request */
 	llhttp_t parser;

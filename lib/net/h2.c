@@ -11,6 +11,7 @@
 #include "lib/net/loop_priv.h"
 
 enum {
+	FRAME_HEAD = 9,
 	STREAM_WINDOW_SERVER = 65535,
 	STREAM_WINDOW_CLIENT = 262144,
 	CONNECTION_WINDOW = 1048576,
@@ -19,6 +20,16 @@ enum {
 	CONTINUATIONS = 8,
 	/* of all open streams: browsers and agents need a kilobyte each */
 	HEADS_MAX = 524288,
+	/*
+	 * PING, SETTINGS, WINDOW_UPDATE, empty and unknown frames: a burst,
+	 * and then so much a second.  A request allows for a PING and two
+	 * WINDOW_UPDATEs of a client that measures its line, and so does each
+	 * DATA frame of ours; a DATA frame of the peer for as much again as
+	 * it holds.
+	 */
+	WASTE_BURST = 131072,
+	WASTE_PER_S = 8192,
+	WASTE_PER_FRAME = 64,
 	UNWANTED_MS = 2000 /* how long an unwanted body may go on */
 };
 
@@ -66,6 +77,7 @@ h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	h->head_id = f->hd.stream_id;
 	if (f->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
+	h->useful += FRAME_HEAD + f->hd.length + WASTE_PER_FRAME;
 	s = h2_stream_new(h, f->hd.stream_id);
 	nghttp2_session_set_stream_user_data(ng, f->hd.stream_id, s);
 	return 0;
@@ -104,10 +116,18 @@ h2_on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
 }
 
 static void
+bad(struct h2 *h, enum offence kind)
+{
+	if (h->owner->on_bad != NULL)
+		h->owner->on_bad(h->ctx, kind);
+}
+
+static void
 refuse_large(struct h2_stream *s)
 {
 	const struct h2_field f = { STR(":status"), STR("431") };
 
+	bad(s->h, OFFENCE_HEADERS);
 	h2_respond(s, &f, 1, true);
 }
 
@@ -200,6 +220,9 @@ h2_on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	case NGHTTP2_DATA:
 		s = stream_of(h, f->hd.stream_id);
 		break;
+	case NGHTTP2_RST_STREAM:
+		h->resets++;
+		return 0;
 	default:
 		return 0;
 	}
@@ -213,9 +236,11 @@ h2_on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p,
     size_t n, void *user)
 {
 	struct h2_stream *s = stream_of(user, id);
+	struct h2 *h = user;
 
 	(void)ng;
 	(void)flags;
+	h->useful += 2 * n;
 	if (s != NULL && s->ops != NULL && !s->muted)
 		s->ops->on_data(s, str_from(p, n));
 	return 0;
@@ -257,6 +282,11 @@ h2_on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	/* Not with the notice: nghttp2 would send the PING before it. */
 	if (f->hd.type == NGHTTP2_GOAWAY && is_notice(&f->goaway))
 		nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, noticed);
+	if (f->hd.type == NGHTTP2_DATA)
+		h->useful += WASTE_PER_FRAME;
+	if (f->hd.type == NGHTTP2_GOAWAY &&
+	    f->goaway.error_code != NGHTTP2_NO_ERROR)
+		bad(h, h2_offence(h));
 	if (!h->server || (f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
 	    (f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS))
 		return 0;
@@ -276,19 +306,23 @@ is_stuck(const struct h2_stream *s, int64_t now)
 	return s->q.bytes != 0 && now - s->moved_ms >= (int64_t)s->h->stall_ms;
 }
 
-void
+bool
 h2_tick(struct h2 *h, int64_t now)
 {
 	struct list *it, *tmp;
 	struct h2_stream *s;
+	bool unread = false;
 
 	LIST_FOREACH(it, tmp, &h->streams)
 	{
 		s = LIST_ENTRY(it, struct h2_stream, link);
-		if (is_stuck(s, now))
-			h2_stream_reset(s,
-			    s->answered_ms != 0 ? H2_NO_ERROR : H2_CANCEL);
+		if (!is_stuck(s, now) || s->muted)
+			continue;
+		unread |= s->answered_ms == 0;
+		h2_stream_reset(s,
+		    s->answered_ms != 0 ? H2_NO_ERROR : H2_CANCEL);
 	}
+	return unread;
 }
 
 /* A request that never left, because the peer said GOAWAY before: nghttp2
@@ -319,13 +353,12 @@ h2_on_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int code,
 static int
 h2_on_invalid(nghttp2_session *ng, const nghttp2_frame *f, int code, void *user)
 {
-	struct h2 *h = user;
-
 	(void)ng;
 	(void)f;
-	(void)code;
-	if (h->owner->on_bad != NULL)
-		h->owner->on_bad(h->ctx);
+	/* A connection error is told when its GOAWAY goes out. */
+	if (code == NGHTTP2_ERR_HTTP_HEADER ||
+	    code == NGHTTP2_ERR_HTTP_MESSAGING)
+		bad(user, OFFENCE_HTTP2);
 	return 0;
 }
 
@@ -407,6 +440,7 @@ h2_new(const struct h2_opts *o)
 	h->stall_ms = o->stall_ms;
 	h->header_bytes = o->header_bytes;
 	h->header_fields = o->header_fields;
+	h->waste_ms = clock_mono_ms();
 	list_init(&h->streams);
 	/* A client's preface is written into the buffer when the session is
 	 * made, and sent some turns later: it needs one of its own. */
@@ -440,12 +474,45 @@ h2_free(struct h2 *h)
 	mem_free(h);
 }
 
+enum offence
+h2_offence(const struct h2 *h)
+{
+	if (h->resets > RESET_BURST / 2)
+		return OFFENCE_RESETS;
+	return h->flooded ? OFFENCE_FRAMES : OFFENCE_HTTP2;
+}
+
+/* What carried nothing is held against the peer until time or work make up
+ * for it. */
+static bool
+wastes_too_much(struct h2 *h, size_t n)
+{
+	int64_t now = clock_mono_ms();
+	size_t allowed = (size_t)(now - h->waste_ms) * WASTE_PER_S / 1000;
+
+	if (allowed != 0)
+		h->waste_ms = now;
+	allowed += h->useful;
+	h->useful = 0;
+	n += h->waste;
+	h->waste = n > allowed ? n - allowed : 0;
+	return h->waste > WASTE_BURST;
+}
+
 bool
 h2_input(struct h2 *h, struct str bytes)
 {
 	ssize_t n;
 
 	n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)bytes.p, bytes.n);
+	if (n == NGHTTP2_ERR_FLOODED)
+		h->flooded = true;
+	if (n >= 0 && h->server && !h->terminated &&
+	    wastes_too_much(h, bytes.n)) {
+		h->flooded = h->terminated = true;
+		nghttp2_session_terminate_session(h->ng,
+		    NGHTTP2_ENHANCE_YOUR_CALM);
+	}
 	/* A heartbeat is answered by nothing (bench: heartbeat-cpu). */
 	if (nghttp2_session_want_write(h->ng) != 0 ||
 	    nghttp2_session_want_read(h->ng) == 0)
@@ -468,6 +535,17 @@ h2_output(struct h2 *h, struct buf *out)
 	if (n < 0 || (nghttp2_session_want_read(h->ng) == 0 &&
 	                 nghttp2_session_want_write(h->ng) == 0))
 		link_shut(h->link);
+}
+
+size_t
+h2_unread(const struct h2 *h)
+{
+	struct list *it, *tmp;
+	size_t n = 0;
+
+	LIST_FOREACH(it, tmp, &h->streams)
+	n += LIST_ENTRY(it, struct h2_stream, link)->q.bytes;
+	return n;
 }
 
 unsigned

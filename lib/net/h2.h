@@ -16,6 +16,7 @@
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 #include "lib/net/head.h"
+#include "lib/net/offence.h"
 #include "lib/net/sendq.h"
 
 struct buf;
@@ -44,8 +45,8 @@ struct h2_owner {
 	void (*on_noticed)(void *ctx);
 	/* Any other PING of ours was answered; may be NULL. */
 	void (*on_pong)(void *ctx);
-	/* The peer broke the protocol; may be NULL. */
-	void (*on_bad)(void *ctx);
+	/* The peer broke the protocol, or went over a limit; may be NULL. */
+	void (*on_bad)(void *ctx, enum offence kind);
 };
 
 struct h2_opts {
@@ -71,14 +72,18 @@ void h2_free(struct h2 *h);
 
 /* Bytes from the link; false: it cannot go on, end the link. */
 MUST_USE bool h2_input(struct h2 *h, struct str bytes);
+/* After h2_input() was false: what the peer did. */
+enum offence h2_offence(const struct h2 *h);
 /* For link_handler.on_flush; shuts the link when both sides are done. */
 void h2_output(struct h2 *h, struct buf *out);
 
 /* Server, about once a second: resets streams whose peer sends on after the
- * answer, or does not read it. */
-void h2_tick(struct h2 *h, int64_t now_ms);
+ * answer, or does not read it.  True: one was not read. */
+bool h2_tick(struct h2 *h, int64_t now_ms);
 
 unsigned h2_streams(const struct h2 *h);
+/* Bytes that wait for the peer to take them. */
+size_t h2_unread(const struct h2 *h);
 void h2_ping(struct h2 *h);
 /* First step of an orderly end: no new streams, please.  on_noticed comes
  * when those that were under way have arrived. */

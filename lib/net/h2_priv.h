@@ -23,12 +23,17 @@ struct h2 {
 	int32_t head_id; /* the stream of that section */
 	/* server: the largest stream begun, the last ones passed over */
 	int32_t last_id, gap_from, gap_to;
-	size_t heads;  /* bytes of the streams' header sections */
+	size_t heads;     /* bytes of the streams' header sections */
+	size_t useful;    /* bytes of the input that carried something */
+	size_t waste;     /* bytes that carried nothing, less what is allowed */
+	int64_t waste_ms; /* when that was last lowered */
+	unsigned resets;  /* by the peer, of late */
 	size_t budget; /* bytes of DATA the flush in progress may still make */
 	bool server;
 	bool settled; /* the peer's SETTINGS came */
 	bool starved; /* a stream was held back by the budget */
 	bool terminated;
+	bool flooded; /* with what carries nothing */
 };
 
 struct h2_stream {

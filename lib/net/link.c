@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/net/link.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop_priv.h"
@@ -14,7 +18,13 @@ enum {
 	/* TLS answers some of what it reads by itself, whether or not the
 	 * peer takes it: beyond this much unsent that ends. */
 	UNSENT_MAX = 1 << 20,
-	KEEPALIVE_S = 60 /* for HTTP/1.1, which has no PING */
+	KEEPALIVE_S = 60, /* for HTTP/1.1, which has no PING */
+	/* How long sent bytes may stay without the peer's kernel saying that
+	 * it has them. */
+	UNACKNOWLEDGED_MS = 60000,
+	RECORD_HEAD = 5,
+	RECORD_MAX = 16384,
+	RECORD_HANDSHAKE = 22
 };
 
 struct link {
@@ -25,14 +35,17 @@ struct link {
 	} req;
 	struct loop *loop;
 	struct loop_task task; /* the flush */
+	struct loop_task more; /* the next read */
 	struct loop_timer *linger;
 	struct tls_ctx *tls_ctx; /* NULL: plain */
 	struct tls_conn *tls;
+	struct buf *hello; /* server: what came before the handshake */
 	const struct link_handler *handler;
 	void *ctx;
 	unsigned writes; /* in progress; try_write is for 0 only */
 	bool connected;
 	bool ready;
+	bool greeted; /* on_hello was called */
 	bool paused;
 	bool eof;       /* the peer's end was seen */
 	bool shut;      /* close when all is written */
@@ -50,6 +63,16 @@ struct pending_write {
 };
 
 static void
+drop_hello(struct link *l)
+{
+	if (l->hello == NULL)
+		return;
+	buf_fini(l->hello);
+	mem_free(l->hello);
+	l->hello = NULL;
+}
+
+static void
 link_on_closed(uv_handle_t *h)
 {
 	static const struct err normal = { .rc = RC_OK };
@@ -57,6 +80,7 @@ link_on_closed(uv_handle_t *h)
 
 	l->handler->on_end(l->ctx, l->why != NULL ? l->why : &normal);
 	mem_free(l->why);
+	drop_hello(l);
 	tls_conn_free(l->tls);
 	tls_ctx_unref(l->tls_ctx);
 	mem_free(l);
@@ -73,6 +97,7 @@ link_end(struct link *l, const struct err *why)
 		*l->why = *why;
 	}
 	loop_task_cancel(&l->task);
+	loop_task_cancel(&l->more);
 	loop_timer_free(l->linger);
 	uv_close((uv_handle_t *)&l->tcp, link_on_closed);
 }
@@ -251,7 +276,10 @@ link_on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
 	struct link *l = h->data;
 
 	(void)hint;
-	*out = uv_buf_init(loop_scratch(l->loop)->read, LOOP_READ_SIZE);
+	*out = uv_buf_init(loop_scratch(l->loop)->read,
+	    l->hello == NULL
+	        ? LOOP_READ_SIZE
+	        : (unsigned)(RECORD_HEAD + RECORD_MAX - l->hello->len));
 }
 
 static void
@@ -339,6 +367,52 @@ feed_tls(struct link *l, struct str in)
 		write_out(l, buf_str(&sc->cipher_out));
 }
 
+/* Until its first record is here, a connection costs these bytes and no
+ * more.  What is no handshake need not be waited for: TLS refuses it. */
+static bool
+hello_complete(const struct buf *b)
+{
+	const uint8_t *p = (const uint8_t *)b->data;
+
+	if (b->len == 0)
+		return false;
+	return p[0] != RECORD_HANDSHAKE || b->len == RECORD_HEAD + RECORD_MAX ||
+	       (b->len >= RECORD_HEAD &&
+	           b->len >= RECORD_HEAD + ((size_t)p[3] << 8 | p[4]));
+}
+
+static void
+take_hello(struct link *l, struct str in)
+{
+	buf_put_str(l->hello, in);
+	if (l->hello->len == RECORD_HEAD + RECORD_MAX)
+		uv_read_stop((uv_stream_t *)&l->tcp);
+	if (l->greeted || !hello_complete(l->hello))
+		return;
+	l->greeted = true;
+	l->handler->on_hello(l->ctx);
+}
+
+/* One full read a turn: a peer that sends without end does not keep the
+ * others waiting. */
+static void
+link_on_more(struct loop_task *t)
+{
+	struct link *l = CONTAINER_OF(t, struct link, more);
+
+	if (!l->ending && !l->eof && !l->paused)
+		start_reading(l);
+}
+
+static void
+yield(struct link *l)
+{
+	if (l->ending || l->eof || l->paused)
+		return;
+	uv_read_stop((uv_stream_t *)&l->tcp);
+	loop_task_next_turn(l->loop, &l->more);
+}
+
 static void
 link_on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 {
@@ -355,10 +429,14 @@ link_on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 		return;
 	}
 	l->heard_ms = clock_mono_ms();
-	if (l->tls != NULL)
+	if (l->hello != NULL)
+		take_hello(l, str_from(b->base, (size_t)n));
+	else if (l->tls != NULL)
 		feed_tls(l, str_from(b->base, (size_t)n));
 	else if (!l->shut_sent)
 		l->handler->on_data(l->ctx, str_from(b->base, (size_t)n));
+	if (n == LOOP_READ_SIZE)
+		yield(l);
 }
 
 void
@@ -399,6 +477,7 @@ link_new(const struct link_opts *o)
 	l->tcp.data = l;
 	l->loop = o->loop;
 	l->task.fn = link_on_flush;
+	l->more.fn = link_on_more;
 	l->handler = o->handler;
 	l->ctx = o->ctx;
 	if (o->tls != NULL)
@@ -408,13 +487,28 @@ link_new(const struct link_opts *o)
 	return l;
 }
 
+/* Else the kernel sends them again for a quarter of an hour. */
+static void
+limit_unacknowledged(struct link *l)
+{
+#ifdef TCP_USER_TIMEOUT
+	const unsigned ms = UNACKNOWLEDGED_MS;
+
+	(void)setsockopt(link_fd(l), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+	    sizeof(ms));
+#endif
+}
+
 static void
 connected(struct link *l)
 {
 	l->connected = true;
 	uv_tcp_nodelay(&l->tcp, 1);
 	uv_tcp_keepalive(&l->tcp, 1, KEEPALIVE_S);
+	limit_unacknowledged(l);
 	start_reading(l);
+	if (l->hello != NULL)
+		return;
 	if (l->tls != NULL) {
 		feed_tls(l, str_from("", 0));
 		return;
@@ -446,8 +540,27 @@ link_on_accepted(struct loop_task *t)
 	struct link *l = CONTAINER_OF(t, struct link, task);
 
 	l->task.fn = link_on_flush;
-	if (add_tls(l, NULL))
+	if (l->tls_ctx != NULL && l->handler->on_hello != NULL) {
+		l->hello = MEM_NEW(struct buf);
+		buf_init(l->hello, RECORD_HEAD + RECORD_MAX);
 		connected(l);
+	} else if (add_tls(l, NULL)) {
+		connected(l);
+	}
+}
+
+void
+link_handshake(struct link *l)
+{
+	struct buf *hello = l->hello;
+
+	if (l->ending || !add_tls(l, NULL))
+		return;
+	l->hello = NULL;
+	start_reading(l);
+	feed_tls(l, buf_str(hello));
+	buf_fini(hello);
+	mem_free(hello);
 }
 
 struct link *

@@ -34,6 +34,9 @@ enum {
 };
 
 struct link_handler {
+	/* Server with TLS: the first record is here whole (or is none of
+	 * TLS), and waits for link_handshake().  NULL: it does not wait. */
+	void (*on_hello)(void *ctx);
 	void (*on_ready)(void *ctx); /* connected, TLS done */
 	void (*on_data)(void *ctx, struct str bytes);
 	void (*on_flush)(void *ctx, struct buf *out);
@@ -53,6 +56,9 @@ struct link_opts {
 /* Takes the connection that waits on the listening stream. */
 struct link *link_accept(const struct link_opts *o, struct uv_stream_s *server);
 struct link *link_connect(const struct link_opts *o, const struct sockaddr *to);
+
+/* Once, after on_hello. */
+void link_handshake(struct link *l);
 
 void link_flush(struct link *l);
 /* Takes effect after the read in progress: up to 64 KiB may still come. */

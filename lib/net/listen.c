@@ -12,8 +12,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/base/map.h"
 #include "lib/base/mem.h"
+#include "lib/net/admit.h"
 #include "lib/net/conn.h"
 #include "lib/net/loop_priv.h"
 #include "lib/net/tls.h"
@@ -29,14 +29,8 @@ enum {
 	NOTICE_MS = 1000, /* for a PING to come back after the notice */
 	LAST_MS = 1000,   /* for the last trailers to leave */
 	TRIM_FROM = 1000, /* connections */
-	HOST_CAP = 64
-};
-
-/* Connections of one address (IPv4) or network (IPv6 /64). */
-struct peer_count {
-	unsigned n;
-	size_t key_n;
-	uint8_t key[8];
+	HOST_CAP = 64,
+	ACCEPTS_TURN = 64 /* connections taken per loop turn */
 };
 
 enum close_step {
@@ -55,12 +49,13 @@ struct listener {
 	 * how many are open, whoever opened them. */
 	int max_fd;
 	unsigned peak; /* open connections since memory was given back */
-	struct map *peers;
+	struct admit *admit;
+	struct offences *offences;
 	struct loop_timer *tick;
 	struct loop_task resume;
-	unsigned turn;    /* of the loop, that `started` counts in */
-	unsigned started; /* handshakes */
-	bool waiting;     /* libuv holds a connection we did not take yet */
+	unsigned turn;  /* of the loop, that `taken` counts in */
+	unsigned taken; /* connections */
+	bool waiting;   /* libuv holds a connection we did not take yet */
 	bool tcp_closed;
 	enum close_step step;
 	int64_t step_ms;
@@ -90,9 +85,11 @@ set_defaults(struct listen_limits *l)
 {
 	DEFAULT(l->connections, descriptor_limit());
 	DEFAULT(l->per_address, 256);
-	DEFAULT(l->handshakes, 50);
+	DEFAULT(l->handshakes, 512);
 	DEFAULT(l->handshakes_turn, 8);
+	DEFAULT(l->handshake_ms, 5);
 	DEFAULT(l->streams, 100);
+	DEFAULT(l->address_bytes, MIB(16));
 	DEFAULT(l->header_bytes, KIB(32));
 	DEFAULT(l->header_fields, 100);
 	DEFAULT(l->header_ms, 10000);
@@ -102,93 +99,100 @@ set_defaults(struct listen_limits *l)
 	DEFAULT(l->ping_ms, 20000);
 }
 
-static void
-peer_key(const char *peer, struct peer_count *out)
+static bool
+listen_on_offence(void *ctx, struct conn *c, enum offence kind)
 {
-	uint8_t bin[16] = { 0 };
+	struct listener *l = ctx;
 
-	out->key_n = 0;
-	if (inet_pton(AF_INET, peer, bin) == 1)
-		out->key_n = 4;
-	else if (inet_pton(AF_INET6, peer, bin) == 1)
-		out->key_n = 8;
-	memcpy(out->key, bin, sizeof(out->key));
+	admit_charge(l->admit, conn_admit(c), offence_cost(kind));
+	return offences_note(l->offences, conn_peer(c), kind);
 }
 
-static struct peer_count *
-peer_get(struct listener *l, const char *peer)
+static bool
+listen_on_load(void *ctx, struct conn *c, size_t bytes)
 {
-	struct peer_count probe = { 0 }, *p;
+	struct listener *l = ctx;
 
-	peer_key(peer, &probe);
-	p = map_get(l->peers, str_from(probe.key, probe.key_n));
-	if (p != NULL)
-		return p;
-	p = MEM_NEW(struct peer_count);
-	*p = probe;
-	map_put(l->peers, str_from(p->key, p->key_n), p);
-	return p;
+	return admit_load(l->admit, conn_admit(c), bytes);
 }
 
+/* Admission */
+
 static void
-peer_drop(struct listener *l, struct peer_count *p)
+listen_on_begin(void *ctx, struct admit_conn *a)
 {
-	if (p == NULL || --p->n != 0)
-		return;
-	map_del(l->peers, str_from(p->key, p->key_n));
-	mem_free(p);
+	(void)ctx;
+	conn_handshake(conn_of_admit(a));
 }
 
 static void
-refused(struct conn *c, uint64_t *count, const char *limit)
+listen_on_give_way(void *ctx, struct admit_conn *a, const char *why)
+{
+	(void)ctx;
+	conn_end(conn_of_admit(a), why);
+}
+
+static void
+listen_on_admit_offence(void *ctx, struct admit_conn *a, enum offence kind)
+{
+	(void)listen_on_offence(ctx, conn_of_admit(a), kind);
+}
+
+static const struct admit_calls admit_calls = {
+	.begin = listen_on_begin,
+	.end = listen_on_give_way,
+	.offence = listen_on_admit_offence,
+};
+
+static void
+refuse_for_all(struct listener *l, struct conn *c)
 {
 	static struct log_limit often;
 
-	++*count;
+	l->env.stats.refused_limit++;
 	if (log_allow(&often, 5, 60))
-		log_warn(LOG_NET, "connection refused limit=%s peer=%s", limit,
+		log_warn(LOG_NET,
+		    "connection refused limit=connections peer=%s",
 		    conn_peer(c));
-	conn_end(c);
+	conn_end(c, NULL);
 }
 
 static void
-admit(struct listener *l, struct conn *c)
+enter(struct listener *l, struct conn *c)
 {
 	struct listen_stats *st = &l->env.stats;
 	const char *peer = conn_peer(c);
-	struct peer_count *p = NULL;
+	bool exempt = l->exempt != NULL && l->exempt(l->exempt_ctx, peer);
+	bool room = admit_enter(l->admit, conn_admit(c), peer, exempt);
 
-	if (l->exempt == NULL || !l->exempt(l->exempt_ctx, peer)) {
-		p = peer_get(l, peer);
-		p->n++;
-	}
-	conn_set_key(c, p);
 	if (st->open > l->peak)
 		l->peak = st->open;
-	if (st->open > l->env.limits.connections || conn_fd(c) > l->max_fd)
-		refused(c, &st->refused_limit, "connections");
-	else if (p != NULL && p->n > l->env.limits.per_address)
-		refused(c, &st->refused_address, "per_address");
-	else
+	if (!room) {
+		st->refused_address++;
+		(void)listen_on_offence(l, c, OFFENCE_CONNECTIONS);
+		conn_end(c, NULL);
+	} else if ((st->open > l->env.limits.connections ||
+	               conn_fd(c) > l->max_fd) &&
+	           !admit_make_room(l->admit)) {
+		refuse_for_all(l, c);
+	} else {
 		st->accepted++;
+	}
 }
 
 /* Accepting.  A connection that libuv holds and we do not take stops it
- * from accepting more: that is how handshakes are admitted slowly. */
+ * from accepting more: so a storm does not keep the others waiting. */
 
 static bool
-may_start(struct listener *l)
+may_take(struct listener *l)
 {
 	unsigned turn = loop_turn(l->env.loop);
 
-	if (l->env.tls == NULL)
-		return true;
 	if (turn != l->turn) {
 		l->turn = turn;
-		l->started = 0;
+		l->taken = 0;
 	}
-	return l->started < l->env.limits.handshakes_turn &&
-	       l->env.stats.handshaking < l->env.limits.handshakes;
+	return l->taken < ACCEPTS_TURN;
 }
 
 static void
@@ -197,11 +201,10 @@ take_one(struct listener *l)
 	struct conn *c;
 
 	l->waiting = false;
-	l->started++;
+	l->taken++;
 	l->env.stats.open++;
-	l->env.stats.handshaking++;
 	c = conn_accept(&l->env, (uv_stream_t *)&l->tcp);
-	admit(l, c);
+	enter(l, c);
 }
 
 static void
@@ -209,10 +212,9 @@ listen_on_resume(struct loop_task *t)
 {
 	struct listener *l = CONTAINER_OF(t, struct listener, resume);
 
-	if (l->waiting && may_start(l))
+	if (l->waiting && may_take(l))
 		take_one(l);
-	else if (l->waiting &&
-	         l->env.stats.handshaking < l->env.limits.handshakes)
+	else if (l->waiting)
 		loop_task_next_turn(l->env.loop, &l->resume);
 }
 
@@ -231,10 +233,18 @@ listen_on_connection(uv_stream_t *s, int status)
 		return;
 	}
 	l->waiting = true;
-	if (may_start(l))
+	if (may_take(l))
 		take_one(l);
 	else
 		loop_task_next_turn(l->env.loop, &l->resume);
+}
+
+static void
+listen_on_hello(void *ctx, struct conn *c)
+{
+	struct listener *l = ctx;
+
+	admit_asks(l->admit, conn_admit(c));
 }
 
 static void
@@ -242,10 +252,7 @@ listen_on_settled(void *ctx, struct conn *c)
 {
 	struct listener *l = ctx;
 
-	(void)c;
-	l->env.stats.handshaking--;
-	if (l->waiting)
-		loop_task_next_turn(l->env.loop, &l->resume);
+	admit_settled(l->admit, conn_admit(c));
 }
 
 static void maybe_done(struct listener *l);
@@ -256,9 +263,7 @@ listen_on_conn_end(void *ctx, struct conn *c)
 	struct listener *l = ctx;
 
 	l->env.stats.open--;
-	if (!conn_settled(c))
-		listen_on_settled(l, c);
-	peer_drop(l, conn_key(c));
+	admit_leave(l->admit, conn_admit(c));
 	maybe_done(l);
 }
 
@@ -269,7 +274,7 @@ listener_free(struct listener *l)
 {
 	loop_task_cancel(&l->resume);
 	loop_timer_free(l->tick);
-	map_free(l->peers);
+	admit_free(l->admit);
 	tls_ctx_unref(l->env.tls);
 	mem_free(l);
 }
@@ -305,12 +310,18 @@ for_each_conn(struct listener *l, void (*fn)(struct conn *c))
 }
 
 static void
+end_one(struct conn *c)
+{
+	conn_end(c, NULL);
+}
+
+static void
 next_step(struct listener *l, int64_t now)
 {
 	static const enum close_step after[] = { NOTICED, DRAINING, BROKEN_OFF,
 		BROKEN_OFF };
 	void (*const act[])(
-	    struct conn *) = { NULL, conn_goaway, conn_break_off, conn_end };
+	    struct conn *) = { NULL, conn_goaway, conn_break_off, end_one };
 
 	for_each_conn(l, act[l->step]);
 	l->step = after[l->step];
@@ -371,6 +382,7 @@ listen_on_tick(void *ctx)
 		next = TICK_MS / TICK_SLICES;
 	tick_conns(l, now);
 	give_back_memory(l);
+	admit_tick(l->admit);
 	if (l->step != OPEN) {
 		next = CLOSE_TICK_MS;
 		tick_closing(l, now);
@@ -473,13 +485,25 @@ listener_new(const struct listen_opts *o)
 	l->env.http = o->http;
 	l->env.http_ctx = o->http_ctx;
 	l->env.grpc = o->grpc;
+	l->env.on_hello = listen_on_hello;
 	l->env.on_settled = listen_on_settled;
+	l->env.on_load = listen_on_load;
+	l->env.on_offence = listen_on_offence;
 	l->env.on_end = listen_on_conn_end;
 	l->env.ctx = l;
 	list_init(&l->env.conns);
 	l->exempt = o->exempt;
 	l->exempt_ctx = o->exempt_ctx;
-	l->peers = map_new();
+	l->offences = o->offences;
+	l->admit = admit_new(o->loop,
+	    &(struct admit_limits){
+	        .per_address = l->env.limits.per_address,
+	        .in_progress = l->env.limits.handshakes,
+	        .per_turn = l->env.limits.handshakes_turn,
+	        .address_ms = l->env.limits.handshake_ms,
+	        .address_bytes = l->env.limits.address_bytes,
+	    },
+	    &admit_calls, l);
 	l->resume.fn = listen_on_resume;
 	l->tick = loop_timer_new(o->loop, listen_on_tick, l);
 	return l;
@@ -536,4 +560,5 @@ void
 listen_stats(const struct listener *l, struct listen_stats *out)
 {
 	*out = l->env.stats;
+	out->handshaking = admit_in_progress(l->admit);
 }

@@ -19,14 +19,19 @@ struct tls_ctx;
 struct exch_handler;
 struct grpc_server;
 struct listener;
+struct offences;
 
 /* 0 takes the default in brackets. */
 struct listen_limits {
 	unsigned connections;     /* in all [fd limit less 200] */
 	unsigned per_address;     /* [256]; trusted proxies are exempt */
-	unsigned handshakes;      /* in progress [50] */
+	unsigned handshakes;      /* in progress [512] */
 	unsigned handshakes_turn; /* started per loop turn [8] */
+	unsigned handshake_ms;    /* one of an address each [5 ms], after a
+	                             burst of per_address */
 	unsigned streams;         /* per connection [100] */
+	size_t address_bytes;     /* requests and answers of one address that
+	                             wait [16 MiB] */
 	size_t header_bytes;      /* [32 KiB] */
 	unsigned header_fields;   /* [100] */
 	unsigned header_ms;       /* to a complete header section [10 s] */
@@ -55,6 +60,7 @@ struct listen_opts {
 	/* Tells whether per_address does not apply to this peer. */
 	bool (*exempt)(void *ctx, const char *peer);
 	void *exempt_ctx;
+	struct offences *offences; /* may be NULL; outlives the listener */
 };
 
 MUST_USE enum rc listen_open(const struct listen_opts *o, struct listener **out,

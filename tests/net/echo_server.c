@@ -18,6 +18,7 @@
 #include "lib/net/grpc.h"
 #include "lib/net/listen.h"
 #include "lib/net/loop.h"
+#include "lib/net/offence.h"
 #include "lib/net/tls.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
 };
 
 struct server {
+	struct offences *offences;
 	struct loop *loop;
 	struct listener *tls, *plain;
 	struct grpc_server *grpc;
@@ -435,6 +437,7 @@ set_limit(struct listen_limits *l, const char *arg)
 		{ "connections", &l->connections },
 		{ "per_address", &l->per_address },
 		{ "handshakes", &l->handshakes },
+		{ "handshake_ms", &l->handshake_ms },
 		{ "streams", &l->streams },
 		{ "header_ms", &l->header_ms },
 		{ "idle_ms", &l->idle_ms },
@@ -469,6 +472,7 @@ open_one(struct server *s, struct tls_ctx *tls, struct listener **out,
 	        .http = &http,
 	        .http_ctx = s,
 	        .grpc = s->grpc,
+	        .offences = s->offences,
 	    },
 	    out, e);
 }
@@ -483,6 +487,7 @@ run(struct server *s, struct err *e)
 	    (rc = loop_new(&s->loop, e)) != RC_OK ||
 	    (rc = tls_server_new(&s->files, &tls, e)) != RC_OK)
 		return rc;
+	s->offences = offences_new(s->loop);
 	s->grpc = grpc_server_new(s->loop, methods, ARRAY_LEN(methods), s);
 	if ((rc = open_one(s, tls, &s->tls, e)) != RC_OK ||
 	    (rc = open_one(s, NULL, &s->plain, e)) != RC_OK ||
@@ -496,6 +501,7 @@ run(struct server *s, struct err *e)
 	fflush(stdout);
 	loop_run(s->loop);
 	grpc_server_free(s->grpc);
+	offences_free(s->offences);
 	loop_free(s->loop);
 	return RC_OK;
 }

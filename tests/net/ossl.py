@@ -26,11 +26,12 @@ def _library():
 class Client:
     """A TLS 1.3 connection that never reads after its handshake."""
 
-    def __init__(self, port):
+    def __init__(self, port, source=""):
         self.lib = _library()
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
                              RECEIVE_BUFFER)
+        self.sock.bind((source, 0))
         self.sock.connect(("127.0.0.1", port))
         self.ctx = self.lib.SSL_CTX_new(self.lib.TLS_client_method())
         self.ssl = self.lib.SSL_new(self.ctx)

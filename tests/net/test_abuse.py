@@ -203,23 +203,6 @@ def test_connections_in_all(start):
     assert serves(server)
 
 
-def test_handshakes_in_progress_are_limited(start):
-    server = start("handshakes=4", "header_ms=2000")
-    idle = [socket.create_connection(("127.0.0.1", server.tls))
-            for _ in range(10)]
-    assert server.settles("handshaking", 4)
-    time.sleep(0.3)
-    assert server.stats()["handshaking"] == 4
-    # Those that wait are served when the silent ones were thrown out.
-    ctx = ssl.create_default_context(cafile=server.cert)
-    raw = socket.create_connection(("127.0.0.1", server.tls), 20)
-    with ctx.wrap_socket(raw, server_hostname="localhost") as sock:
-        sock.sendall(b"GET /about HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"200" in sock.recv(65536)
-    for sock in idle:
-        sock.close()
-
-
 def test_many_handshakes_at_once(start):
     server = start()
     ctx = ssl.create_default_context(cafile=server.cert)
