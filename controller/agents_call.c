@@ -17,6 +17,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/grpc.h"
+#include "lib/net/offence.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/store.h"
@@ -60,6 +61,22 @@ call_detach(struct call *c)
 	c->finished = true;
 }
 
+static void
+tell_end(const struct call *c, const struct err *e)
+{
+	static struct log_limit often;
+	const char *address = grpc_peer(c->grpc);
+	bool tell = e->rc == RC_AUTH ? offences_note(c->agents->ctl->offences,
+	                                   address, OFFENCE_BEARER)
+	                             : log_allow(&often, 30, 60);
+
+	if (tell)
+		log_info(LOG_AGENT, "call ended peer=%s code=%s message=%s",
+		    address,
+		    e->code != NULL ? e->code : rc_info(e->rc)->json_code,
+		    log_safe(str_of(e->msg)));
+}
+
 void
 call_fail(struct call *c, const struct err *e)
 {
@@ -69,9 +86,7 @@ call_fail(struct call *c, const struct err *e)
 
 	if (c->finished)
 		return;
-	log_info(LOG_AGENT, "call ended code=%s message=%s",
-	    e->code != NULL ? e->code : rc_info(e->rc)->json_code,
-	    log_safe(str_of(e->msg)));
+	tell_end(c, e);
 	if (with_code.code == NULL)
 		with_code.code = rc_info(e->rc)->json_code;
 	if (!c->poll) {

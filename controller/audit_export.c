@@ -4,6 +4,7 @@
 #include "controller/audit.h"
 #include "controller/audit_own.h"
 #include "controller/controller.h"
+#include "controller/quota.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -201,7 +202,8 @@ export_begin(struct req *r, bool csv)
 	char name[96], day[CLOCK_TEXT_CAP];
 	struct err e;
 
-	if (audit_query_of(r, &x->query, &e) != RC_OK) {
+	if (audit_query_of(r, &x->query, &e) != RC_OK ||
+	    quota_answer(r, &e) != RC_OK) {
 		mem_free(x);
 		req_fail(r, &e);
 		return;

@@ -9,6 +9,7 @@
 #include "controller/tokens.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/net/offence.h"
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
 
@@ -162,11 +163,7 @@ auth_lives(const struct req *r)
 enum rc
 auth_wait(struct req *r, unsigned wait_s, struct err *e)
 {
-	static struct log_limit limit;
-
-	if (log_allow(&limit, 10, 60))
-		log_warn(LOG_AUTH, "sign-in attempts throttled address=%s",
-		    r->address);
+	(void)offences_note(r->ctl->offences, r->address, OFFENCE_SIGN_IN);
 	req_add_field(r, "retry-after", arena_printf(&r->arena, "%u", wait_s));
 	return err_set(e, RC_RATE,
 	    "too many failed attempts; try again in %u seconds", wait_s);

@@ -22,6 +22,8 @@ struct controller {
 	struct store *vault;
 	struct store *live;
 	struct op_queue *ops;
+	struct offences *offences; /* who goes over a limit */
+	struct quota *quota;       /* how much one may have */
 	struct server *server;     /* listeners */
 	struct page_client *pages; /* connection to the renderer */
 	struct sse *sse;           /* event streams of browsers */

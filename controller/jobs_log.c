@@ -4,6 +4,7 @@
 #include "controller/controller.h"
 #include "controller/jobs.h"
 #include "controller/pb.h"
+#include "controller/quota.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -295,6 +296,8 @@ download(struct req *r, bool ndjson)
 		rc = err_set(&e, RC_NOTFOUND, "there is no job with this id");
 	else
 		rc = download_describe(d, r, &e);
+	if (rc == RC_OK)
+		rc = quota_answer(r, &e);
 	if (rc == RC_OK) {
 		download_read(d);
 		return;

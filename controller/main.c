@@ -22,6 +22,7 @@
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/publish.h"
+#include "controller/quota.h"
 #include "controller/server.h"
 #include "controller/shown.h"
 #include "controller/sse.h"
@@ -34,6 +35,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/sandbox.h"
 #include "lib/net/loop.h"
+#include "lib/net/offence.h"
 #include "lib/net/tls.h"
 #include "lib/store/live.h"
 #include "lib/store/store.h"
@@ -303,6 +305,8 @@ start(struct controller *c, struct err *e)
 		return rc;
 	if ((rc = watch_signals(c, e)) != RC_OK)
 		return rc;
+	c->offences = offences_new(c->loop);
+	c->quota = quota_new(c->loop);
 	rc = op_queue_new(c->loop, c->state, c->vault, &c->ops, e);
 	if (rc != RC_OK)
 		return rc;
@@ -345,6 +349,8 @@ stop(struct controller *c)
 	users_free(c->users);
 	tokens_free(c->tokens);
 	shown_free(c->shown);
+	quota_free(c->quota);
+	offences_free(c->offences);
 	loop_free(c->loop);
 	publish_free(c->publish);
 	asset_set_free(c->assets);

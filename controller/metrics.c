@@ -151,7 +151,10 @@ static void
 look(const struct controller *c, struct metrics_now *n)
 {
 	const char *why;
+	unsigned kind;
 
+	for (kind = 0; kind < OFFENCE_KINDS; kind++)
+		n->abuse[kind] = offences_count(c->offences, kind);
 	op_queue_stats(c->ops, &n->ops);
 	ingest_stats(c->ingest, &n->ingest);
 	n->loop_longest_us = loop_longest_us(c->loop);

@@ -55,6 +55,8 @@ put_latency(struct buf *b, enum metric m, const struct latency *l)
 static void
 put_network(struct buf *b, const struct metrics_now *n)
 {
+	unsigned kind;
+
 	metric_head(b, M_STREAMS);
 	put_part(b, M_STREAMS, "session", n->agents.sessions);
 	put_part(b, M_STREAMS, "poll", n->agents.polls);
@@ -71,6 +73,10 @@ put_network(struct buf *b, const struct metrics_now *n)
 	put_part(b, M_HANDSHAKES, "failed", (double)n->net.tls_failed);
 	put_one(b, M_HANDSHAKING, n->net.handshaking);
 	put_one(b, M_LOOP_LONGEST, (double)n->loop_longest_us / us_per_s);
+	metric_head(b, M_ABUSE);
+	for (kind = 0; kind < OFFENCE_KINDS; kind++)
+		put_part(b, M_ABUSE, offence_name(kind),
+		    (double)n->abuse[kind]);
 }
 
 void

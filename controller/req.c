@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/req.h"
+#include "controller/quota.h"
 
 #include <string.h>
 
@@ -428,6 +429,8 @@ log_request(struct req *r)
 	int status = r->status != 0 ? r->status : HTTP_CLIENT_GONE;
 	long long ms = clock_mono_ms() - r->began_ms;
 
+	if (!quota_line(r))
+		return;
 	log_info(LOG_HTTP,
 	    "request id=%s method=%s path=%s status=%d ms=%lld user=%s "
 	    "address=%s http=%s",
@@ -445,6 +448,7 @@ req_on_close(void *ctx, struct exch *x)
 	if (r == NULL)
 		return;
 	log_request(r);
+	quota_closed(r);
 	req_hold(r);
 	r->x = NULL;
 	if (r->stream != NULL)

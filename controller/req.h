@@ -77,8 +77,9 @@ struct req {
 	void (*op_done)(struct req *r, struct op *op);
 	const struct req_stream *stream;
 	void *stream_ctx;
-	int status;   /* as answered, 0: not yet */
-	bool refused; /* by its head: the body does not matter any more */
+	int status;       /* as answered, 0: not yet */
+	bool long_answer; /* counted by quota */
+	bool refused;     /* by its head: the body does not matter any more */
 	int64_t began_ms;
 	unsigned holds;
 };

@@ -152,6 +152,7 @@ open_one(struct server *s, const char *address, struct tls_ctx *tls,
 		.grpc = agents_grpc(s->ctl->agents),
 		.exempt = server_on_exempt,
 		.exempt_ctx = s,
+		.offences = s->ctl->offences,
 	};
 
 	if (listen_open(&o, out, e) != RC_OK)

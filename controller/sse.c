@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
+#include "lib/net/offence.h"
 #include "lib/store/host_store.h"
 
 enum {
@@ -17,33 +18,61 @@ enum {
 
 /* ----------------------------------------------------------------- streams */
 
-static unsigned
-count_session(const struct list *all, const uint8_t *hash)
+/* Streams that are open, of the same session, user and address as r. */
+struct held {
+	unsigned session, user, address;
+};
+
+static void
+count_held(const struct list *all, const struct req *r, struct held *n)
 {
 	const struct list *el;
-	unsigned n = 0;
 
 	for (el = all->next; el != all; el = el->next) {
-		const struct sse_stream *st =
-		    (const struct sse_stream *)(const void *)el;
+		const struct req *o =
+		    ((const struct sse_stream *)(const void *)el)->r;
 
-		n += memcmp(st->r->session_hash, hash, CRYPT_HASH_SIZE) == 0;
+		n->session += memcmp(o->session_hash, r->session_hash,
+		                  CRYPT_HASH_SIZE) == 0;
+		n->user += ulid_eq(&o->user_id, &r->user_id);
+		n->address += strcmp(o->address, r->address) == 0;
 	}
-	return n;
+}
+
+static enum rc
+check_held(const struct sse *s, const struct req *r, struct err *e)
+{
+	struct held n = { 0 };
+
+	count_held(&s->logs, r, &n);
+	count_held(&s->pages, r, &n);
+	if (n.session >= SSE_SESSION_MAX)
+		return err_set(e, RC_RATE,
+		    "this session has %d live views open; close a tab",
+		    SSE_SESSION_MAX);
+	if (n.user >= SSE_USER_MAX)
+		return err_set(e, RC_RATE,
+		    "this user has %d live views open; close a tab",
+		    SSE_USER_MAX);
+	if (n.address >= SSE_ADDRESS_MAX)
+		return err_set(e, RC_RATE,
+		    "this address has %d live views open; close some",
+		    SSE_ADDRESS_MAX);
+	return RC_OK;
 }
 
 enum rc
 sse_admit(struct sse *s, const struct req *r, struct err *e)
 {
+	if (check_held(s, r, e) != RC_OK) {
+		(void)offences_note(s->ctl->offences, r->address,
+		    OFFENCE_VIEWS);
+		return e->rc;
+	}
 	if (s->open >= SSE_MAX)
-		return err_set(e, RC_RATE,
-		    "too many live views are open on this server");
-	if (count_session(&s->logs, r->session_hash) +
-	        count_session(&s->pages, r->session_hash) >=
-	    SSE_SESSION_MAX)
-		return err_set(e, RC_RATE,
-		    "this session has %d live views open; close a tab",
-		    SSE_SESSION_MAX);
+		return err_set(e, RC_BUSY,
+		    "%d live views are open on this server; try again",
+		    SSE_MAX);
 	return RC_OK;
 }
 

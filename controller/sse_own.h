@@ -28,6 +28,8 @@ enum {
 
 enum {
 	SSE_SESSION_MAX = 12,
+	SSE_USER_MAX = 48,
+	SSE_ADDRESS_MAX = 400, /* an office behind one */
 	SSE_MAX = 2000,
 	SSE_RENDER_MAX = 8, /* at once, so that pages get their turn */
 	SSE_RECENT_MAX = 256,

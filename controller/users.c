@@ -170,15 +170,43 @@ users_on_worked(void *ctx)
 	users_unpin(u);
 }
 
+/* Room for it, and what it is to be put before. */
+static bool
+find_place(struct users *u, const struct users_attempt *a, struct list **before)
+{
+	unsigned strangers = 0, neighbours = 0;
+	const struct users_attempt *other;
+	struct list *it, *tmp;
+
+	*before = &u->attempts;
+	LIST_FOREACH(it, tmp, &u->attempts)
+	{
+		other = LIST_ENTRY(it, struct users_attempt, link);
+		if (other->trusted)
+			continue;
+		strangers++;
+		neighbours += strcmp(other->r->address, a->r->address) == 0;
+		if (a->trusted && *before == &u->attempts &&
+		    it != list_first(&u->attempts))
+			*before = it;
+	}
+	return u->waiting < USERS_WAITING_MAX &&
+	       (a->trusted || (strangers < USERS_STRANGERS_MAX &&
+	                          neighbours < USERS_ADDRESS_MAX));
+}
+
 enum rc
 users_attempt_start(struct users_attempt *a)
 {
 	struct users *u = a->users;
+	struct list *before;
 
-	if (u->waiting >= USERS_WAITING_MAX)
+	a->trusted = !a->verify || !ulid_is_zero(&a->r->user_id) ||
+	             throttle_known(u->throttle, a->name, a->r->address);
+	if (!find_place(u, a, &before))
 		return RC_BUSY;
 	req_hold(a->r);
-	list_append(&u->attempts, &a->link);
+	list_append(before, &a->link);
 	if (u->waiting++ == 0)
 		start_first(u);
 	return RC_OK;

@@ -23,7 +23,9 @@ enum {
 	USERS_NAME_CAP = 64,
 	USERS_PASSWORD_MIN = 12,
 	USERS_PASSWORD_MAX = 1024,
-	USERS_WAITING_MAX = 32
+	USERS_WAITING_MAX = 32,   /* attempts */
+	USERS_STRANGERS_MAX = 24, /* of them by nobody we know */
+	USERS_ADDRESS_MAX = 4     /* of those from one address */
 };
 
 struct users {
@@ -33,7 +35,7 @@ struct users {
 	/* first run */
 	bool open;
 	uint8_t token_hash[CRYPT_HASH_SIZE];
-	/* attempts; the first one is with the pool */
+	/* attempts; the first one is with the pool, then those we know */
 	struct list attempts;
 	unsigned waiting;
 	unsigned pending; /* pool jobs that still refer to this */
@@ -48,6 +50,9 @@ struct users_attempt {
 	struct req *r; /* held */
 	struct ulid user;
 	bool known; /* there is such a user */
+	/* No guess, signed in, or was so from this address lately: goes
+	 * before who may be guessing. */
+	bool trusted;
 	char name[USERS_NAME_CAP];
 	struct secret password;
 	bool verify; /* else: hash it into stored */

@@ -86,6 +86,7 @@ figures(void)
 	n.net.refused_address = 4;
 	n.net.tls_done = 18;
 	n.net.tls_failed = 2;
+	n.abuse[OFFENCE_RESETS] = 6;
 	return n;
 }
 
