@@ -450,6 +450,14 @@ def views(a):
     a.hold(make)
 
 
+def log_bomb(a):
+    """An enrolled agent that sends log lines as fast as they are taken."""
+    import agents  # pylint: disable=import-outside-toplevel
+    a.began = 1
+    a.sent = agents.bomb(a.port, a.options["folder"], a.options["bearer"],
+                         a.goes_on)
+
+
 KINDS = {
     "silent": silent,
     "half-open": half_open,
@@ -476,6 +484,7 @@ KINDS = {
     "sign-in": sign_in,
     "bad-bearer": bad_bearer,
     "views": views,
+    "log-bomb": log_bomb,
 }
 # What nginx, serving a file, can be asked too.
 TRANSPORT = ("silent", "half-open", "handshakes", "tiny", "key-updates",

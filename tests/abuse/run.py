@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What attackers pay, with honest clients measured beside them.
 
-    tests/abuse/run.py [--quick] [--no-nginx] [KIND...]
+    tests/abuse/run.py [--quick] [--no-nginx] [--write] [KIND...]
 
 For each kind a controller with its renderer is started; honest clients ask
 for a page, for JSON, by gRPC and on fresh connections, first alone, then
@@ -15,7 +15,9 @@ not, and its rates are bounded.  Memory is PSS of the server.
 """
 import argparse
 import json
+import os
 import pathlib
+import platform
 import re
 import subprocess
 import sys
@@ -26,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(ROOT / "tests/system"),
                 str(ROOT / "tests/bench")]
+import agents  # noqa: E402
 import attacks  # noqa: E402
 import foreign  # noqa: E402
 import honest  # noqa: E402
@@ -59,21 +62,34 @@ class Ours:
             name=f"c-{kind}", RM_METRICS_TRUSTED_CIDR="127.0.0.0/8")
         self.controller.seed(hosts=50)
         self.controller.start().bootstrap()
-        self.port = self.controller.port
+        self.port, self.folder = self.controller.port, box.path
         self.cookie = self.controller.client.cookie
         self.agent = foreign.ForeignAgent(self.port, box.path)
         self.agent.enrol(self.controller.mint("foreign", "/tmp/none"))
         self.pids = [self.controller.program.pid]
         for pid in [*self.pids, self.controller.renderer_pid()]:
             honest.make_real_time(pid)
+        self.writer = agents.Writer(self.port, box.path)
+        self.writer.enrol(self.controller.mint("writer", "/tmp/none"))
+        self.writer.begin()
         page, api = (honest.Kept(self.port, self.cookie) for _ in range(2))
         self.honest = honest.Honest({
             "page": lambda: page.get("/"),
             "api": lambda: api.get("/api/hosts?limit=10"),
             "rpc": self.check,
+            "line": self.writer.one_line,
             "fresh": lambda: honest.fresh(self.port, "/healthz"),
         })
         self.mark = 0
+
+    def options(self, kind):
+        """What an attacker from within has."""
+        if kind == "views":
+            return [f"cookie={self.cookie}"]
+        if kind == "log-bomb":
+            return [f"folder={self.folder}",
+                    f"bearer={self.agent.metadata[0][1]}"]
+        return []
 
     def check(self):
         self.agent.stub.Check(
@@ -93,6 +109,7 @@ class Ours:
             r'rm_abuse_total\{kind="(\w+)"\} (\d+)', text) if int(n)}
 
     def close(self):
+        self.writer.end()
         self.agent.close()
         self.controller.stop()
 
@@ -117,6 +134,10 @@ class Nginx:
             "page": lambda: kept.get("/login"),
             "fresh": lambda: honest.fresh(self.port, "/login"),
         })
+
+    @staticmethod
+    def options(_):
+        return []
 
     @staticmethod
     def new_lines():
@@ -167,8 +188,8 @@ def suffer(target, kind, seconds):
     cpu = measure.cpu_us(*target.pids)
     peak = Peak(target.pids)
     peak.start()
-    options = [f"cookie={target.cookie}"] if kind == "views" else []
-    attacker = start_attacker(kind, target.port, seconds + 1, options)
+    attacker = start_attacker(kind, target.port, seconds + 1,
+                              target.options(kind))
     try:
         time.sleep(0.7)  # it is under way
         hit = target.honest.measure(seconds)
@@ -218,8 +239,43 @@ def show(target, row):
           flush=True)
 
 
+# ------------------------------------------------------------- the document
+
+BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+
+
+def cell(row, name):
+    if row is None or name not in row["calm"]:
+        return "-"
+    return f"{row['calm'][name][1]:.1f} / {row['hit'][name][1]:.1f}"
+
+
+def table_row(ours, nginx):
+    return (f"| {ours['kind']} | {cell(ours, 'page')} | {cell(ours, 'api')} | "
+            f"{cell(ours, 'rpc')} | {cell(ours, 'line')} | "
+            f"{cell(ours, 'fresh')} | {ours['peak']:.1f} | "
+            + (f"{cell(nginx, 'page')} | {cell(nginx, 'fresh')} | "
+               f"{nginx['peak']:.1f} |" if nginx else "- | - | - |"))
+
+
+def write(rows, quick):
+    """The table of docs/security.md."""
+    path = ROOT / "docs/security.md"
+    before, rest = path.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    head = ("p99 in ms, calm / attacked, and memory in MiB beyond the calm "
+            f"value; {platform.machine()}, {os.cpu_count()} cores, kernel "
+            f"{platform.release()}, {time.strftime('%Y-%m-%d')}"
+            f"{', a quick run' if quick else ''}:\n\n"
+            "| attack | page | JSON | gRPC | log line on disk | fresh "
+            "connection | memory | nginx: file | nginx: fresh | nginx: "
+            "memory |\n|" + "---|" * 10 + "\n")
+    path.write_text(before + BEGIN + head + "".join(
+        table_row(*row) + "\n" for row in rows) + END + after)
+
+
 def one(box, kind, seconds, nginx):
-    ours = Ours(box, kind)
+    ours, other = Ours(box, kind), None
     try:
         row = suffer(ours, kind, seconds)
         show(ours, row)
@@ -228,25 +284,32 @@ def one(box, kind, seconds, nginx):
         if nginx and kind in attacks.TRANSPORT and peers.NGINX.exists():
             rival = Nginx(box, ours, kind)
             try:
-                show(rival, suffer(rival, kind, seconds))
+                other = suffer(rival, kind, seconds)
+                show(rival, other)
             finally:
                 rival.close()
     finally:
         ours.close()
-    return bad
+    return bad, row, other
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     args.add_argument("--quick", action="store_true")
     args.add_argument("--no-nginx", action="store_true")
+    args.add_argument("--write", action="store_true",
+                      help="into docs/security.md")
     args.add_argument("kind", nargs="*", choices=[*attacks.KINDS, []])
     args = args.parse_args()
     seconds = 2 if args.quick else 6
-    failed = 0
+    failed, rows = 0, []
     for kind in args.kind or attacks.KINDS:
         with lab_module.Lab() as box:
-            failed += bool(one(box, kind, seconds, not args.no_nginx))
+            bad, *row = one(box, kind, seconds, not args.no_nginx)
+        failed += bool(bad)
+        rows.append(row)
+    if args.write:
+        write(rows, args.quick)
     print(f"{failed} kinds of attack are felt more than they should")
     return failed != 0
 
