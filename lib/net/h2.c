@@ -20,6 +20,7 @@ enum {
 	CONTINUATIONS = 8,
 	/* of all open streams: browsers and agents need a kilobyte each */
 	HEADS_MAX = 524288,
+	BOMB = 8, /* times the limit of a section: no 431, the end */
 	/*
 	 * PING, SETTINGS, WINDOW_UPDATE, empty and unknown frames: a burst,
 	 * and then so much a second.  A request allows for a PING and two
@@ -75,6 +76,7 @@ h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 
 	h->head_since_ms = clock_mono_ms();
 	h->head_id = f->hd.stream_id;
+	h->section = 0;
 	if (f->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	h->useful += FRAME_HEAD + f->hd.length + WASTE_PER_FRAME;
@@ -109,6 +111,13 @@ h2_on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name,
 
 	(void)ng;
 	(void)flags;
+	/* A few bytes can refer to megabytes: decoding on costs more than
+	 * they do. */
+	h->section += name_n + value_n;
+	if (h->server && h->section > BOMB * h->header_bytes) {
+		h->bombed = true;
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
 	if (s == NULL || (h->server && f->headers.cat != NGHTTP2_HCAT_REQUEST))
 		return 0;
 	keep_field(h, s, str_from(name, name_n), str_from(value, value_n));
@@ -477,6 +486,8 @@ h2_free(struct h2 *h)
 enum offence
 h2_offence(const struct h2 *h)
 {
+	if (h->bombed)
+		return OFFENCE_HEADERS;
 	if (h->resets > RESET_BURST / 2)
 		return OFFENCE_RESETS;
 	return h->flooded ? OFFENCE_FRAMES : OFFENCE_HTTP2;

@@ -33,7 +33,9 @@ struct h2 {
 	bool settled; /* the peer's SETTINGS came */
 	bool starved; /* a stream was held back by the budget */
 	bool terminated;
-	bool flooded; /* with what carries nothing */
+	bool flooded;   /* with what carries nothing */
+	bool bombed;    /* by a section far beyond the limit */
+	size_t section; /* decoded bytes of the one in progress */
 };
 
 struct h2_stream {
