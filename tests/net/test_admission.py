@@ -130,13 +130,14 @@ def test_silent_ones_give_way_when_all_places_are_taken(start):
 
 
 def test_an_address_has_so_many_handshakes_at_once(start):
-    server = start("per_address=4", "handshake_ms=300")
-    assert max(served_after(server) for _ in range(3)) < 0.25
+    """Four, and then one a second; a neighbour has its own."""
+    server = start("per_address=4", "handshake_ms=1000")
+    assert max(served_after(server) for _ in range(3)) < 0.9
     began = time.monotonic()
-    for _ in range(6):
+    for _ in range(4):
         served_after(server)
-    assert time.monotonic() - began > 1.2
-    assert served_after(server, NEIGHBOUR) < 0.25
+    assert time.monotonic() - began > 1.5
+    assert served_after(server, NEIGHBOUR) < 0.9
 
 
 # ------------------------------------------------ frames that carry nothing
