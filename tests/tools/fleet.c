@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/tools/fleet.h"
+#include "tests/tools/fleet_own.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -8,55 +8,19 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
-#include "lib/base/ulid.h"
+#include "lib/base/mem.h"
 #include "lib/store/host_store.h"
-#include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/snap_store.h"
 #include "spool/joblog.h"
 
-#define MINUTE_MS INT64_C(60000)
-#define HOUR_MS (60 * MINUTE_MS)
-#define DAY_MS (24 * HOUR_MS)
-
-#define DONE REC__JOB_STATE__JOB_SUCCEEDED
-#define FAIL REC__JOB_STATE__JOB_FAILED
-
 enum {
-	PATH_CAP = 4096,
-	NAME_CAP = 128,
 	HEX_CAP = 65,
 	BATCH = 50, /* hosts a commit */
-	KEPT = 30,  /* days of outcomes */
 	RUNS_MAX = 1100,
 	LOG_PART = 4000,  /* lines appended at a time */
 	LOG_LONG = 400000 /* more lines than that are short ones */
-};
-
-/* What all hosts share while they are made. */
-struct fleet {
-	const struct fleet_opts *o;
-	struct fleet_result *r;
-	struct store_tx *tx, *live;
-	char spool[PATH_CAP];
-	uint64_t rng;
-	uint64_t roles[16]; /* hosts of each role so far */
-	struct err *e;
-};
-
-/* A host in the making. */
-struct made {
-	enum fleet_state state;
-	char name[NAME_CAP];
-	const char *role_tag, *place_tag;
-	bool windows, online, always_on, behind;
-	struct ulid id, group, home; /* home: a second source group, or zero */
-	struct ulid current;         /* its running job, or zero */
-	int64_t enrolled, last_ok, last_run, every;
-	struct ulid run; /* the newest one */
-	bool run_bad, run_part;
-	int cause;
 };
 
 /* clang-format off */
@@ -113,8 +77,8 @@ fleet_state_name(enum fleet_state s)
 /* ------------------------------------------------------------------ chance */
 
 /* splitmix64 */
-static uint64_t
-roll(struct fleet *f)
+uint64_t
+fleet_roll(struct fleet *f)
 {
 	uint64_t z = f->rng += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -124,22 +88,22 @@ roll(struct fleet *f)
 }
 
 /* From lo up to hi, both included. */
-static int64_t
-between(struct fleet *f, int64_t lo, int64_t hi)
+int64_t
+fleet_between(struct fleet *f, int64_t lo, int64_t hi)
 {
-	return lo + (int64_t)(roll(f) % (uint64_t)(hi - lo + 1));
+	return lo + (int64_t)(fleet_roll(f) % (uint64_t)(hi - lo + 1));
 }
 
-static bool
-chance(struct fleet *f, uint64_t percent)
+bool
+fleet_chance(struct fleet *f, uint64_t percent)
 {
-	return roll(f) % 100 < percent;
+	return fleet_roll(f) % 100 < percent;
 }
 
-static struct ulid
-id_at(struct fleet *f, int64_t ms)
+struct ulid
+fleet_id_at(struct fleet *f, int64_t ms)
 {
-	uint64_t a = roll(f), b = roll(f);
+	uint64_t a = fleet_roll(f), b = fleet_roll(f);
 	struct ulid id;
 	int i;
 
@@ -223,25 +187,17 @@ put_log(struct fleet *f, struct Rec__Job *j, const struct ulid *id)
 static void
 put_stats(struct fleet *f, struct Rec__JobStats *s)
 {
-	s->total_files_processed = (uint64_t)between(f, 900, 300000);
+	s->total_files_processed = (uint64_t)fleet_between(f, 900, 300000);
 	s->total_bytes_processed =
-	    s->total_files_processed * (uint64_t)between(f, 2000, 90000);
-	s->files_new = (uint64_t)between(f, 0, 400);
-	s->files_changed = (uint64_t)between(f, 1, 2000);
-	s->data_added = (uint64_t)between(f, 20000, INT64_C(3000000000));
+	    s->total_files_processed * (uint64_t)fleet_between(f, 2000, 90000);
+	s->files_new = (uint64_t)fleet_between(f, 0, 400);
+	s->files_changed = (uint64_t)fleet_between(f, 1, 2000);
+	s->data_added = (uint64_t)fleet_between(f, 20000, INT64_C(3000000000));
 	s->data_added_packed = s->data_added / 2;
 }
 
-struct run {
-	int64_t at, took;
-	const struct ulid *group;
-	const char *group_name;
-	Rec__JobState state;
-	bool part;
-};
-
-static void
-put_run(struct fleet *f, const struct made *m, const struct ulid *id,
+void
+fleet_put_run(struct fleet *f, const struct made *m, const struct ulid *id,
     const struct run *r)
 {
 	struct Rec__Job j = REC__JOB__INIT;
@@ -273,7 +229,8 @@ put_run(struct fleet *f, const struct made *m, const struct ulid *id,
 		put_stats(f, &stats);
 		j.stats = &stats;
 		j.incomplete = r->part;
-		j.unread_count = r->part ? (uint64_t)between(f, 1, 90) : 0;
+		j.unread_count =
+		    r->part ? (uint64_t)fleet_between(f, 1, 90) : 0;
 		j.exit_code = r->part ? 3 : 0;
 	}
 	if (j.log_closed && f->r->logs < f->o->logs) {
@@ -291,7 +248,7 @@ static void
 judge(struct fleet *f, const struct made *m, int64_t at, int k, struct run *r)
 {
 	r->at = at;
-	r->took = between(f, 20, 900) * 1000;
+	r->took = fleet_between(f, 20, 900) * 1000;
 	r->part = false;
 	r->state = DONE;
 	if (at > m->last_ok)
@@ -299,9 +256,9 @@ judge(struct fleet *f, const struct made *m, int64_t at, int k, struct run *r)
 	else if (k == 0 && m->state == FLEET_INCOMPLETE)
 		r->part = true;
 	else if (at < m->last_ok)
-		r->state = chance(f, 3) ? FAIL : DONE;
+		r->state = fleet_chance(f, 3) ? FAIL : DONE;
 	if (r->state == DONE && at < m->last_ok)
-		r->part = chance(f, 2);
+		r->part = fleet_chance(f, 2);
 }
 
 /* Jobs and days of one group, oldest first, so that the last run of a day
@@ -324,7 +281,7 @@ put_runs(struct fleet *f, struct made *m, const struct ulid *group,
 	for (k = n - 1; k >= 0; k--) {
 		at = m->last_run - k * m->every;
 		judge(f, m, at, k, &r);
-		id = id_at(f, at);
+		id = fleet_id_at(f, at);
 		day.state = r.state;
 		day.incomplete = r.part;
 		day.job_id = bytes(&id);
@@ -333,7 +290,7 @@ put_runs(struct fleet *f, struct made *m, const struct ulid *group,
 		plan_store_put_day(f->tx, &m->id, (uint32_t)(at / DAY_MS),
 		    group, &day);
 		if ((uint64_t)k < f->o->jobs)
-			put_run(f, m, &id, &r);
+			fleet_put_run(f, m, &id, &r);
 	}
 	if (n == 0)
 		return;
@@ -355,8 +312,8 @@ put_history(struct fleet *f, struct made *m, const struct ulid *group)
 	for (k = f->o->history; k > 0; k--) {
 		r.at = f->o->now_ms - KEPT * DAY_MS - (int64_t)k * MINUTE_MS;
 		r.state = k % 50 == 0 ? FAIL : DONE;
-		id = id_at(f, r.at);
-		put_run(f, m, &id, &r);
+		id = fleet_id_at(f, r.at);
+		fleet_put_run(f, m, &id, &r);
 	}
 }
 
@@ -393,26 +350,26 @@ put_running(struct fleet *f, struct made *m)
 		.state = REC__JOB_STATE__JOB_RUNNING };
 	struct ulid id;
 
-	r.at = f->o->now_ms - between(f, 1, 40) * MINUTE_MS;
-	m->current = id_at(f, r.at);
-	put_run(f, m, &m->current, &r);
-	if (chance(f, 30)) {
-		r.at = f->o->now_ms - between(f, 1, 50) * 1000;
+	r.at = f->o->now_ms - fleet_between(f, 1, 40) * MINUTE_MS;
+	m->current = fleet_id_at(f, r.at);
+	fleet_put_run(f, m, &m->current, &r);
+	if (fleet_chance(f, 30)) {
+		r.at = f->o->now_ms - fleet_between(f, 1, 50) * 1000;
 		r.state = REC__JOB_STATE__JOB_QUEUED;
-		id = id_at(f, r.at);
-		put_run(f, m, &id, &r);
+		id = fleet_id_at(f, r.at);
+		fleet_put_run(f, m, &id, &r);
 	}
 	if (f->live == NULL)
 		return;
 	p.job_id = bytes(&m->current);
 	p.at_ms = f->o->now_ms;
-	p.percent_done = (double)between(f, 1, 99) / 100;
-	p.total_files = (uint64_t)between(f, 900, 300000);
+	p.percent_done = (double)fleet_between(f, 1, 99) / 100;
+	p.total_files = (uint64_t)fleet_between(f, 900, 300000);
 	p.files_done = p.total_files / 2;
 	p.total_bytes = p.total_files * 70000;
 	p.bytes_done = p.total_bytes / 2;
-	p.eta_seconds = (uint64_t)between(f, 20, 4000);
-	p.throughput_bps = (uint64_t)between(f, 1000000, 300000000);
+	p.eta_seconds = (uint64_t)fleet_between(f, 20, 4000);
+	p.throughput_bps = (uint64_t)fleet_between(f, 1000000, 300000000);
 	live_put_progress(f->live, &m->current, &p);
 }
 
@@ -430,7 +387,7 @@ put_snapshots(struct fleet *f, const struct made *m)
 		return 0;
 	for (i = 0; i < f->o->snapshots; i++) {
 		for (k = 0; k < 4; k++)
-			raw[k] = roll(f);
+			raw[k] = fleet_roll(f);
 		str_hex(raw, sizeof(raw), id, sizeof(id));
 		(void)snprintf(short_id, sizeof(short_id), "%.8s", id);
 		s.id = id;
@@ -441,8 +398,8 @@ put_snapshots(struct fleet *f, const struct made *m)
 		s.paths = paths;
 		s.n_tags = 1;
 		s.tags = tags;
-		s.size_bytes = (uint64_t)between(f, 100000, 9000000000);
-		s.file_count = (uint64_t)between(f, 900, 300000);
+		s.size_bytes = (uint64_t)fleet_between(f, 100000, 9000000000);
+		s.file_count = (uint64_t)fleet_between(f, 900, 300000);
 		snap_store_stage(f->tx, &m->id, &s);
 	}
 	f->r->snapshots += i;
@@ -455,12 +412,13 @@ static void
 choose_name(struct fleet *f, struct made *m, uint64_t i)
 {
 	size_t role =
-	    i < ARRAY_LEN(roles) ? (size_t)i : roll(f) % ARRAY_LEN(roles);
+	    i < ARRAY_LEN(roles) ? (size_t)i : fleet_roll(f) % ARRAY_LEN(roles);
 	uint64_t n = ++f->roles[role];
 
 	m->windows = roles[role].windows;
 	m->role_tag = roles[role].tag;
-	m->place_tag = places[m->windows ? 1 : roll(f) % ARRAY_LEN(places)];
+	m->place_tag =
+	    places[m->windows ? 1 : fleet_roll(f) % ARRAY_LEN(places)];
 	if (i == ARRAY_LEN(roles))
 		(void)snprintf(m->name, sizeof(m->name), "%s",
 		    "appliance-frankfurt-rack-17-slot-04.intern."
@@ -473,7 +431,7 @@ choose_name(struct fleet *f, struct made *m, uint64_t i)
 static void
 choose_state(struct fleet *f, struct made *m, uint64_t i)
 {
-	uint64_t k, w = roll(f) % 100;
+	uint64_t k, w = fleet_roll(f) % 100;
 
 	m->state = (enum fleet_state)(i % FLEET_STATES);
 	for (k = 0; i >= FLEET_STATES && k < ARRAY_LEN(weights); k++) {
@@ -481,14 +439,14 @@ choose_state(struct fleet *f, struct made *m, uint64_t i)
 		if (w < weights[k].upto)
 			break;
 	}
-	m->always_on = !chance(f, 8);
-	m->online = m->always_on ? !chance(f, 4) : chance(f, 50);
+	m->always_on = !fleet_chance(f, 8);
+	m->online = m->always_on ? !fleet_chance(f, 4) : fleet_chance(f, 50);
 	if (m->state == FLEET_STALE)
-		m->online = i >= FLEET_STATES && chance(f, 20);
+		m->online = i >= FLEET_STATES && fleet_chance(f, 20);
 	if (m->state == FLEET_RUNNING || m->state == FLEET_NEW)
 		m->online = true;
-	m->behind = chance(f, 10);
-	m->cause = (int)(roll(f) % ARRAY_LEN(causes));
+	m->behind = fleet_chance(f, 10);
+	m->cause = (int)(fleet_roll(f) % ARRAY_LEN(causes));
 }
 
 static void
@@ -497,32 +455,33 @@ choose_times(struct fleet *f, struct made *m)
 	int64_t now = f->o->now_ms, streak = 0;
 
 	m->every = DAY_MS;
-	m->enrolled = now - between(f, 35, 400) * DAY_MS;
-	if (chance(f, 10))
-		m->enrolled = now - between(f, 3, 29) * DAY_MS;
-	m->last_run = now - between(f, 15, 22 * 60) * MINUTE_MS;
+	m->enrolled = now - fleet_between(f, 35, 400) * DAY_MS;
+	if (fleet_chance(f, 10))
+		m->enrolled = now - fleet_between(f, 3, 29) * DAY_MS;
+	m->last_run = now - fleet_between(f, 15, 22 * 60) * MINUTE_MS;
 	switch (m->state) {
 	case FLEET_STALE:
-		streak = m->online ? between(f, 2, 12) : 0;
+		streak = m->online ? fleet_between(f, 2, 12) : 0;
 		if (!m->online)
-			m->last_run = now - between(f, 2, 20) * DAY_MS;
-		m->enrolled = now - between(f, 35, 400) * DAY_MS;
+			m->last_run = now - fleet_between(f, 2, 20) * DAY_MS;
+		m->enrolled = now - fleet_between(f, 35, 400) * DAY_MS;
 		break;
 	case FLEET_FAILED:
 		m->every = 4 * HOUR_MS;
-		streak = between(f, 1, 5);
-		m->last_run = now - between(f, 5, 180) * MINUTE_MS;
+		streak = fleet_between(f, 1, 5);
+		m->last_run = now - fleet_between(f, 5, 180) * MINUTE_MS;
 		break;
 	case FLEET_NEVER:
-		m->enrolled = now - between(f, 2, 10) * DAY_MS;
+		m->enrolled = now - fleet_between(f, 2, 10) * DAY_MS;
 		m->last_run = 0;
 		break;
 	case FLEET_NEW:
-		m->enrolled = now - between(f, 1, 600) * MINUTE_MS;
+		m->enrolled = now - fleet_between(f, 1, 600) * MINUTE_MS;
 		m->last_run = 0;
 		break;
 	case FLEET_RUNNING:
-		m->last_run = now - between(f, 23 * 60, 25 * 60) * MINUTE_MS;
+		m->last_run =
+		    now - fleet_between(f, 23 * 60, 25 * 60) * MINUTE_MS;
 		break;
 	case FLEET_INCOMPLETE:
 	case FLEET_OK:
@@ -539,19 +498,19 @@ fill_agent(struct fleet *f, const struct made *m, struct Rec__Host *h)
 
 	h->reported_name = text(m->name);
 	h->os = text(m->windows ? "windows" : "linux");
-	h->arch = text(chance(f, 12) ? "arm64" : "amd64");
+	h->arch = text(fleet_chance(f, 12) ? "arm64" : "amd64");
 	h->agent_version = text(m->behind ? "0.0.9" : RM_VERSION);
-	h->restic_version = text(restic[roll(f) % ARRAY_LEN(restic)]);
+	h->restic_version = text(restic[fleet_roll(f) % ARRAY_LEN(restic)]);
 	h->protocol_version = 1;
 	h->online = m->online;
 	h->always_on = m->always_on;
-	h->last_seen_at_ms = f->o->now_ms - between(f, 1, 20) * 1000;
+	h->last_seen_at_ms = f->o->now_ms - fleet_between(f, 1, 20) * 1000;
 	if (!m->online)
 		h->last_seen_at_ms =
 		    m->state == FLEET_STALE
 		        ? m->last_run
-		        : f->o->now_ms - between(f, 3, 900) * MINUTE_MS;
-	h->boot_time_ms = h->last_seen_at_ms - between(f, 1, 90) * DAY_MS;
+		        : f->o->now_ms - fleet_between(f, 3, 900) * MINUTE_MS;
+	h->boot_time_ms = h->last_seen_at_ms - fleet_between(f, 1, 90) * DAY_MS;
 }
 
 static void
@@ -570,8 +529,8 @@ fill_repository(struct fleet *f, const struct made *m, struct Rec__Host *h)
 	h->config_version = h->applied_config_version = 1;
 	if (m->last_ok == 0)
 		return;
-	h->repo_size_bytes = (UINT64_C(1) << between(f, 30, 41)) +
-	                     (uint64_t)between(f, 0, INT64_C(900000000));
+	h->repo_size_bytes = (UINT64_C(1) << fleet_between(f, 30, 41)) +
+	                     (uint64_t)fleet_between(f, 0, INT64_C(900000000));
 	h->repo_raw_size_bytes = h->repo_size_bytes / 2 * 3;
 	h->snapshots_at_ms = m->last_ok;
 }
@@ -615,10 +574,10 @@ make_host(struct fleet *f, uint64_t i)
 	choose_name(f, &m, i);
 	choose_state(f, &m, i);
 	choose_times(f, &m);
-	m.id = id_at(f, m.enrolled);
-	m.group = id_at(f, m.enrolled);
-	if (m.state == FLEET_OK && chance(f, 12)) {
-		m.home = id_at(f, m.enrolled + 1);
+	m.id = fleet_id_at(f, m.enrolled);
+	m.group = fleet_id_at(f, m.enrolled);
+	if (m.state == FLEET_OK && fleet_chance(f, 12)) {
+		m.home = fleet_id_at(f, m.enrolled + 1);
 		put_group(f, &m, &m.home, "home");
 	}
 	put_group(f, &m, &m.group, "default");
@@ -628,6 +587,8 @@ make_host(struct fleet *f, uint64_t i)
 		put_running(f, &m);
 	put_host(f, &m);
 	ulid_text(&m.id, id);
+	if (f->past != NULL)
+		f->past[i] = (struct fleet_past){ m.id, m.group };
 	if (f->o->list != NULL)
 		fprintf(f->o->list, "%s %s %s %s\n", id, state_names[m.state],
 		    m.online ? "online" : "offline", m.name);
@@ -687,9 +648,14 @@ fleet_put(const struct fleet_opts *o, struct fleet_result *out, struct err *e)
 	if (o->live &&
 	    (rc = open_store(o, STORE_LIVE, "run/live", &live, e)) != RC_OK)
 		goto out;
+	if (o->past > 0)
+		f.past = mem_alloc((size_t)o->hosts * sizeof(*f.past));
 	for (i = 0; rc == RC_OK && i < o->hosts; i += BATCH)
 		rc = make_batch(&f, state, live, i);
+	if (rc == RC_OK && o->past > 0)
+		rc = fleet_put_past(&f, state);
 out:
+	mem_free(f.past);
 	store_close(live);
 	store_close(state);
 	return rc;

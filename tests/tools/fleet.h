@@ -30,7 +30,9 @@ struct fleet_opts {
 	uint64_t hosts, jobs, snapshots; /* jobs and snapshots a host */
 	uint64_t logs, lines;            /* in all; lines of each */
 	uint64_t history; /* more ended jobs of the first host, by the minute */
-	uint64_t audit;   /* entries of the audit log */
+	uint64_t past;    /* older jobs of each host, over `days` */
+	uint64_t days;
+	uint64_t audit; /* entries of the audit log */
 	uint64_t seed;
 	int64_t now_ms;
 	bool live;           /* progress below dir/run/live as well */

@@ -21,6 +21,8 @@ static const char usage[] =
     "  --lines N       lines of each log, at most 1000000 (40)\n"
     "  --history N     more ended jobs of the first host, at most 2000000 "
     "(0)\n"
+    "  --past N        older jobs of each host, at most 100000 (0)\n"
+    "  --days N        over so many days before those 30, at most 3650 (90)\n"
     "  --audit N       entries of the audit log, over 90 days (0)\n"
     "  --seed N        another fleet (1)\n"
     "  --now MS        what time it is, in ms since 1970 (the clock)\n"
@@ -60,6 +62,10 @@ option(struct fleet_opts *o, int opt)
 		return number(optarg, 1000000, &o->lines);
 	case 'y':
 		return number(optarg, 2000000, &o->history);
+	case 'o':
+		return number(optarg, 100000, &o->past);
+	case 'd':
+		return number(optarg, 3650, &o->days) && o->days > 0;
 	case 'a':
 		return number(optarg, 10000000, &o->audit);
 	case 'r':
@@ -94,6 +100,8 @@ parse(int argc, char **argv, struct fleet_opts *o)
 		{ "logs", required_argument, NULL, 'l' },
 		{ "lines", required_argument, NULL, 'n' },
 		{ "history", required_argument, NULL, 'y' },
+		{ "past", required_argument, NULL, 'o' },
+		{ "days", required_argument, NULL, 'd' },
 		{ "audit", required_argument, NULL, 'a' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "now", required_argument, NULL, 't' },
@@ -140,6 +148,7 @@ main(int argc, char **argv)
 		.snapshots = 10,
 		.logs = 20,
 		.lines = 40,
+		.days = 90,
 		.seed = 1 };
 	struct fleet_result r = { .offline = 0 };
 	struct err e;
