@@ -184,12 +184,18 @@ joblog_recover(const char *root, const struct ulid *id, uint64_t bytes,
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno != ENOENT)
 		return err_errno(e, errno, "%s: cannot open", path);
-	if (fd < 0) {
-		*damaged = bytes > 0;
+	if (fd < 0 && bytes == 0) {
+		*damaged = false;
 		return RC_OK;
 	}
-	rc = cut_log(fd, bytes, path, e);
-	(void)close(fd);
+	if (fd < 0) {
+		rc = joblog_unpack(root, id, bytes, e);
+		if (rc == RC_NOTFOUND)
+			rc = RC_CORRUPT;
+	} else {
+		rc = cut_log(fd, bytes, path, e);
+		(void)close(fd);
+	}
 	if (rc != RC_OK && rc != RC_CORRUPT)
 		return rc;
 	*damaged = rc == RC_CORRUPT;

@@ -82,9 +82,15 @@ MUST_USE enum rc joblog_sync(int fd, const char *root, struct err *e);
 
 /* At start, for a job whose log is still open: cuts to bytes.  *damaged is
  * set when the file is shorter, or missing with bytes > 0 (nothing is
- * changed then). */
+ * changed then).  A log that was compressed already is text again: a copy of
+ * the spool is younger than the copy of the database beside it. */
 MUST_USE enum rc joblog_recover(const char *root, const struct ulid *id,
     uint64_t bytes, bool *damaged, struct err *e);
+
+/* Makes .log of the first bytes of the text in .log.zst, which goes.
+ * RC_NOTFOUND: no log.  RC_CORRUPT: damaged or shorter; it stays. */
+MUST_USE enum rc joblog_unpack(const char *root, const struct ulid *id,
+    uint64_t bytes, struct err *e);
 
 /* Removes the job's log, compressed or not; RC_OK when there is none. */
 MUST_USE enum rc joblog_remove(const char *root, const struct ulid *id,

@@ -194,6 +194,28 @@ a_start_cuts_to_what_was_committed(void **state)
 	assert_holds(f, "one\ntwo\n");
 }
 
+/* A copy of the spool is younger than the copy of the database with it. */
+static void
+a_start_opens_a_log_compressed_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	bool damaged = true;
+
+	append(f, 0, STR("one\ntwo\nthree\n"));
+	assert_int_equal(joblog_compress(f->tmp.path, &f->id, 14, &e), RC_OK);
+	assert_int_equal(joblog_recover(f->tmp.path, &f->id, 20, &damaged, &e),
+	    RC_OK);
+	assert_true(damaged);
+	assert_int_equal(joblog_recover(f->tmp.path, &f->id, 8, &damaged, &e),
+	    RC_OK);
+	assert_false(damaged);
+	assert_holds(f, "one\ntwo\n");
+	append(f, 8, STR("four\n"));
+	assert_holds(f, "one\ntwo\nfour\n");
+	assert_int_equal(joblog_compress(f->tmp.path, &f->id, 13, &e), RC_OK);
+}
+
 static void
 an_unwritable_root_is_told(void **state)
 {
@@ -225,6 +247,7 @@ main(void)
 		T(a_log_has_a_largest_size),
 		T(a_link_in_the_place_of_a_log_is_not_followed),
 		T(a_start_cuts_to_what_was_committed),
+		T(a_start_opens_a_log_compressed_meanwhile),
 		T(an_unwritable_root_is_told),
 	};
 
