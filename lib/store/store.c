@@ -72,6 +72,8 @@ open_env(struct store *s, struct err *e)
 
 	if (s->mode == STORE_READER)
 		flags = MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK;
+	else if (s->mode == STORE_COPIER)
+		flags = MDB_NOTLS | MDB_RDONLY;
 	if ((code = mdb_env_create(&s->mdb)) != 0)
 		return store_mdb_err(s, code, "cannot set up", e);
 	mdb_env_set_assert(s->mdb, store_on_assert);
@@ -109,6 +111,8 @@ open_reader(struct store *s, struct err *e)
 		return err_errno(e, errno, "%s: cannot examine", path);
 	if (st.st_size == 0) /* absent, or made a moment ago */
 		return nothing_yet(s, e);
+	/* A copier has a slot among LMDB's readers; one that is killed leaves
+	 * it to the next writer's check. */
 	if ((rc = open_env(s, e)) != RC_OK)
 		return rc;
 	if (mdb_env_info(s->mdb, &info) != 0 || info.me_last_txnid == 0)
@@ -133,12 +137,11 @@ static enum rc
 open_writer(struct store *s, const struct store_schema *schema, struct err *e)
 {
 	enum rc rc;
-	int dead;
 
 	if ((rc = store_files_prepare(s, e)) != RC_OK ||
 	    (rc = open_env(s, e)) != RC_OK)
 		return rc;
-	mdb_reader_check(s->mdb, &dead);
+	store_reap(s);
 	crypt_random(&s->instance, sizeof(s->instance));
 	if ((rc = store_meta_claim(s, schema, e)) != RC_OK)
 		return rc;
@@ -156,8 +159,9 @@ store_open_schema(enum store_env env, enum store_mode mode, const char *dir,
 	s->mode = mode;
 	s->dir = mem_strdup(dir);
 	s->lock_fd = -1;
-	rc = mode == STORE_READER ? open_reader(s, e)
-	                          : open_writer(s, schema, e);
+	rc = mode == STORE_READER || mode == STORE_COPIER
+	         ? open_reader(s, e)
+	         : open_writer(s, schema, e);
 	if (rc == RC_OK)
 		*out = s;
 	else
@@ -257,6 +261,14 @@ store_space(struct store *s, struct store_space *out)
 		return;
 	out->free_pages = count_free_pages(txn);
 	mdb_txn_abort(txn);
+}
+
+void
+store_reap(struct store *s)
+{
+	int dead;
+
+	(void)mdb_reader_check(s->mdb, &dead);
 }
 
 static enum rc

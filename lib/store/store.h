@@ -34,10 +34,12 @@ enum store_env {
 };
 
 enum store_mode {
-	STORE_WRITER, /* the controller; makes what is missing */
-	STORE_READER, /* another process under the controller's pin:
+	STORE_WRITER,  /* the controller; makes what is missing */
+	STORE_READER,  /* another process under the controller's pin:
 	                 MDB_RDONLY|MDB_NOLOCK */
-	STORE_OFFLINE /* tools: RC_BUSY while a controller runs */
+	STORE_OFFLINE, /* tools: RC_BUSY while a controller runs */
+	STORE_COPIER   /* tools, also while a controller runs: for
+	                  store_backup() and nothing else */
 };
 
 enum {
@@ -99,6 +101,8 @@ struct store_space {
 	unsigned readers;
 };
 void store_space(struct store *s, struct store_space *out);
+/* Frees what copiers that were killed have pinned.  Cheap. */
+void store_reap(struct store *s);
 /* A consistent, compacted copy, written next to path and renamed.
  * Blocking: pool thread. */
 MUST_USE enum rc store_backup(struct store *s, const char *path, struct err *e);

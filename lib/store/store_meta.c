@@ -204,6 +204,11 @@ store_meta_claim(struct store *s, const struct store_schema *schema,
 		migrate(tx, schema, version);
 	if (s->env == STORE_LIVE)
 		live_clear(tx);
+	/* A compacted copy counts its transactions from 1 again: versions
+	 * from before it would come a second time.  The instance is new, so
+	 * nobody compares with them. */
+	if (s->env == STORE_STATE)
+		table_clear(tx, TB_VERSION);
 	write_meta(tx, schema->version);
 	rc = store_commit(tx, e);
 	arena_fini(&a);
