@@ -12,8 +12,10 @@
 #include "agent/run.h"
 #include "agent/secrets.h"
 #include "agent/settle.h"
+#include "agent/tell.h"
 #include "agent/uplink.h"
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
@@ -29,6 +31,7 @@ enum {
 	 * too much for that go another way, excludes cannot. */
 	COMMAND_EXCLUDE_MAX = 65536,
 	COMMAND_EXCLUDES_MAX = 1 << 20,
+	COMMAND_TOLD_MAX = 65536,
 	COMMAND_UNLOCK_MS = 60000
 };
 
@@ -45,8 +48,10 @@ struct entry {
 	struct ulid id;
 	enum command_phase phase;
 	Wire__CommandRun *run; /* until it is started */
+	struct buf began, end; /* what was told of it, until it is stored */
 	struct err write;      /* outcome of the pool job */
 	int64_t accepted_ms;
+	bool told_again;
 };
 
 struct command {
@@ -79,7 +84,9 @@ command_write(const struct entry *en, bool ended, struct err *e)
 	struct jobfile f = { .id = en->id,
 		.accepted_ms = en->accepted_ms,
 		.ended = ended,
-		.ended_ms = ended ? clock_now_ms() : 0 };
+		.ended_ms = ended ? clock_now_ms() : 0,
+		.began = buf_str(&en->began),
+		.end = buf_str(&en->end) };
 	const char *dir = en->owner->agent->settings.jobs_dir;
 	enum rc rc = jobfile_write(dir, &f, e);
 
@@ -96,8 +103,17 @@ command_add(struct command *c, const struct ulid *id, enum command_phase phase)
 	en->owner = c;
 	en->id = *id;
 	en->phase = phase;
+	buf_init(&en->began, COMMAND_TOLD_MAX);
+	buf_init(&en->end, COMMAND_TOLD_MAX);
 	map_put(c->seen, command_key(id), en);
 	return en;
+}
+
+static void
+command_told_free(struct entry *en)
+{
+	buf_fini(&en->began);
+	buf_fini(&en->end);
 }
 
 static void
@@ -195,6 +211,7 @@ command_on_marked(void *ctx)
 		    "the end of a job is not marked, it will "
 		    "be told twice error=%s",
 		    en->write.msg);
+	command_told_free(en);
 	c->marking--;
 	command_check_idle(c);
 }
@@ -214,7 +231,10 @@ static void
 command_on_job_done(void *ctx)
 {
 	struct command *c = ctx;
+	const struct job_told told = job_told(c->job);
 
+	buf_put_str(&c->current->began, told.began);
+	buf_put_str(&c->current->end, told.end);
 	c->job = NULL;
 	command_mark_ended(c->current);
 	c->current = NULL;
@@ -242,6 +262,7 @@ command_on_accepted(void *ctx)
 		map_del(c->seen, command_key(&en->id));
 		c->current = NULL;
 		wire__command_run__free_unpacked(en->run, NULL);
+		command_told_free(en);
 		mem_free(en);
 		command_check_idle(c);
 		return;
@@ -270,6 +291,9 @@ command_run(struct command *c, const Wire__CommandRun *run)
 	if (en != NULL) {
 		if (en->phase != COMMAND_ACCEPTING)
 			command_answer(c, &id, true, "");
+		/* Who asks for what has ended does not know the end. */
+		if (en->phase == COMMAND_ENDED && !en->told_again)
+			en->told_again = tell_one(c->agent, &id);
 		return;
 	}
 	if (objection != NULL || c->current != NULL || c->recovering ||
@@ -301,6 +325,17 @@ command_on_recovered(void *ctx)
 	}
 }
 
+static void
+command_keep_end(struct entry *en, const Wire__JobFinished *f)
+{
+	char *room;
+
+	room = buf_reserve(&en->end, wire__job_finished__get_packed_size(f));
+	if (room != NULL)
+		buf_added(&en->end,
+		    wire__job_finished__pack(f, (uint8_t *)room));
+}
+
 /* Tells the end of a job that no process of ours runs. */
 static void
 command_tell_end(struct command *c, struct entry *en, const char *status,
@@ -320,6 +355,7 @@ command_tell_end(struct command *c, struct entry *en, const char *status,
 	f.finished_at_ms = clock_now_ms();
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	ev.job_finished = &f;
+	command_keep_end(en, &f);
 	c->recovering = true;
 	c->recovered++;
 	events_put(c->agent->events, &ev, true);
@@ -469,6 +505,7 @@ command_free(struct command *c)
 
 		if (en->run != NULL)
 			wire__command_run__free_unpacked(en->run, NULL);
+		command_told_free(en);
 		mem_free(en);
 	}
 	map_free(c->seen);
@@ -509,6 +546,25 @@ command_list(const struct command *c, enum command_phase a,
 			out[n++] = en->id;
 	}
 	return n;
+}
+
+void
+command_tell_again(struct command *c)
+{
+	Wire__Event ev = WIRE__EVENT__INIT;
+	struct str began;
+
+	tell_again(c->agent);
+	if (c->job == NULL)
+		return;
+	began = job_told(c->job).began;
+	ev.body_case = WIRE__EVENT__BODY_JOB_STARTED;
+	ev.job_started =
+	    wire__job_started__unpack(NULL, began.n, (const uint8_t *)began.p);
+	if (ev.job_started == NULL)
+		return;
+	events_put(c->agent->events, &ev, true);
+	wire__job_started__free_unpacked(ev.job_started, NULL);
 }
 
 size_t

@@ -28,6 +28,9 @@ void command_free(struct command *c);
 /* From the uplink.  The answer comes through uplink_result(), not from
  * inside. */
 void command_handle(struct command *c, const struct Wire__Command *cmd);
+/* How the jobs of the last week began and ended, and that of today began:
+ * the controller asked, it was restored from an older copy. */
+void command_tell_again(struct command *c);
 /* For hello: the ids, at most max; returns how many. */
 size_t command_running(const struct command *c, struct ulid *out, size_t max);
 size_t command_accepted(const struct command *c, struct ulid *out, size_t max);

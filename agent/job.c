@@ -95,6 +95,7 @@ struct job {
 	struct restic_seen seen; /* of the step that runs */
 	struct buf document;
 	struct buf words;
+	struct buf began, end; /* what was told of it, packed */
 	int64_t noted_ms;
 	/* what the main step was, for the judgement */
 	struct restic_seen main_seen;
@@ -463,6 +464,21 @@ job_after_list(struct job *j, const struct err *step_err)
 /* -------------------------------------------------------------- the end */
 
 static void
+job_keep(struct buf *out, const ProtobufCMessage *m)
+{
+	char *room = buf_reserve(out, protobuf_c_message_get_packed_size(m));
+
+	if (room != NULL)
+		buf_added(out, protobuf_c_message_pack(m, (uint8_t *)room));
+}
+
+struct job_told
+job_told(const struct job *j)
+{
+	return (struct job_told){ buf_str(&j->began), buf_str(&j->end) };
+}
+
+static void
 job_on_durable(void *ctx)
 {
 	struct job *j = ctx;
@@ -478,6 +494,8 @@ job_on_durable(void *ctx)
 	restic_env_free(j->env);
 	buf_fini(&j->document);
 	buf_fini(&j->words);
+	buf_fini(&j->began);
+	buf_fini(&j->end);
 	arena_fini(&j->arena);
 	wire__command_run__free_unpacked(j->cmd, NULL);
 	mem_free(j);
@@ -547,6 +565,7 @@ job_finish(struct job *j)
 		    clock_mono_ms() - j->started_mono_ms;
 		f.summary = &j->main_seen.summary;
 	}
+	job_keep(&j->end, &f.base);
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	ev.job_finished = &f;
 	uplink_progress(j->agent->uplink, NULL);
@@ -622,6 +641,7 @@ job_tell_started(struct job *j)
 	s.kind = j->cmd->kind;
 	s.started_at_ms = j->started_ms;
 	s.restic_version = j->agent->restic.version;
+	job_keep(&j->began, &s.base);
 	ev.body_case = WIRE__EVENT__BODY_JOB_STARTED;
 	ev.job_started = &s;
 	events_put(j->agent->events, &ev, true);
@@ -647,6 +667,8 @@ job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 	arena_init(&j->arena, JOB_ARENA_MAX);
 	buf_init(&j->document, JOB_DOCUMENT_MAX);
 	buf_init(&j->words, KIB(64));
+	buf_init(&j->began, KIB(64));
+	buf_init(&j->end, KIB(64));
 	restic_seen_init(&j->main_seen);
 	restic_seen_init(&j->list_seen);
 	j->redact = redact_new();

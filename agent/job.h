@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "lib/base/rc.h"
+#include "lib/base/str.h"
 #include "lib/base/ulid.h"
 
 struct agent;
@@ -28,4 +29,9 @@ void job_cancel(struct job *j);
 /* The same because the agent stops: the job ends `failed`. */
 void job_stop(struct job *j);
 const struct ulid *job_id(const struct job *j);
+/* Packed JobStarted and, once it has finished, JobFinished. */
+struct job_told {
+	struct str began, end;
+};
+struct job_told job_told(const struct job *j);
 #endif

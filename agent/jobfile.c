@@ -74,25 +74,38 @@ jobfile_write_in_place(const char *dir, const char *path, struct str data,
 	return rc == RC_OK ? fsio_sync_dir(dir, e) : rc;
 }
 
+/* protobuf-c has no const; packing does not write. */
+static ProtobufCBinaryData
+jobfile_bytes(struct str s)
+{
+	return (ProtobufCBinaryData){ s.n, (uint8_t *)(uintptr_t)s.p };
+}
+
 enum rc
 jobfile_write(const char *dir, const struct jobfile *f, struct err *e)
 {
 	Rec__AgentJob rec = REC__AGENT_JOB__INIT;
 	char path[JOBFILE_PATH_CAP];
-	uint8_t bytes[256];
+	uint8_t *bytes;
 	struct str data;
 	enum rc rc;
 
+	if (!jobfile_path(path, dir, &f->id))
+		return err_set(e, RC_LIMIT, "%s: the path is too long", dir);
 	rec.accepted_at_ms = f->accepted_ms;
 	rec.ended = f->ended;
 	rec.ended_at_ms = f->ended_ms;
-	ASSERT(rec__agent_job__get_packed_size(&rec) <= sizeof(bytes));
+	rec.began = jobfile_bytes(f->began);
+	rec.end = jobfile_bytes(f->end);
+	bytes = mem_alloc(rec__agent_job__get_packed_size(&rec) + 1);
 	data = str_from(bytes, rec__agent_job__pack(&rec, bytes));
-	if (!jobfile_path(path, dir, &f->id))
-		return err_set(e, RC_LIMIT, "%s: the path is too long", dir);
 	rc = fsio_replace(path, data, 0600, e);
-	if (rc == RC_FULL && jobfile_take_room(dir, &f->id))
+	if (rc == RC_FULL && jobfile_take_room(dir, &f->id)) {
+		rec.began = rec.end = (ProtobufCBinaryData){ 0 };
+		data = str_from(bytes, rec__agent_job__pack(&rec, bytes));
 		rc = jobfile_write_in_place(dir, path, data, e);
+	}
+	mem_free(bytes);
 	return rc;
 }
 
@@ -140,39 +153,65 @@ struct jobfile_walk {
 };
 
 static void
-jobfile_read(const char *path, struct jobfile *f)
+jobfile_fill(const Rec__AgentJob *rec, struct jobfile *f)
+{
+	f->accepted_ms = rec->accepted_at_ms;
+	f->ended = rec->ended;
+	f->ended_ms = rec->ended_at_ms;
+	f->began = str_from(rec->began.data, rec->began.len);
+	f->end = str_from(rec->end.data, rec->end.len);
+}
+
+static enum rc
+jobfile_read(const struct jobfile_walk *w, const char *path, struct jobfile *f,
+    struct err *e)
 {
 	Rec__AgentJob *rec = NULL;
+	enum rc rc = RC_OK;
 	struct buf b;
 
 	buf_init(&b, JOBFILE_BYTES);
 	if (fsio_read(path, &b, NULL) == RC_OK)
 		rec = rec__agent_job__unpack(NULL, b.len,
 		    (const uint8_t *)buf_text(&b));
-	if (rec != NULL) {
-		f->accepted_ms = rec->accepted_at_ms;
-		f->ended = rec->ended;
-		f->ended_ms = rec->ended_at_ms;
+	if (rec != NULL)
+		jobfile_fill(rec, f);
+	if (f->ended && f->ended_ms < w->since_ms)
+		rc = fsio_remove(path, e);
+	else
+		w->fn(w->ctx, f);
+	if (rec != NULL)
 		rec__agent_job__free_unpacked(rec, NULL);
-	}
 	buf_fini(&b);
+	return rc;
 }
 
 static enum rc
 jobfile_load_one(void *ctx, const char *name, struct err *e)
 {
 	const struct jobfile_walk *w = ctx;
-	struct jobfile f = { 0 };
+	struct jobfile f = { .ended = false };
 	char path[JOBFILE_PATH_CAP];
 
 	if (!ulid_parse(str_of(name), &f.id) ||
 	    !jobfile_path(path, w->dir, &f.id))
 		return RC_OK;
-	jobfile_read(path, &f);
-	if (f.ended && f.ended_ms < w->since_ms)
-		return fsio_remove(path, e);
-	w->fn(w->ctx, &f);
-	return RC_OK;
+	return jobfile_read(w, path, &f, e);
+}
+
+enum rc
+jobfile_get(const char *dir, const struct ulid *id, jobfile_fn *fn, void *ctx,
+    struct err *e)
+{
+	struct jobfile_walk w = { dir, INT64_MIN, fn, ctx };
+	struct jobfile f = { .id = *id };
+	char path[JOBFILE_PATH_CAP];
+
+	if (!jobfile_path(path, dir, id))
+		return err_set(e, RC_LIMIT, "%s: the path is too long", dir);
+	if (access(path, F_OK) != 0)
+		return err_errno(e, errno, "%s", path);
+	return jobfile_read(&w, path, &f, e);
 }
 
 enum rc

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/rc.h"
+#include "lib/base/str.h"
 #include "lib/base/ulid.h"
 
 struct jobfile {
@@ -18,6 +19,8 @@ struct jobfile {
 	int64_t accepted_ms;
 	bool ended;
 	int64_t ended_ms;
+	/* Packed JobStarted and JobFinished, or empty.  Lent. */
+	struct str began, end;
 };
 
 enum {
@@ -25,14 +28,18 @@ enum {
 	JOBFILE_SPARE_BYTES = 4096
 };
 
-/* Durable when it returns RC_OK. */
+/* Durable when it returns RC_OK.  What was told is left out where only a
+ * spare file has room. */
 MUST_USE enum rc jobfile_write(const char *dir, const struct jobfile *f,
     struct err *e);
 /* Takes spare files to their number, as far as there is room. */
 void jobfile_make_spares(const char *dir);
+typedef void jobfile_fn(void *ctx, const struct jobfile *f);
+/* Calls fn for the one file; RC_NOTFOUND. */
+MUST_USE enum rc jobfile_get(const char *dir, const struct ulid *id,
+    jobfile_fn *fn, void *ctx, struct err *e);
 /* Calls fn for each; one that cannot be read was accepted and did not end.
  * Files of jobs that ended before since_ms are removed. */
-typedef void jobfile_fn(void *ctx, const struct jobfile *f);
 MUST_USE enum rc jobfile_load(const char *dir, int64_t since_ms, jobfile_fn *fn,
     void *ctx, struct err *e);
 #endif

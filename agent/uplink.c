@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/backoff.h"
+#include "agent/command.h"
 #include "agent/events.h"
 #include "agent/settle.h"
 #include "agent/uplink_own.h"
@@ -94,14 +95,41 @@ uplink_refusal_wait(const struct uplink_refusal *r)
 	return r->wait_ms + crypt_random_below(r->wait_ms);
 }
 
+/* All that was told again is durable, so the next hello counts it. */
+static void
+uplink_on_told(void *ctx)
+{
+	struct uplink *u = ctx;
+
+	if (u->state == UPLINK_WAITING)
+		loop_timer_start(u->retry, uplink_backoff(u), 0);
+}
+
+/* Its database is older than what it has acknowledged. */
+static void
+uplink_tell_again(struct uplink *u)
+{
+	log_warn(LOG_NET, "the controller was restored from an older copy: "
+	                  "telling the ends of jobs again");
+	u->call = NULL;
+	uplink_down(u, UPLINK_TELL_MS);
+	command_tell_again(u->agent->command);
+	events_when_synced(u->agent->events, uplink_on_told, u);
+}
+
 void
 uplink_call_ended(struct uplink *u, enum grpc_status st, struct str msg,
     struct str code)
 {
 	const struct uplink_refusal *refusal = uplink_refused(st, code);
-	uint64_t wait =
-	    refusal != NULL ? uplink_refusal_wait(refusal) : uplink_backoff(u);
+	uint64_t wait;
 
+	if (str_eqz(code, "tell_again")) {
+		uplink_tell_again(u);
+		return;
+	}
+	wait =
+	    refusal != NULL ? uplink_refusal_wait(refusal) : uplink_backoff(u);
 	log_warn(LOG_NET,
 	    "call ended status=%d code=%s message=%s "
 	    "retry_ms=%llu",

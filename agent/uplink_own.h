@@ -24,6 +24,7 @@ enum {
 	UPLINK_REFUSED_MS = 300000,  /* the bearer is unknown or revoked */
 	UPLINK_VERSION_MS = 3600000, /* until one side is updated */
 	UPLINK_DUPLICATE_MS = 60000,
+	UPLINK_TELL_MS = 60000, /* at most, for what is told to be durable */
 	UPLINK_HELLO_MS = 15000,
 	UPLINK_SHORT_MS = 30000, /* a Session that ends sooner has failed */
 	UPLINK_SESSION_TRIES = 3,

@@ -268,6 +268,17 @@ skip_lost(struct ingest *i, struct inlet *in, uint64_t resume)
 	in->received = in->committed;
 }
 
+/* Before anything is judged the agent puts into its queue how its jobs
+ * ended, and says hello again.  Asked once: one that knows nothing of this
+ * just comes again. */
+static enum rc
+ask_again(struct err *e)
+{
+	return err_code(e, RC_BUSY, "tell_again",
+	    "this controller was restored from an older copy: tell the ends "
+	    "of jobs again, and come back");
+}
+
 enum rc
 ingest_hello(struct ingest *i, const struct ulid *host,
     const struct Wire__Hello *h, uint64_t *resume, struct err *e)
@@ -291,6 +302,11 @@ ingest_hello(struct ingest *i, const struct ulid *host,
 		begin_epoch(i, in, h);
 	memcpy(in->instance, h->instance_id.data, sizeof(in->instance));
 	*resume = rules_resume(same, in->committed, h->first_seq);
+	if (*resume > in->committed + 1 && !in->asked) {
+		in->asked = true;
+		in->compare = false;
+		return ask_again(e);
+	}
 	skip_lost(i, in, *resume);
 	in->open = true;
 	in->compare_after = h->next_seq - 1;

@@ -51,6 +51,7 @@ struct inlet {
 	bool busy;    /* has a part in the batch */
 	bool urgent;  /* more waits than some log lines */
 	bool calm;    /* in ingest.calm */
+	bool asked;   /* to tell again what we lost, once */
 	bool faulty;  /* a log of this host alone could not be written */
 	/* What the hello listed, and what was accepted since: a job that is
 	 * with the agent but not among them is lost, once everything before

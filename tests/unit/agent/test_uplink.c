@@ -236,6 +236,16 @@ a_second_identity_waits_long(void **state)
 	check_refusal(GRPC_ALREADY_EXISTS, "duplicate_identity", false);
 }
 
+/* A controller restored from an older copy: soon again, with the ends. */
+static void
+what_the_controller_lost_is_told_again(void **state)
+{
+	(void)state;
+	give_end(live(), GRPC_UNAVAILABLE, "tell_again");
+	assert_int_equal(fake.told_again, 1);
+	dialled(2);
+}
+
 static void
 a_drain_waits_for_the_last_acknowledgement(void **state)
 {
@@ -287,6 +297,7 @@ main(void)
 		uplink_test(the_code_may_come_as_a_message),
 		uplink_test(a_revoked_bearer_does_not_knock_all_the_time),
 		uplink_test(a_second_identity_waits_long),
+		uplink_test(what_the_controller_lost_is_told_again),
 		uplink_test(a_drain_waits_for_the_last_acknowledgement),
 		uplink_test(a_drain_without_a_controller_ends_after_5_s),
 	};

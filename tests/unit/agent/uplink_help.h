@@ -38,7 +38,7 @@ static struct fake {
 	struct grpc_ccall calls[64];
 	size_t n_conns, n_calls;
 	size_t taken; /* connections that the test has dealt with */
-	size_t commands;
+	size_t commands, told_again;
 	char command_id[ULID_TEXT_CAP];
 	bool answer_at_once; /* a command is answered from inside */
 	struct agent *agent;
@@ -128,6 +128,13 @@ command_handle(struct command *c, const Wire__Command *cmd)
 	r.job_id = cmd->run->job_id;
 	if (fake.answer_at_once)
 		uplink_result(fake.agent->uplink, &r);
+}
+
+void
+command_tell_again(struct command *c)
+{
+	(void)c;
+	fake.told_again++;
 }
 
 size_t

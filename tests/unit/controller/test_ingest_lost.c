@@ -146,11 +146,41 @@ what_neither_side_has_is_not_asked_for(void **state)
 	uint64_t resume = 0;
 
 	start_job(d);
+	/* Once it is asked to tell again what it knows. */
+	assert_rc(desk_hello(d, 10, 12, JOB_A, &resume), RC_BUSY);
 	assert_rc(desk_hello(d, 10, 12, JOB_A, &resume), RC_OK);
 	assert_int_equal(resume, 10);
 	assert_rc(desk_lines(d, 10, JOB_A, 30, 1), RC_OK);
 	desk_run_to(d, 10);
 	assert_int_equal(desk_job(d, JOB_A)->log_lines, 30);
+}
+
+/* Our database is an older copy.  Nothing is judged before the agent has
+ * told again what it knows, and then by what it told. */
+static void
+a_job_that_ended_behind_our_back_is_not_lost(void **state)
+{
+	struct desk *d = *state;
+	uint64_t resume = 0;
+
+	start_job(d);
+	assert_rc(desk_hello(d, 10, 10, NULL, &resume), RC_BUSY);
+	desk_settle(d);
+	assert_int_equal(desk_job(d, JOB_A)->state,
+	    REC__JOB_STATE__JOB_RUNNING);
+	/* Numbers 10 to 12 are what it told: the end of A, and of B, which
+	 * was never heard of here. */
+	assert_rc(desk_hello(d, 10, 13, NULL, &resume), RC_OK);
+	assert_int_equal(resume, 10);
+	assert_rc(desk_finished(d, 10, JOB_A, "succeeded", 3), RC_OK);
+	assert_rc(desk_started(d, 11, JOB_B), RC_OK);
+	assert_rc(desk_finished(d, 12, JOB_B, "failed", 1), RC_OK);
+	desk_run_to(d, 12);
+	desk_settle(d);
+	assert_int_equal(desk_job(d, JOB_A)->state,
+	    REC__JOB_STATE__JOB_SUCCEEDED);
+	assert_int_equal(desk_job(d, JOB_B)->state, REC__JOB_STATE__JOB_FAILED);
+	assert_int_equal(desk_job(d, JOB_B)->kind, REC__JOB_KIND__KIND_BACKUP);
 }
 
 #define ON_DESK(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)
@@ -167,6 +197,7 @@ main(void)
 		ON_DESK(a_queued_job_that_was_never_accepted_stays_queued),
 		ON_DESK(a_new_epoch_starts_at_one_and_ends_what_ran),
 		ON_DESK(what_neither_side_has_is_not_asked_for),
+		ON_DESK(a_job_that_ended_behind_our_back_is_not_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
