@@ -26,6 +26,7 @@
 #include "controller/server.h"
 #include "controller/shown.h"
 #include "controller/sse.h"
+#include "controller/takeover.h"
 #include "controller/ticker.h"
 #include "controller/tokens.h"
 #include "controller/users.h"
@@ -291,11 +292,15 @@ start(struct controller *c, struct err *e)
 	raise_descriptors();
 	if ((rc = make_directories(s, e)) != RC_OK)
 		return rc;
+	if ((rc = takeover_check(c, e)) != RC_OK)
+		return rc;
 	if ((rc = open_stores(c, e)) != RC_OK)
 		return rc;
 	if ((rc = crypt_key_file(s->secret_key_file, c->key, e)) != RC_OK)
 		return rc;
 	if ((rc = audit_start(c, e)) != RC_OK)
+		return rc;
+	if ((rc = takeover_note(c, e)) != RC_OK)
 		return rc;
 	if ((rc = asset_set_new(s->assets_dir, &c->assets, e)) != RC_OK)
 		return rc;

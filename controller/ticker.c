@@ -75,6 +75,8 @@ ticker_on_minute(void *ctx)
 	enrol_tick(t->ctl->enrol);
 	sse_tokens_tick(t->ctl->sse);
 	announce_sweep(t->ctl->announce);
+	store_reap(t->ctl->state);
+	store_reap(t->ctl->vault);
 }
 
 /* ------------------------------------------------------------------- sweep */

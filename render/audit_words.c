@@ -24,6 +24,7 @@ static const struct audit_word words[] = {
 	{ "host.tags_updated",            "changed tags", false },
 	{ "job.cancel",                   "asked a job to stop", false },
 	{ "job.run_now",                  "started a job", false },
+	{ "state.copy_started",           "started on a copy of the state", true },
 	{ "token.created",                "created an API token", false },
 	{ "token.revoked",                "revoked an API token", false },
 	{ "user.created",                 "invited a user", false },
@@ -45,6 +46,7 @@ static const struct {
 	{ "enrollment_token", "Enrolment" },
 	{ "host",             "Host" },
 	{ "job",              "Job" },
+	{ "state",            "Controller" },
 	{ "token",            "API token" },
 	{ "user",             "User" },
 };

@@ -46,6 +46,7 @@ enum {
 	X(OPT_DATA_DIR,        "data-dir",        0,  "DIR",    0, "the data directory of a controller that does not run") \
 	X(OPT_KEY_FILE,        "key-file",        0,  "FILE",   0, "its secret.key, if that lies elsewhere") \
 	X(OPT_EXPECT,          "expect",          0,  "HASH",   0, "a hash that the controller logged earlier") \
+	X(OPT_EVERY,           "every",           0,  "SECONDS", 0, "again and again, so often") \
 	X(OPT_FINGERPRINT,     "fingerprint",     0,  "TEXT",   0, "what the agent prints, compared before accepting")
 /* clang-format on */
 
@@ -56,7 +57,7 @@ enum args_id {
 };
 
 enum {
-	ARGS_OPTION_COUNT = 26
+	ARGS_OPTION_COUNT = 27
 };
 
 #define ARGS_BIT(id) (UINT64_C(1) << (id))

@@ -84,6 +84,8 @@ static const struct verb verbs[] = {
 	  "end every session of a user" },
 	{ "state info", "", 0, 0, false, ARGS_BIT(OPT_DATA_DIR), verb_state_info,
 	  "what a stopped controller has stored" },
+	{ "state copy", "TARGET", 1, 1, false, ARGS_BIT(OPT_DATA_DIR) | ARGS_BIT(OPT_EVERY), verb_state_copy,
+	  "a copy of all of it, that a standby can be started on; the controller may run" },
 	{ "state reset-password", "NAME", 1, 1, false, RESET_OPTIONS, verb_state_reset_password,
 	  "a way in for a user who is locked out; the controller is stopped" },
 	{ "doctor", "", 0, 0, false, 0, verb_doctor,

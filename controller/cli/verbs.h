@@ -61,6 +61,7 @@ enum exit_code verb_users_enable(struct cli *c);
 enum exit_code verb_users_sign_out(struct cli *c);
 enum exit_code verb_users_link(struct cli *c);
 enum exit_code verb_state_info(struct cli *c);
+enum exit_code verb_state_copy(struct cli *c);
 enum exit_code verb_state_reset_password(struct cli *c);
 enum exit_code verb_doctor(struct cli *c);
 enum exit_code verb_audit_verify(struct cli *c);
