@@ -30,12 +30,13 @@
 struct grpc_ccall;
 struct grpc_conn;
 struct load;
+struct load_soak;
 struct loop;
 struct loop_timer;
 struct tls_ctx;
 
 enum {
-	LOAD_ARGS = 3,     /* numbers behind a command */
+	LOAD_ARGS = 4,     /* numbers behind a command */
 	LOAD_SEEN_JOBS = 8 /* whose command an agent knows again */
 };
 
@@ -114,7 +115,8 @@ struct load {
 	struct loop_timer *tick, *idle;
 	struct buf out;
 	struct json_out json;
-	struct list arrivals; /* commands, for wait-commands */
+	struct load_soak *soak; /* NULL: nothing soaks */
+	struct list arrivals;   /* commands, for wait-commands */
 	uint64_t arrived;
 };
 
@@ -192,4 +194,22 @@ void load_arrivals_fini(struct load *l);
 /* The job at work goes into a hello; h lives shorter than the agent. */
 void load_logs_hello(struct load_agent *a, Wire__Hello *h);
 void load_logs_forget(struct load_agent *a);
+/* One job at a time: its lines are numbered, a hello names it.  id NULL: one
+ * that the agent started by itself. */
+void load_job_begin(struct load_agent *a, const char *id);
+void load_job_print(struct load_agent *a, uint64_t n);
+void load_job_end(struct load_agent *a);
+/* NULL: none runs. */
+const char *load_job_id(const struct load_agent *a);
+
+/* ----------------------------------------------------------------- soak */
+
+void load_soak(struct load *l);
+void load_soak_ended(struct load *l);
+void load_soak_stop(struct load *l);
+void load_soak_fini(struct load *l);
+/* The agent runs another job; one at a time. */
+bool load_soak_busy(const struct load_agent *a);
+/* Runs a job of the API; false: nothing soaks, it is run in no time. */
+bool load_soak_run(struct load_agent *a, const char *id);
 #endif

@@ -40,6 +40,10 @@ static const char usage[] =
     "  lines LINES JOBS SECONDS  the same of jobs that go on afterwards\n"
     "  wait-commands N      commands that came since the last answer\n"
     "  handshakes N         connects, TLS and closes\n"
+    "  soak LINES JOBS MEAN SEED  from now on LINES a second from JOBS jobs\n"
+    "                       of MEAN lines, beside other commands\n"
+    "  soak-ended           which jobs have ended since: id, host, lines\n"
+    "  soak-stop            ends them; until all is acknowledged\n"
     "  stats                what was counted\n"
     "  quit\n";
 
@@ -185,6 +189,9 @@ static const struct command {
 	{ "lines", 3, load_lines },
 	{ "wait-commands", 1, load_wait_commands },
 	{ "handshakes", 1, load_shake },
+	{ "soak", 4, load_soak },
+	{ "soak-ended", 0, load_soak_ended },
+	{ "soak-stop", 0, load_soak_stop },
 	{ "stats", 0, load_stats },
 	{ "quit", 0, load_quit },
 };
@@ -403,6 +410,7 @@ load_close(struct load *l)
 
 	for (i = 0; i < l->count; i++)
 		load_agent_fini(&l->agents[i]);
+	load_soak_fini(l);
 	load_shake_fini(l);
 	mem_free(l->agents);
 	load_arrivals_fini(l);

@@ -61,43 +61,66 @@ arrived(struct load *l, const char *job)
 }
 
 static bool
-seen_before(struct load_agent *a, const char *job)
+seen_before(const struct load_agent *a, const char *job)
 {
 	unsigned i;
 
 	for (i = 0; i < LOAD_SEEN_JOBS; i++)
 		if (strcmp(a->seen[i], job) == 0)
 			return true;
-	i = a->seen_next++ % LOAD_SEEN_JOBS;
+	return false;
+}
+
+static void
+remember(struct load_agent *a, const char *job)
+{
+	unsigned i = a->seen_next++ % LOAD_SEEN_JOBS;
+
 	if (!str_copy(a->seen[i], sizeof(a->seen[i]), str_of(job)))
 		a->seen[i][0] = '\0';
-	return false;
+}
+
+static void
+answer(struct load_agent *a, char *job, bool accepted)
+{
+	Wire__AgentMessage m = WIRE__AGENT_MESSAGE__INIT;
+	Wire__CommandResult r = WIRE__COMMAND_RESULT__INIT;
+	char busy[] = "busy";
+
+	r.job_id = job;
+	r.accepted = accepted;
+	if (!accepted)
+		r.error = busy;
+	m.body_case = WIRE__AGENT_MESSAGE__BODY_RESULT;
+	m.result = &r;
+	load_agent_send(a, &m);
 }
 
 void
 load_on_command(struct load_agent *a, const Wire__Command *c)
 {
-	Wire__AgentMessage m = WIRE__AGENT_MESSAGE__INIT;
-	Wire__CommandResult r = WIRE__COMMAND_RESULT__INIT;
-	bool again;
+	char *job;
 
 	if (c->body_case != WIRE__COMMAND__BODY_RUN)
 		return;
-	again = seen_before(a, c->run->job_id);
-	if (again)
-		a->load->stats.duplicates++;
-	else
-		arrived(a->load, c->run->job_id);
+	job = c->run->job_id;
 	a->load->stats.commands++;
-	r.job_id = c->run->job_id;
-	r.accepted = true;
-	m.body_case = WIRE__AGENT_MESSAGE__BODY_RESULT;
-	m.result = &r;
-	load_agent_send(a, &m);
-	if (again)
+	if (seen_before(a, job)) {
+		a->load->stats.duplicates++;
+		answer(a, job, true);
 		return;
-	load_job_started(a, r.job_id, c->run->kind);
-	load_job_finished(a, r.job_id, 0);
+	}
+	if (load_soak_busy(a)) {
+		answer(a, job, false);
+		return;
+	}
+	remember(a, job);
+	arrived(a->load, job);
+	answer(a, job, true);
+	if (load_soak_run(a, job))
+		return;
+	load_job_started(a, job, c->run->kind);
+	load_job_finished(a, job, 0);
 }
 
 /* ---------------------------------------------------------- wait-commands */

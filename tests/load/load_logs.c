@@ -38,14 +38,16 @@ load_logs_forget(struct load_agent *a)
 	a->job = NULL;
 }
 
-static void
-begin(struct load_agent *a)
+void
+load_job_begin(struct load_agent *a, const char *id)
 {
 	struct load_job *j = MEM_NEW(struct load_job);
-	struct ulid id;
+	struct ulid own;
 
-	ulid_new(&id);
-	ulid_text(&id, j->id);
+	ulid_new(&own);
+	ulid_text(&own, j->id);
+	if (id != NULL && !str_copy(j->id, sizeof(j->id), str_of(id)))
+		j->id[0] = '\0';
 	a->job = j;
 	load_job_started(a, j->id, "backup");
 }
@@ -118,6 +120,34 @@ put_jobs(struct load *l)
 		load_logs_forget(&l->agents[i]);
 	}
 	json_arr_end(&l->json);
+}
+
+void
+load_job_print(struct load_agent *a, uint64_t n)
+{
+	uint64_t part;
+
+	for (; n > 0; n -= part) {
+		part = n < LINES_MAX ? n : LINES_MAX;
+		put_chunk(a, part);
+	}
+}
+
+void
+load_job_end(struct load_agent *a)
+{
+	struct load_job *j = a->job;
+
+	load_job_finished(a, j->id, j->lines);
+	load_logs_forget(a);
+}
+
+const char *
+load_job_id(const struct load_agent *a)
+{
+	const struct load_job *j = a->job;
+
+	return j == NULL ? NULL : j->id;
 }
 
 static bool
@@ -225,7 +255,7 @@ load_lines(struct load *l)
 	}
 	for (i = 0; i < (size_t)l->args[1]; i++)
 		if (l->agents[i].job == NULL)
-			begin(&l->agents[i]);
+			load_job_begin(&l->agents[i], NULL);
 	load_pace_start(&l->pace, 0, 0);
 	load_every_ms(l, step_begun);
 }
