@@ -32,7 +32,9 @@ struct stage {
 	struct store_tx *tx; /* while the part at hand is staged */
 	size_t text;         /* bytes so far, in all */
 	struct joblog_stamp stamp;
-	int fd; /* the spool, once there is something to write */
+	struct map
+	    *claims; /* job that nobody has yet -> part that came first */
+	int fd;      /* the spool, once there is something to write */
 };
 
 static const enum joblog_tag tag_of[] = {
@@ -84,14 +86,30 @@ put_line(struct stage *s, struct ingest_log *l, int64_t ms, enum joblog_tag tag,
 	s->text += l->text.len - before;
 }
 
+/* A job that is new to the store is of the host that names it first: the op
+ * sees the parts in the same order.  Who cannot be stored has no claim. */
+static bool
+claim(struct stage *s, const struct ulid *job)
+{
+	const struct str key = str_from(job->b, sizeof(job->b));
+	const struct ingest_part *first = map_get(s->claims, key);
+
+	if (first != NULL && first != s->p && first->err.rc == RC_OK)
+		return false;
+	(void)map_put(s->claims, key, s->p);
+	return true;
+}
+
 static void
 load_log(struct stage *s, struct ingest_log *l)
 {
 	const struct Rec__Job *j = job_store_find(s->tx, &l->job);
 	struct ulid host;
 
-	if (j == NULL)
+	if (j == NULL) {
+		l->foreign = !claim(s, &l->job);
 		return;
+	}
 	l->foreign =
 	    !pb_id_get(&j->host_id, &host) || !ulid_eq(&host, &s->p->host);
 	l->at = j->log_bytes;
@@ -443,12 +461,13 @@ do_all(struct stage *s)
 void
 ingest_log_write(struct ingest_batch *b)
 {
-	struct stage s = { .b = b, .fd = -1 };
+	struct stage s = { .b = b, .claims = map_new(), .fd = -1 };
 
 	if (do_all(&s) != RC_OK && b->err.rc == RC_OK)
 		(void)err_set(&b->err, RC_IO, "the logs cannot be written");
 	if (s.fd >= 0)
 		(void)close(s.fd);
+	map_free(s.claims);
 }
 
 void

@@ -348,18 +348,18 @@ count_lines(struct Rec__Job *j, const struct ingest_log *l)
 	j->log_file_lines = before + l->text_lines;
 }
 
+/* What was foreign when the logs were written and is not any more (the host
+ * that came first was refused) is staged anew, as what has moved on is. */
 static void
 apply_log(struct apply *ap, const struct ingest_log *l)
 {
 	char id[ULID_TEXT_CAP];
 	struct Rec__Job *j;
 
-	if (l->foreign)
-		return;
 	ulid_text(&l->job, id);
 	if ((j = job_for(ap, id)) == NULL)
 		return;
-	if (j->log_bytes != l->at) {
+	if (l->foreign || j->log_bytes != l->at) {
 		store_fail(ap->tx, RC_BUSY,
 		    "the log of job %s has moved on meanwhile", id);
 		return;

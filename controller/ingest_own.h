@@ -105,7 +105,8 @@ struct ingest_log {
 	uint64_t at; /* committed bytes the text follows */
 	uint64_t lines;
 	uint64_t taken; /* lines of this batch */
-	bool foreign;   /* of another host: nothing is taken */
+	bool foreign;   /* of another host, or claimed by it within this batch:
+	               * nothing is taken */
 	bool closed;
 	bool damaged;
 	bool truncated;
