@@ -189,6 +189,13 @@ start_h1(struct conn *c)
 	});
 }
 
+static bool
+busy(const struct conn *c)
+{
+	return c->h2 != NULL ? h2_streams(c->h2) != 0
+	                     : c->h1 != NULL && h1_busy(c->h1);
+}
+
 /* Events of the link */
 
 static void
@@ -261,6 +268,9 @@ conn_on_data(void *ctx, struct str bytes)
 		sniff(c, bytes);
 	else
 		input(c, bytes);
+	/* A request may begin and end between two ticks. */
+	if (busy(c))
+		c->idle_ms = link_heard_ms(c->io);
 }
 
 static void
@@ -334,13 +344,6 @@ conn_accept(struct conn_env *env, struct uv_stream_s *server)
 }
 
 /* Time limits */
-
-static bool
-busy(const struct conn *c)
-{
-	return c->h2 != NULL ? h2_streams(c->h2) != 0
-	                     : c->h1 != NULL && h1_busy(c->h1);
-}
 
 static int64_t
 head_since(const struct conn *c)

@@ -93,6 +93,22 @@ def test_idle_connections_end(start, spoken):
         assert closed_within(sock, 5)
 
 
+def test_connections_in_use_are_not_idle(start):
+    """However short each request is: no tick need ever meet one."""
+    server = start("idle_ms=1000", "header_ms=60000")
+    conn = h2raw.Conn(server.plain)
+    with socket.create_connection(("127.0.0.1", server.plain), 5) as sock:
+        for n in range(12):
+            conn.send(frame(HEADERS, END_HEADERS | END_STREAM, 1 + 2 * n,
+                            request("/about")))
+            assert conn.until(DATA), f"h2, request {n + 1}"
+            sock.sendall(b"GET /about HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200"), (
+                f"h1, request {n + 1}")
+            time.sleep(0.3)
+    assert server.settles("open", 1)
+
+
 def test_silent_peer_with_an_open_stream_ends(start):
     """It does not answer PING: gone."""
     server = start("ping_ms=1000")
