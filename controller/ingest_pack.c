@@ -14,7 +14,9 @@
 #include "spool/joblog.h"
 
 enum {
-	RECOVER_PACKS = 1000 /* closed logs looked at when we start */
+	/* At start: so many jobs in a row whose logs need nothing, newest first,
+	 * and the older ones are not looked at. */
+	RECOVER_QUIET = 1000
 };
 
 /* A log that is to be compressed, or cut at start. */
@@ -138,6 +140,7 @@ struct recover {
 	const char *spool;
 	struct list open;
 	struct list closed;
+	unsigned quiet; /* jobs since the last uncompressed log */
 };
 
 static bool
@@ -150,13 +153,27 @@ ingest_on_open_log(void *ctx, const struct Rec__Job *j)
 }
 
 static bool
+is_uncompressed(const struct recover *r, const struct Rec__Job *j)
+{
+	char path[JOBLOG_PATH_CAP];
+	struct ulid id;
+
+	return j->log_closed && j->log_bytes > 0 && !j->log_damaged &&
+	       !j->log_expired && pb_id_get(&j->id, &id) &&
+	       joblog_path(r->spool, &id, false, path, sizeof(path)) == RC_OK &&
+	       access(path, F_OK) == 0;
+}
+
+/* However many were waiting when we stopped: they lie close together. */
+static bool
 ingest_on_latest(void *ctx, const struct Rec__Job *j)
 {
 	struct recover *r = ctx;
 
-	if (j->log_closed && j->log_bytes > 0 && !j->log_damaged &&
-	    !j->log_expired)
-		pack_add(&r->closed, r->ingest, j);
+	if (!is_uncompressed(r, j))
+		return ++r->quiet < RECOVER_QUIET;
+	pack_add(&r->closed, r->ingest, j);
+	r->quiet = 0;
 	return true;
 }
 
@@ -170,7 +187,7 @@ read_logs(struct controller *c, struct recover *r, struct err *e)
 	arena_init(&arena, GIB(1));
 	tx = store_begin_read(c->state, &arena);
 	job_store_open_logs(tx, ingest_on_open_log, r);
-	job_store_latest(tx, NULL, RECOVER_PACKS, ingest_on_latest, r);
+	job_store_latest(tx, NULL, SIZE_MAX, ingest_on_latest, r);
 	rc = store_rc(tx);
 	if (rc != RC_OK && e != NULL)
 		*e = *store_err(tx);
@@ -207,20 +224,15 @@ mark_damaged(struct controller *c, const struct pack *k)
 	log_error(LOG_SPOOL, "job log is shorter than committed job=%s", text);
 }
 
-/* Only those that still have an uncompressed file. */
 static void
 queue_closed(struct recover *r)
 {
-	char path[JOBLOG_PATH_CAP];
 	struct list *el;
 	struct pack *k;
 
 	while ((el = list_take(&r->closed)) != NULL) {
 		k = LIST_ENTRY(el, struct pack, link);
-		if (joblog_path(r->spool, &k->job, false, path, sizeof(path)) ==
-		        RC_OK &&
-		    access(path, F_OK) == 0)
-			ingest_pack(r->ingest, &k->job, k->bytes);
+		ingest_pack(r->ingest, &k->job, k->bytes);
 		mem_free(k);
 	}
 }

@@ -269,6 +269,41 @@ a_closed_log_is_compressed(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
+static struct ulid
+put_uncompressed(struct desk *d, struct store_tx *tx)
+{
+	struct Rec__Job j = REC__JOB__INIT;
+	struct ulid id;
+	struct err e;
+
+	ulid_new(&id);
+	assert_rc(joblog_append(d->spool, &id, 0, STR("a line\n"), &e), RC_OK);
+	j.id = id_bytes(&id);
+	j.host_id = id_bytes(&d->host);
+	j.state = REC__JOB_STATE__JOB_SUCCEEDED;
+	j.log_bytes = 7;
+	j.log_closed = true;
+	job_store_put(tx, &j);
+	return id;
+}
+
+/* They waited for their turn when the controller was killed. */
+static void
+any_number_of_logs_is_compressed_after_a_start(void **state)
+{
+	struct desk *d = *state;
+	struct store_tx *tx = store_begin_write(d->f.state, &d->f.arena);
+	struct ulid first = put_uncompressed(d, tx);
+	unsigned n;
+
+	for (n = 0; n < 1500; n++)
+		(void)put_uncompressed(d, tx);
+	fixture_commit(tx);
+	desk_close(d);
+	desk_open(d);
+	assert_true(ingest_packs(d->c.ingest, &first));
+}
+
 #define ON_DESK(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)
 
 int
@@ -285,6 +320,7 @@ main(void)
 		ON_DESK(an_event_too_large_is_refused),
 		ON_DESK(progress_goes_with_its_job),
 		ON_DESK(a_closed_log_is_compressed),
+		ON_DESK(any_number_of_logs_is_compressed_after_a_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
