@@ -13,6 +13,7 @@
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/net/grpc.h"
+#include "lib/net/loop.h"
 #include "lib/store/host_store.h"
 #include "lib/store/live.h"
 #include "lib/store/store.h"
@@ -20,7 +21,10 @@
 
 enum {
 	SCRATCH_MAX = 64 << 20,
-	OFFLINE_BATCH = 256 /* hosts that one op marks */
+	OFFLINE_BATCH = 256, /* hosts that one op marks */
+	/* Peers that one turn writes to live/: 0.15 ms (bench:
+	 * event-durable, stall). */
+	SLICE = 256
 };
 
 /* --------------------------------------------------------------- peers */
@@ -106,6 +110,8 @@ agents_on_host(void *ctx, const struct Rec__Host *h)
 	return true;
 }
 
+static void agents_on_slice(void *ctx);
+
 struct agents *
 agents_new(struct controller *c)
 {
@@ -127,6 +133,7 @@ agents_new(struct controller *c)
 		    log_safe(str_of(store_err(l.tx)->msg)));
 	store_abort(l.tx);
 	arena_fini(&arena);
+	a->slice = loop_timer_new(c->loop, agents_on_slice, a);
 	a->grpc = agents_serve(a, c->loop);
 	return a;
 }
@@ -142,6 +149,7 @@ agents_free(struct agents *a)
 		return;
 	ASSERT(list_empty(&a->calls) && list_empty(&a->waiting));
 	grpc_server_free(a->grpc);
+	loop_timer_free(a->slice);
 	while (map_next(a->peers, &pos, &key, &value))
 		mem_free(value);
 	map_free(a->peers);
@@ -336,21 +344,30 @@ put_presence(struct store_tx *tx, struct peer *p)
 	live_put_presence(tx, &p->host, &r);
 }
 
-/* What was seen this second goes to live/ in one transaction. */
+/* What was seen this second goes to live/, a slice each turn. */
 static void
 write_presence(struct agents *a)
 {
 	struct store_tx *tx;
 	struct err e = { 0 };
 	struct list *el;
+	unsigned n = 0;
 
 	if (list_empty(&a->fresh))
 		return;
 	tx = store_begin_write(a->ctl->live, NULL);
-	while ((el = list_take(&a->fresh)) != NULL)
+	while (n++ < SLICE && (el = list_take(&a->fresh)) != NULL)
 		put_presence(tx, LIST_ENTRY(el, struct peer, fresh));
 	if (store_commit(tx, &e) != RC_OK)
 		log_warn(LOG_STORE, "presence not written error=%s", e.msg);
+	if (!list_empty(&a->fresh))
+		loop_timer_start(a->slice, 0, 0);
+}
+
+static void
+agents_on_slice(void *ctx)
+{
+	write_presence(ctx);
 }
 
 /* Only a hello brings a host back, so what it may still have open ends: an

@@ -20,6 +20,7 @@ struct controller;
 struct grpc_call;
 struct grpc_server;
 struct loop;
+struct loop_timer;
 struct map;
 struct ProtobufCMessageDescriptor;
 struct Wire__Config;
@@ -55,11 +56,12 @@ struct agents {
 	struct controller *ctl;
 	struct grpc_server *grpc;
 	struct map *peers;
-	struct list fresh;    /* peers seen since the last tick */
-	struct list calls;    /* that wait for nothing */
-	struct list waiting;  /* for the hello, or a Poll's end */
-	int64_t expire_ms;    /* monotonic: no peer runs out before */
-	struct arena scratch; /* the message at hand */
+	struct list fresh;        /* peers seen since they were written */
+	struct loop_timer *slice; /* the next of them are written */
+	struct list calls;        /* that wait for nothing */
+	struct list waiting;      /* for the hello, or a Poll's end */
+	int64_t expire_ms;        /* monotonic: no peer runs out before */
+	struct arena scratch;     /* the message at hand */
 	unsigned online;
 };
 

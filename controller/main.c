@@ -310,6 +310,9 @@ start(struct controller *c, struct err *e)
 		return rc;
 	if ((rc = watch_signals(c, e)) != RC_OK)
 		return rc;
+	store_watch(c->state, loop_note_store, c->loop);
+	store_watch(c->vault, loop_note_store, c->loop);
+	store_watch(c->live, loop_note_store, c->loop);
 	c->offences = offences_new(c->loop);
 	c->quota = quota_new(c->loop);
 	rc = op_queue_new(c->loop, c->state, c->vault, &c->ops, e);

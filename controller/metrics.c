@@ -158,6 +158,7 @@ look(const struct controller *c, struct metrics_now *n)
 	op_queue_stats(c->ops, &n->ops);
 	ingest_stats(c->ingest, &n->ingest);
 	n->loop_longest_us = loop_longest_us(c->loop);
+	n->loop_store_us = loop_longest_store_us(c->loop);
 	agents_stats(c->agents, &n->agents);
 	sse_stats(c->sse, &n->sse);
 	server_stats(c->server, &n->net);

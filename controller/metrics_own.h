@@ -65,6 +65,7 @@ struct store_tx;
 	X(M_HANDSHAKES,     "rm_tls_handshakes_total",               "counter",   "result", "TLS handshakes, done or failed.") \
 	X(M_HANDSHAKING,    "rm_tls_handshakes_in_progress",         "gauge",     "", "TLS handshakes that have not ended.") \
 	X(M_LOOP_LONGEST,   "rm_loop_longest_turn_seconds",          "gauge",     "", "The longest time within the last 10 to 20 s that connections waited for work on others.") \
+	X(M_LOOP_STORE,     "rm_loop_longest_store_seconds",         "gauge",     "", "The longest time within the last 10 to 20 s that connections waited for the database while others were worked for.") \
 	X(M_ABUSE,          "rm_abuse_total",                        "counter",   "kind", "What went over a limit; docs/security.md has the kinds.") \
 	X(M_RENDERER,       "rm_renderer_up",                        "gauge",     "", "1 while the process that draws pages is connected, else 0.") \
 	X(M_RENDER_QUEUE,   "rm_renderer_queue_depth",               "gauge",     "", "Pages that wait to be drawn.") \
@@ -124,7 +125,7 @@ struct metrics_now {
 	struct sse_stats sse;
 	struct listen_stats net;
 	uint64_t abuse[OFFENCE_KINDS];
-	uint64_t spool_bytes, loop_longest_us;
+	uint64_t spool_bytes, loop_longest_us, loop_store_us;
 	unsigned pages_waiting;
 	bool pages_ready, healthy;
 };

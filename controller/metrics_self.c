@@ -73,6 +73,7 @@ put_network(struct buf *b, const struct metrics_now *n)
 	put_part(b, M_HANDSHAKES, "failed", (double)n->net.tls_failed);
 	put_one(b, M_HANDSHAKING, n->net.handshaking);
 	put_one(b, M_LOOP_LONGEST, (double)n->loop_longest_us / us_per_s);
+	put_one(b, M_LOOP_STORE, (double)n->loop_store_us / us_per_s);
 	metric_head(b, M_ABUSE);
 	for (kind = 0; kind < OFFENCE_KINDS; kind++)
 		put_part(b, M_ABUSE, offence_name(kind),

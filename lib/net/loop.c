@@ -20,6 +20,11 @@ struct defer {
 	void *ctx;
 };
 
+/* Since watch_began_ns, and in the 10 s before. */
+struct longest {
+	uint64_t now_ns, before_ns;
+};
+
 struct loop {
 	uv_loop_t uv;
 	uv_idle_t idle; /* active while a later turn has work: no sleep */
@@ -30,9 +35,9 @@ struct loop {
 	struct list next; /* tasks for the next one */
 	struct list signals;
 	unsigned turn;
-	/* When the turn began, what was slept until then, and the longest one
-	 * since watch_began_ns and in the 10 s before. */
-	uint64_t began_ns, slept_ns, watch_began_ns, longest_ns, before_ns;
+	/* When the turn began and what was slept until then. */
+	uint64_t began_ns, slept_ns, store_ns, watch_began_ns;
+	struct longest turns, stores;
 	struct loop_scratch scratch;
 	_Alignas(max_align_t) char frame[LOOP_FRAME_SIZE];
 };
@@ -97,18 +102,42 @@ stay_awake(struct loop *l)
 }
 
 static void
+watch_anew(struct longest *w)
+{
+	w->before_ns = w->now_ns;
+	w->now_ns = 0;
+}
+
+static void
+note_turn(struct longest *w, uint64_t ns)
+{
+	if (ns > w->now_ns)
+		w->now_ns = ns;
+}
+
+static uint64_t
+longest_us(const struct longest *w)
+{
+	return (w->now_ns > w->before_ns ? w->now_ns : w->before_ns) /
+	       NS_PER_US;
+}
+
+static void
 time_turn(struct loop *l)
 {
 	uint64_t now = uv_hrtime(), slept = uv_metrics_idle_time(&l->uv);
 	uint64_t busy = now - l->began_ns - (slept - l->slept_ns);
 
 	if (now - l->watch_began_ns > watch_ns) {
-		l->before_ns = l->longest_ns;
-		l->longest_ns = 0;
+		watch_anew(&l->turns);
+		watch_anew(&l->stores);
 		l->watch_began_ns = now;
 	}
-	if (l->began_ns != 0 && busy > l->longest_ns)
-		l->longest_ns = busy;
+	if (l->began_ns != 0) {
+		note_turn(&l->turns, busy);
+		note_turn(&l->stores, l->store_ns);
+	}
+	l->store_ns = 0;
 	l->began_ns = now;
 	l->slept_ns = slept;
 }
@@ -116,10 +145,22 @@ time_turn(struct loop *l)
 uint64_t
 loop_longest_us(const struct loop *l)
 {
-	uint64_t ns =
-	    l->longest_ns > l->before_ns ? l->longest_ns : l->before_ns;
+	return longest_us(&l->turns);
+}
 
-	return ns / NS_PER_US;
+void
+loop_note_store(void *ctx, int64_t us)
+{
+	struct loop *l = ctx;
+
+	if (us > 0)
+		l->store_ns += (uint64_t)us * NS_PER_US;
+}
+
+uint64_t
+loop_longest_store_us(const struct loop *l)
+{
+	return longest_us(&l->stores);
 }
 
 static void

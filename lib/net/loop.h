@@ -33,6 +33,10 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* The longest turn, without what it slept, of the last 10 to 20 s. */
 uint64_t loop_longest_us(const struct loop *l);
+/* What of the turn at hand went to the database: store_watch_fn, ctx is the
+ * loop.  And the longest such part of a turn, of the last 10 to 20 s. */
+void loop_note_store(void *ctx, int64_t us);
+uint64_t loop_longest_store_us(const struct loop *l);
 /* Runs fn on a later turn, never from inside the caller. */
 void loop_defer(struct loop *l, loop_fn *fn, void *ctx);
 

@@ -54,6 +54,11 @@ enum {
 MUST_USE enum rc store_open(enum store_env env, enum store_mode mode,
     const char *dir, struct store **out, struct err *e);
 void store_close(struct store *s);
+
+/* Told how long each transaction of the calling thread took, from its begin
+ * to its end: the thread did nothing else meanwhile. */
+typedef void store_watch_fn(void *ctx, int64_t us);
+void store_watch(struct store *s, store_watch_fn *fn, void *ctx);
 /* Random for each start of the writer; part of every ETag.  A reader knows
  * it from its first transaction on. */
 uint64_t store_instance(const struct store *s);

@@ -6,6 +6,7 @@
  * schema.  Nobody else includes this (tests of migration excepted).
  */
 #include <lmdb.h>
+#include <pthread.h>
 
 #include "lib/store/store.h"
 #include "lib/store/table.h"
@@ -26,6 +27,9 @@ struct store {
 	bool audit_keyed; /* the audit log is sealed (audit_store.h) */
 	uint8_t audit_key[32];
 	struct host_cache *hosts; /* of a reader, once it has walked them */
+	store_watch_fn *watch;    /* NULL: nobody asks */
+	void *watch_ctx;
+	pthread_t watched;
 };
 
 struct store_tx {
@@ -34,8 +38,9 @@ struct store_tx {
 	MDB_txn *txn; /* NULL: it never began */
 	struct arena *arena;
 	bool write;
-	bool has_child; /* while a child is open the parent rests */
-	struct err err; /* err.rc is the sticky error */
+	int64_t began_us; /* of a watched thread, else 0 */
+	bool has_child;   /* while a child is open the parent rests */
+	struct err err;   /* err.rc is the sticky error */
 };
 
 /* One step of migration, from version `from` to the next. */

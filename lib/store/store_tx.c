@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/store/store_impl.h"
 
@@ -80,12 +81,28 @@ store_usable(const struct store_tx *tx)
 	return tx->err.rc == RC_OK;
 }
 
+void
+store_watch(struct store *s, store_watch_fn *fn, void *ctx)
+{
+	s->watch = fn;
+	s->watch_ctx = ctx;
+	s->watched = pthread_self();
+}
+
+static bool
+is_watched(const struct store *s)
+{
+	return s->watch != NULL && pthread_equal(s->watched, pthread_self());
+}
+
 static struct store_tx *
 begin(struct store *s, struct store_tx *parent, struct arena *a, bool write)
 {
 	struct store_tx *tx = MEM_NEW(struct store_tx);
 	int code;
 
+	if (is_watched(s))
+		tx->began_us = clock_mono_us();
 	tx->store = s;
 	tx->parent = parent;
 	tx->arena = a;
@@ -140,8 +157,12 @@ store_begin_child(struct store_tx *parent, struct arena *a)
 static void
 release(struct store_tx *tx)
 {
+	const struct store *s = tx->store;
+
 	if (tx->parent != NULL)
 		tx->parent->has_child = false;
+	else if (tx->began_us != 0)
+		s->watch(s->watch_ctx, clock_mono_us() - tx->began_us);
 	mem_free(tx);
 }
 

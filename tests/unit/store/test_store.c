@@ -3,6 +3,8 @@
 
 #include "tests/unit/store/store_fixture.h"
 
+#include <pthread.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
 #include "lib/store/live.h"
@@ -387,6 +389,52 @@ space_is_told(void **state)
 	assert_true(sp.map_bytes == GIB(1));
 }
 
+struct told {
+	unsigned times;
+	int64_t us;
+};
+
+static void
+on_watched(void *ctx, int64_t us)
+{
+	struct told *t = ctx;
+
+	t->times++;
+	t->us += us;
+}
+
+static void *
+write_elsewhere(void *arg)
+{
+	struct fixture *f = arg;
+
+	store_abort(store_begin_write(f->state, NULL));
+	return NULL;
+}
+
+/* A child's time is its parent's; other threads are nobody's matter. */
+static void
+the_time_of_a_watched_thread_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct told t = { 0 };
+	struct store_tx *tx;
+	pthread_t other;
+
+	store_watch(f->state, on_watched, &t);
+	tx = fixture_write(f);
+	usleep(3000);
+	store_abort(store_begin_child(tx, NULL));
+	fixture_commit(tx);
+	assert_int_equal(t.times, 1);
+	assert_true(t.us >= 2900);
+	store_abort(fixture_read(f));
+	assert_int_equal(t.times, 2);
+	assert_int_equal(pthread_create(&other, NULL, write_elsewhere, f), 0);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	assert_int_equal(t.times, 2);
+}
+
 int
 main(void)
 {
@@ -409,6 +457,7 @@ main(void)
 		store_test(presence_and_progress_can_be_taken_back),
 		store_test(a_pin_keeps_the_pages_of_its_snapshot),
 		store_test(space_is_told),
+		store_test(the_time_of_a_watched_thread_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
