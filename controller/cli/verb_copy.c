@@ -296,11 +296,12 @@ report(struct cli *c, const struct copy *k)
 static void
 pause_between(int64_t every_s, int64_t began_ms)
 {
+	int64_t least = (int64_t)EVERY_MIN * 1000;
 	int64_t left = every_s * 1000 - (clock_mono_ms() - began_ms);
 	struct timespec t;
 
-	if (left < EVERY_MIN * 1000)
-		left = EVERY_MIN * 1000;
+	if (left < least)
+		left = least;
 	t.tv_sec = left / 1000;
 	t.tv_nsec = left % 1000 * 1000000;
 	(void)nanosleep(&t, NULL);
