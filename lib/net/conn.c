@@ -82,14 +82,25 @@ offence(struct conn *c, enum offence kind)
 	return c->env->on_offence(c->env->ctx, c, kind);
 }
 
-/* HTTP/2 */
-
+/* Tells what it holds, and `more` requests: false when that is too much for
+ * its address. */
 static bool
-tell_load(struct conn *c)
+tell_load(struct conn *c, unsigned more)
 {
+	size_t requests = more, unread = 0;
+
+	if (c->h2 != NULL) {
+		requests += h2_streams(c->h2);
+		unread = h2_unread(c->h2);
+	} else if (c->h1 != NULL) {
+		requests += h1_busy(c->h1);
+		unread = h1_unread(c->h1);
+	}
 	return c->env->on_load(c->env->ctx, c,
-	    h2_unread(c->h2) + (size_t)h2_streams(c->h2) * STREAM_BYTES);
+	    requests * STREAM_BYTES + unread);
 }
+
+/* HTTP/2 */
 
 static void
 conn_on_stream(void *ctx, struct h2_stream *s)
@@ -99,7 +110,7 @@ conn_on_stream(void *ctx, struct h2_stream *s)
 	struct str type = head_get(h2_stream_head(s), "content-type");
 
 	c->spoke = true;
-	if (!tell_load(c)) {
+	if (!tell_load(c, 0)) {
 		/* Who takes no answers gets no more of them. */
 		offence(c, OFFENCE_SLOW_READ);
 		h2_stream_reset(s, H2_REFUSED_STREAM);
@@ -164,6 +175,19 @@ start_h2(struct conn *c)
 	});
 }
 
+/* HTTP/1 */
+
+static bool
+conn_on_request(void *ctx)
+{
+	struct conn *c = ctx;
+
+	if (tell_load(c, 1))
+		return true;
+	offence(c, OFFENCE_SLOW_READ);
+	return false;
+}
+
 static void
 conn_on_bad_h1(void *ctx, enum offence kind)
 {
@@ -184,8 +208,9 @@ start_h1(struct conn *c)
 	    .header_fields = lim->header_fields,
 	    .handler = c->env->http,
 	    .ctx = c->env->http_ctx,
+	    .on_request = conn_on_request,
 	    .on_bad = conn_on_bad_h1,
-	    .bad_ctx = c,
+	    .owner_ctx = c,
 	});
 }
 
@@ -278,10 +303,14 @@ conn_on_flush(void *ctx, struct buf *out)
 {
 	struct conn *c = ctx;
 
-	if (c->h2 != NULL)
+	if (c->h2 != NULL) {
 		h2_output(c->h2, out);
-	else if (c->h1 != NULL)
+	} else if (c->h1 != NULL) {
 		h1_output(c->h1, out);
+		/* One request at a time: what it leaves unread is known
+		 * here, and counts when another one of its address comes. */
+		(void)tell_load(c, 0);
+	}
 }
 
 static void
@@ -400,7 +429,7 @@ tick_bodies(struct conn *c, int64_t now)
 	if (c->h1 != NULL) {
 		t.slow = h1_tick(c->h1, now, t.bps);
 	} else if (c->h2 != NULL) {
-		(void)tell_load(c);
+		(void)tell_load(c, 0);
 		if (h2_tick(c->h2, now))
 			offence(c, OFFENCE_SLOW_READ);
 		h2_each(c->h2, exch_tick_h2, &t);

@@ -121,8 +121,9 @@ h1_new(const struct h1_opts *o)
 	h->header_fields = o->header_fields;
 	h->handler = o->handler;
 	h->ctx = o->ctx;
+	h->on_request = o->on_request;
 	h->on_bad = o->on_bad;
-	h->bad_ctx = o->bad_ctx;
+	h->owner_ctx = o->owner_ctx;
 	buf_init(&h->in, o->header_bytes + 3 * (size_t)LOOP_READ_SIZE);
 	buf_init(&h->name, o->header_bytes);
 	buf_init(&h->value, o->header_bytes);
@@ -164,7 +165,8 @@ h1_free(struct h1 *h)
 static void
 malformed(struct h1 *h, int status)
 {
-	h->on_bad(h->bad_ctx, status == 431 ? OFFENCE_HEADERS : OFFENCE_HTTP1);
+	h->on_bad(h->owner_ctx,
+	    status == 431 ? OFFENCE_HEADERS : OFFENCE_HTTP1);
 	h1_refuse(h, status);
 }
 
@@ -217,6 +219,10 @@ begin_exchange(struct h1 *h)
 	}
 	if (h->handler == NULL) {
 		h1_refuse(h, 404);
+		return;
+	}
+	if (!h->on_request(h->owner_ctx)) {
+		h1_refuse(h, 503);
 		return;
 	}
 	h->x = exch_new(&(struct exch_opts){
@@ -309,7 +315,7 @@ overhead_ok(const struct h1 *h)
 static void
 body_failed(struct h1 *h)
 {
-	h->on_bad(h->bad_ctx, OFFENCE_HTTP1);
+	h->on_bad(h->owner_ctx, OFFENCE_HTTP1);
 	h->keep_alive = false;
 	if (exch_replied(h->x)) {
 		h->state = H1_CLOSED;
@@ -418,6 +424,12 @@ bool
 h1_busy(const struct h1 *h)
 {
 	return h->x != NULL;
+}
+
+size_t
+h1_unread(const struct h1 *h)
+{
+	return h->q.bytes;
 }
 
 int64_t

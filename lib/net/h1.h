@@ -23,9 +23,12 @@ struct h1_opts {
 	unsigned header_fields;
 	const struct exch_handler *handler; /* NULL: everything is 404 */
 	void *ctx;
+	/* A whole request.  False: it is answered 503, and the connection
+	 * ends. */
+	bool (*on_request)(void *ctx);
 	/* A malformed request, or a header section that is too large. */
 	void (*on_bad)(void *ctx, enum offence kind);
-	void *bad_ctx;
+	void *owner_ctx; /* of these two */
 };
 
 struct h1 *h1_new(const struct h1_opts *o);
@@ -34,7 +37,8 @@ void h1_free(struct h1 *h);
 void h1_input(struct h1 *h, struct str bytes);
 void h1_output(struct h1 *h, struct buf *out);
 void h1_eof(struct h1 *h);
-bool h1_busy(const struct h1 *h); /* an exchange is in progress */
+bool h1_busy(const struct h1 *h);     /* an exchange is in progress */
+size_t h1_unread(const struct h1 *h); /* bytes of its answer not yet sent */
 /* When the request line in progress began, or waiting for the first one;
  * 0: between requests. */
 int64_t h1_head_since_ms(const struct h1 *h);

@@ -21,8 +21,9 @@ struct h1 {
 	unsigned header_fields;
 	const struct exch_handler *handler;
 	void *ctx;
+	bool (*on_request)(void *ctx);
 	void (*on_bad)(void *ctx, enum offence kind);
-	void *bad_ctx;
+	void *owner_ctx;
 
 	/* The request */
 	llhttp_t parser;

@@ -35,6 +35,20 @@ feed(struct h1 *h, struct link *l, struct buf *out, struct str s, size_t step)
 	}
 }
 
+static bool
+any_request(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static void
+bad_request(void *ctx, enum offence kind)
+{
+	(void)ctx;
+	ASSERT(kind == OFFENCE_HTTP1 || kind == OFFENCE_HEADERS);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -42,7 +56,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct link l = { 0 };
 	struct buf out;
 	struct h1 *h;
-	uint64_t bad = 0;
 
 	if (n < 2 || n > 60000)
 		return 0;
@@ -53,7 +66,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	    .header_fields = 20,
 	    .handler = &fake_http,
 	    .ctx = &http,
-	    .bad = &bad,
+	    .on_request = any_request,
+	    .on_bad = bad_request,
 	});
 	feed(h, &l, &out, str_from(data + 1, n - 1), data[0] + 1U);
 	h1_free(h);

@@ -230,6 +230,34 @@ def test_who_takes_no_answers_gets_no_more_of_them(server):
     assert server.settles("open", 0)
 
 
+def test_who_takes_no_answers_over_http1_gets_no_more_of_them(server):
+    """The same bound, one answer a connection; it ends with the others."""
+    held, refused = [], None
+    for _ in range(40):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", server.plain))
+        held.append(sock)
+        sock.sendall(b"GET /big?9000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = sock.recv(64)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            refused = answer
+            break
+    assert refused and refused.startswith(b"HTTP/1.1 503")
+    assert len(held) <= 8, "9 MB each, and sockets that hold some of it"
+    with socket.create_connection(("127.0.0.1", server.plain), 10,
+                                  source_address=(NEIGHBOUR, 0)) as other:
+        other.sendall(b"GET /about HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in other.recv(65536)
+    close(held)
+    assert server.settles("open", 0)
+    # What it held is given back with its connections.
+    with socket.create_connection(("127.0.0.1", server.plain), 10) as again:
+        again.sendall(b"GET /about HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in again.recv(65536)
+
+
 def test_an_attacker_is_named_once(start):
     """And pays with the handshakes of its address."""
     server = start()
