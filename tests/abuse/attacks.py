@@ -10,10 +10,13 @@ prints one line of JSON: what it began, sent, and had ended by the peer.
 """
 import contextlib
 import json
+import os
 import pathlib
+import shutil
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import time
 
@@ -458,7 +461,45 @@ def log_bomb(a):
                          a.goes_on)
 
 
+# ---------------------------------------------------- somebody else's program
+
+SLOWHTTPTEST = (pathlib.Path(os.environ.get("RM_TOOLS_DIR",
+                                            ROOT / "build/tools"))
+                / "slowhttptest/usr/bin/slowhttptest")
+TOOL_HOLDS = 200  # it shares its address with the honest clients
+
+
+def slowhttptest():
+    """The program, or None where it was not unpacked or installed."""
+    return (str(SLOWHTTPTEST) if SLOWHTTPTEST.exists()
+            else shutil.which("slowhttptest"))
+
+
+def _tool(*options):
+    """slowhttptest: it binds no address, so it comes from 127.0.0.1."""
+    def run(a):
+        url = f"https://127.0.0.1:{a.port}/login"
+        left = max(1, round(a.end - time.monotonic()))
+        process = subprocess.Popen(
+            [slowhttptest(), *options, "-u", url, "-c", str(TOOL_HOLDS),
+             "-r", str(TOOL_HOLDS), "-l", str(left), "-i", "1", "-p", "3",
+             "-v", "1"], stdout=subprocess.DEVNULL)
+        a.began = TOOL_HOLDS
+        try:
+            process.wait(timeout=left + 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return run
+
+
+def nothing(a):
+    """No attack: what two calm windows differ by."""
+    time.sleep(max(0.0, a.end - time.monotonic()))
+
+
 KINDS = {
+    "nothing": nothing,
     "silent": silent,
     "half-open": half_open,
     "handshakes": handshakes,
@@ -467,6 +508,10 @@ KINDS = {
     "slow-headers": slow_headers,
     "slow-body": slow_body,
     "slow-read": slow_read,
+    "tool-headers": _tool("-H"),
+    "tool-body": _tool("-B", "-t", "POST", "-s", "8192"),
+    "tool-read": _tool("-X", "-w", "256", "-y", "1024", "-k", "40",
+                       "-n", "1", "-z", "8"),
     "zero-window": zero_window,
     "rapid-reset": rapid_reset,
     "continuation": continuation,
@@ -487,8 +532,9 @@ KINDS = {
     "log-bomb": log_bomb,
 }
 # What nginx, serving a file, can be asked too.
-TRANSPORT = ("silent", "half-open", "handshakes", "tiny", "key-updates",
-             "slow-headers", "slow-body", "slow-read", "zero-window",
+TRANSPORT = ("nothing", "silent", "half-open", "handshakes", "tiny",
+             "key-updates", "slow-headers", "slow-body", "slow-read",
+             "tool-headers", "tool-body", "tool-read", "zero-window",
              "rapid-reset", "continuation", "ping", "settings",
              "empty-frames", "window-updates", "headers", "hpack-bomb",
              "cookies", "malformed", "oversize")

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Honest clients, measured: what each kind of request takes, in turns."""
-import contextlib
 import http.client
 import os
 import pathlib
@@ -8,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,10 +17,15 @@ from measure import percentile  # noqa: E402
 PAUSE_S = 0.01
 
 
-def real_time():
-    """Builds and attackers get what honest clients and server leave."""
-    with contextlib.suppress(PermissionError, OSError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+def real_time_all():
+    """Every thread of this process, those of gRPC too: builds and attackers
+    get what honest clients and server leave."""
+    make_real_time(os.getpid())
+
+
+def no_real_time():
+    """What is started from here does not inherit it."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def make_real_time(pid):
@@ -77,36 +80,50 @@ def fresh(port, path, source=None):
         assert sock.recv(65536).startswith(b"HTTP/1.1 2")
 
 
+class Samples:
+    """What each kind of request took, in seconds, and how many failed."""
+
+    def __init__(self):
+        self.took, self.failed = {}, {}
+
+    def one(self, name, ask):
+        took = self.took.setdefault(name, [])
+        self.failed.setdefault(name, 0)
+        began = time.perf_counter()
+        try:
+            ask()
+            took.append(time.perf_counter() - began)
+        except Exception:  # pylint: disable=broad-except
+            self.failed[name] += 1
+
+    def add(self, other):
+        for name, took in other.took.items():
+            self.took.setdefault(name, []).extend(took)
+            self.failed[name] = (self.failed.get(name, 0) +
+                                 other.failed[name])
+
+    def times(self):
+        """{name: (p50, p99, failures)} in milliseconds."""
+        return {name: (*(1000 * percentile(took, p) if took else 0.0
+                         for p in (50, 99)), self.failed[name])
+                for name, took in self.took.items()}
+
+
 class Honest:
     """asks: {name: function}; each is called in turn and timed."""
 
     def __init__(self, asks):
         self.asks = asks
 
-    def measure(self, seconds):
-        """{name: (p50, p99, failures)} in milliseconds."""
-        took = {name: [] for name in self.asks}
-        failed = dict.fromkeys(self.asks, 0)
-        end = time.monotonic() + seconds
-
-        def run():
-            real_time()
-            while time.monotonic() < end:
-                for name, ask in self.asks.items():
-                    began = time.perf_counter()
-                    try:
-                        ask()
-                        took[name].append(time.perf_counter() - began)
-                    except Exception:  # pylint: disable=broad-except
-                        failed[name] += 1
-                time.sleep(PAUSE_S)
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-        return {name: (1000 * percentile(times, 50) if times else 0.0,
-                       1000 * percentile(times, 99) if times else 0.0,
-                       failed[name])
-                for name, times in took.items()}
+    def sample(self, seconds):
+        """Samples of so many seconds."""
+        samples, end = Samples(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            for name, ask in self.asks.items():
+                samples.one(name, ask)
+            time.sleep(PAUSE_S)
+        return samples
 
 
-__all__ = ["Honest", "Kept", "SOURCE", "fresh", "make_real_time"]
+__all__ = ["Honest", "Kept", "SOURCE", "Samples", "fresh", "make_real_time",
+           "no_real_time", "real_time_all"]
