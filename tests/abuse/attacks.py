@@ -116,6 +116,10 @@ class Attack:
             with contextlib.suppress(OSError):
                 sock.settimeout(2)
 
+    def patience(self):
+        """A peer that reads no more keeps nobody beyond the end."""
+        return min(2.0, max(0.05, self.end - time.monotonic()))
+
     def hold(self, make, feed=None, every=1.0):
         """Keeps HOLD connections open; feed() says which to give up."""
         held, fed = [], 0.0
@@ -162,6 +166,7 @@ class Attack:
             try:
                 for piece in pieces():
                     self.pace()
+                    sock.settimeout(self.patience())
                     sock.sendall(piece)
                     self.sent += len(piece)
                     if self.drain(sock) or not self.goes_on():

@@ -23,6 +23,11 @@ def real_time_all():
     make_real_time(os.getpid())
 
 
+def no_real_time_all():
+    subprocess.run(["chrt", "-a", "-o", "-p", "0", str(os.getpid())],
+                   check=False, capture_output=True)
+
+
 def no_real_time():
     """What is started from here does not inherit it."""
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -96,17 +101,21 @@ class Samples:
         except Exception:  # pylint: disable=broad-except
             self.failed[name] += 1
 
-    def add(self, other):
-        for name, took in other.took.items():
-            self.took.setdefault(name, []).extend(took)
-            self.failed[name] = (self.failed.get(name, 0) +
-                                 other.failed[name])
-
     def times(self):
         """{name: (p50, p99, failures)} in milliseconds."""
         return {name: (*(1000 * percentile(took, p) if took else 0.0
                          for p in (50, 99)), self.failed[name])
                 for name, took in self.took.items()}
+
+
+def quietest(windows):
+    """{name: (p50, p99, failures)}: times of the quietest window, failures of
+    all."""
+    times = [one.times() for one in windows]
+    return {name: (min(one[name][0] for one in times),
+                   min(one[name][1] for one in times),
+                   sum(one[name][2] for one in times))
+            for name in times[0]}
 
 
 class Honest:
@@ -126,4 +135,4 @@ class Honest:
 
 
 __all__ = ["Honest", "Kept", "SOURCE", "Samples", "fresh", "make_real_time",
-           "no_real_time", "real_time_all"]
+           "no_real_time", "no_real_time_all", "quietest", "real_time_all"]

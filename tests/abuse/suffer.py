@@ -2,8 +2,9 @@
 """One attack on one server, measured: who is attacked, what honest clients
 beside see of it, and what of that is too much.
 
-Calm and attacked take turns in short windows, so that what else happens on
-the machine meets both.
+Calm and attacked take turns in short windows, and each figure is that of its
+quietest window: what else happens on the machine meets some windows, an
+attack is at work in every one of those it is measured in.
 """
 import json
 import pathlib
@@ -33,7 +34,7 @@ RATIO = 2.0       # honest p99 under attack, of the calm one
 # by (the kind `nothing`).  rpc and line have a Python client with threads of
 # its own between, line a disk that others use.
 GRAIN_MS = {"page": 2.0, "api": 2.0, "fresh": 2.0, "rpc": 5.0, "line": 10.0}
-LEAD_S = 0.7      # until an attack is under way
+LEAD_S = 0.5      # until an attack is under way
 
 STATIC = """
   server {{
@@ -193,18 +194,19 @@ def suffer(target, kind, seconds, windows):
     target.honest.sample(1)  # warm
     target.new_lines()
     before, spent = measure.pss_kib(*target.pids), 0.0
-    calm, hit, told = honest.Samples(), honest.Samples(), []
+    calm, hit, told = [], [], []
     peak = Peak(target.pids)
     peak.start()
     for _ in range(windows):
-        calm.add(target.honest.sample(seconds))
+        calm.append(target.honest.sample(seconds))
         cpu = measure.cpu_us(*target.pids)
         samples, attacker = attacked(target, kind, seconds)
         spent += measure.cpu_us(*target.pids) - cpu
-        hit.add(samples)
+        hit.append(samples)
         told.append(attacker)
     highest = peak.finish()
-    return {"kind": kind, "calm": calm.times(), "hit": hit.times(),
+    return {"kind": kind, "calm": honest.quietest(calm),
+            "hit": honest.quietest(hit),
             "before": before / 1024, "peak": (highest - before) / 1024,
             "cpu": spent / 1e6 / windows / (LEAD_S + seconds + 0.3),
             "lines": target.new_lines(), "counted": target.counted(),

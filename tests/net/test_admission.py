@@ -258,6 +258,35 @@ def test_who_takes_no_answers_over_http1_gets_no_more_of_them(server):
         assert b"200" in again.recv(65536)
 
 
+def test_one_address_cannot_hold_all_places(server):
+    """A neighbour shakes hands while an address has left all it may have
+    half done, and none of those had to give way."""
+    hello, held = client_hello(), []
+    for _ in range(250):
+        held.append(connect(server))
+        held[-1].sendall(hello)
+    assert server.settles("handshaking", 250)
+    served_after(server, NEIGHBOUR)
+    assert server.stats()["handshaking"] == 250
+    close(held)
+    assert server.settles("open", 0)
+
+
+def test_slow_header_sections_are_named_once(start):
+    server = start("header_ms=300")
+    held = [connect(server) for _ in range(60)]
+    tls = ssl.create_default_context(cafile=server.cert)
+    held = [tls.wrap_socket(sock, server_hostname="localhost")
+            for sock in held]
+    for sock in held:
+        sock.sendall(b"GET /about HTTP/1.1\r\nX: ")
+    assert server.settles("open", 0, 10)
+    close(held)
+    text = server.finish()
+    assert text.count("abuse begins kind=no_request peer=127.0.0.1") == 1
+    assert text.count("kind=no_request") <= 2  # and one for its end
+
+
 def test_an_attacker_is_named_once(start):
     """And pays with the handshakes of its address."""
     server = start()
