@@ -64,7 +64,7 @@ class Attack:
         sock = socket.socket()
         if window:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-        sock.settimeout(5)
+        sock.settimeout(max(0.2, self.patience(5)))
         sock.bind((SOURCE, 0))
         self.began += 1
         sock.connect(("127.0.0.1", self.port))
@@ -116,9 +116,9 @@ class Attack:
             with contextlib.suppress(OSError):
                 sock.settimeout(2)
 
-    def patience(self):
-        """A peer that reads no more keeps nobody beyond the end."""
-        return min(2.0, max(0.05, self.end - time.monotonic()))
+    def patience(self, most=2.0):
+        """A peer that does nothing keeps nobody beyond the end."""
+        return min(most, max(0.05, self.end - time.monotonic()))
 
     def hold(self, make, feed=None, every=1.0):
         """Keeps HOLD connections open; feed() says which to give up."""

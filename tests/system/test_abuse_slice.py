@@ -21,7 +21,8 @@ import honest  # noqa: E402
 import measure  # noqa: E402
 
 SECONDS = 0.6
-AGAIN = 6        # on a machine under load an attacker gets little done
+AGAIN = 20       # an attacker gets little done: under load, or in debt for
+                 # up to 10 s (admit.c) by the attacks before
 MEMORY_MIB = 64   # what one attacker may leave behind or hold
 ANSWER_S = 10.0   # an honest client's patience, on a machine under load
 ABUSE_LINES = 40  # twenty-odd kinds: begins, and some end
