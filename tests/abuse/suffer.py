@@ -73,16 +73,26 @@ class Ours:
             "line": self.writer.one_line,
             "fresh": lambda: honest.fresh(self.port, "/healthz"),
         })
-        self.mark = 0
+        self.mark = self.bombers = 0
 
     def options(self, kind):
         """What an attacker from within has."""
         if kind == "views":
             return [f"cookie={self.cookie}"]
         if kind == "log-bomb":
-            return [f"folder={self.folder}",
-                    f"bearer={self.agent.metadata[0][1]}"]
+            return [f"folder={self.folder}", f"bearer={self.bomber()}"]
         return []
+
+    def bomber(self):
+        """The bearer of one more agent: one that left is taken for alive
+        for 90 s, and nobody else may have its."""
+        self.bombers += 1
+        agent = foreign.ForeignAgent(self.port, self.folder)
+        agent.enrol(self.controller.mint(f"bomber-{self.bombers}",
+                                         "/tmp/none"))
+        bearer = agent.metadata[0][1]
+        agent.close()
+        return bearer
 
     def check(self):
         self.agent.stub.Check(
