@@ -85,11 +85,18 @@ on_event(void *ctx)
 	(void)ctx;
 }
 
+static void
+on_bad(void *ctx, enum offence kind)
+{
+	(void)ctx;
+	(void)kind;
+}
+
 static const struct h2_owner owner = {
 	.on_stream = on_stream,
 	.on_settings = on_event,
 	.on_noticed = on_event,
-	.on_bad = on_event,
+	.on_bad = on_bad,
 };
 
 static void

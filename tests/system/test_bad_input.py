@@ -154,8 +154,12 @@ def test_a_copied_agent_is_turned_away(lab, console):
     wait_for("the refusal", lambda: "another agent uses this host's identity"
              in second.log.read_text())
     assert second.program.running()
-    page = console.client.get(f"/hosts/{first.host_id}").text
-    assert "identity" in page or "second agent" in page
+
+    def told():
+        page = console.client.get(f"/hosts/{first.host_id}").text
+        return "identity" in page or "second agent" in page
+
+    wait_for("the host page to say so", told)
     assert console.wait_job(console.run_group(first.host_id))[
         "status"] == "succeeded"
 
