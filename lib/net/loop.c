@@ -44,6 +44,7 @@ struct loop {
 
 struct loop_timer {
 	uv_timer_t uv;
+	struct loop_task at_once; /* on the next turn, instead of uv */
 	loop_fn *fn;
 	void *ctx;
 };
@@ -366,6 +367,14 @@ loop_on_timer(uv_timer_t *h)
 	t->fn(t->ctx);
 }
 
+static void
+loop_on_at_once(struct loop_task *task)
+{
+	struct loop_timer *t = LIST_ENTRY(task, struct loop_timer, at_once);
+
+	t->fn(t->ctx);
+}
+
 struct loop_timer *
 loop_timer_new(struct loop *l, loop_fn *fn, void *ctx)
 {
@@ -373,6 +382,7 @@ loop_timer_new(struct loop *l, loop_fn *fn, void *ctx)
 
 	uv_timer_init(&l->uv, &t->uv);
 	t->uv.data = t;
+	t->at_once.fn = loop_on_at_once;
 	t->fn = fn;
 	t->ctx = ctx;
 	return t;
@@ -381,6 +391,13 @@ loop_timer_new(struct loop *l, loop_fn *fn, void *ctx)
 void
 loop_timer_start(struct loop_timer *t, uint64_t after_ms, uint64_t every_ms)
 {
+	loop_timer_stop(t);
+	/* libuv would run it again within the turn of its own callback, and
+	 * no slice would ever end. */
+	if (after_ms == 0 && every_ms == 0) {
+		loop_task_next_turn(t->uv.loop->data, &t->at_once);
+		return;
+	}
 	/* libuv's notion of now is as old as the last wake-up. */
 	uv_update_time(t->uv.loop);
 	uv_timer_start(&t->uv, loop_on_timer, after_ms, every_ms);
@@ -389,6 +406,7 @@ loop_timer_start(struct loop_timer *t, uint64_t after_ms, uint64_t every_ms)
 void
 loop_timer_stop(struct loop_timer *t)
 {
+	loop_task_cancel(&t->at_once);
 	uv_timer_stop(&t->uv);
 }
 
@@ -401,8 +419,10 @@ loop_on_timer_closed(uv_handle_t *h)
 void
 loop_timer_free(struct loop_timer *t)
 {
-	if (t != NULL)
-		uv_close((uv_handle_t *)&t->uv, loop_on_timer_closed);
+	if (t == NULL)
+		return;
+	loop_task_cancel(&t->at_once);
+	uv_close((uv_handle_t *)&t->uv, loop_on_timer_closed);
 }
 
 static void

@@ -41,7 +41,8 @@ uint64_t loop_longest_store_us(const struct loop *l);
 void loop_defer(struct loop *l, loop_fn *fn, void *ctx);
 
 /* A timer belongs to the caller until loop_timer_free(), which may be called
- * from its own callback.  every_ms 0: once.  Starting again re-arms. */
+ * from its own callback.  every_ms 0: once; after_ms 0 as well: on the next
+ * turn, after the sockets.  Starting again re-arms. */
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *ctx);
 void loop_timer_start(struct loop_timer *t, uint64_t after_ms,
     uint64_t every_ms);

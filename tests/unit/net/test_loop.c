@@ -256,6 +256,34 @@ the_longest_turn_is_told(void **state)
 }
 
 static void
+on_slice(void *ctx)
+{
+	struct seen *s = ctx;
+	static unsigned turn;
+
+	assert_true(s->count == 0 || loop_turn(s->loop) != turn);
+	turn = loop_turn(s->loop);
+	if (s->count++ < 5)
+		loop_timer_start(s->timer, 0, 0);
+	else
+		loop_stop(s->loop);
+}
+
+/* Work in slices lets the sockets have their turn. */
+static void
+a_timer_started_for_now_comes_a_turn_later(void **state)
+{
+	struct seen *s = *state;
+
+	s->timer = loop_timer_new(s->loop, on_slice, s);
+	loop_timer_start(s->timer, 1, 0);
+	loop_run(s->loop);
+	assert_int_equal(s->count, 6);
+	loop_timer_start(s->timer, 0, 0);
+	loop_timer_free(s->timer); /* it does not come any more */
+}
+
+static void
 on_stored(void *ctx)
 {
 	struct seen *s = ctx;
@@ -294,6 +322,7 @@ main(void)
 		T(threads_report_to_the_loop),
 		T(the_longest_turn_is_told),
 		T(the_database_is_told_apart),
+		T(a_timer_started_for_now_comes_a_turn_later),
 		T(refuses_bad_listen_addresses),
 	};
 
