@@ -257,8 +257,22 @@ def reconnect(b):
     return {"seconds": time.monotonic() - began}
 
 
+def go_before(priority, *pids):
+    """All threads of these get a processor before everybody else, as on a
+    machine of their own; where we may not, they take their turn."""
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            try:
+                os.sched_setscheduler(int(task), os.SCHED_FIFO,
+                                      os.sched_param(priority))
+            except PermissionError:
+                return
+
+
 def storm(start):
-    """Heartbeats of agents that stayed, while the others all come back."""
+    """Heartbeats of agents that stayed, while the others all come back.  The
+    others' handshakes keep a processor busy as well: who waits for them is
+    not waiting for the server."""
     def one_round(b):
         agents = size(b, AGENTS)
         server = start(b, agents)
@@ -267,6 +281,8 @@ def storm(start):
         honest.ask(f"connect {HONEST} 0")
         others.ask(f"connect {agents - HONEST} 0", 300)
         server.quiet()
+        go_before(30, honest.pid)
+        go_before(20, *server.pids())
         others.ask(f"drop {agents}")
         told = honest.ask(f"beat {HONEST_BEATS} {2 if b.quick else STORM_S}")
         back = others.ask(f"wait-live {agents - HONEST} 120", 150)
@@ -331,5 +347,7 @@ MEASUREMENTS = (
         figures=(Figure("p99", "until a heartbeat is read while "
                         f"{AGENTS - HONEST:,} agents reconnect, p99", "ms",
                         good=50, excellent=10),),
-        contenders={"restic-manager": storm(ours), "gRPC C++": storm(grpc)}),
+        contenders={"restic-manager": storm(ours), "gRPC C++": storm(grpc)},
+        note="The server, and then the agents that stayed, go before those "
+             "that reconnect where both want a processor."),
 )
