@@ -350,19 +350,41 @@ page_on_turn(void *ctx)
 	send_next(ctx);
 }
 
+static bool
+is_stranger(const struct page_job *j)
+{
+	return ulid_is_zero(&j->r->user_id);
+}
+
+/* What it is put before: who is signed in does not wait for strangers. */
+static struct list *
+find_place(struct page_client *p, const struct page_job *j)
+{
+	struct list *it, *tmp;
+
+	if (is_stranger(j))
+		return &p->queue;
+	LIST_FOREACH(it, tmp, &p->queue)
+	{
+		if (is_stranger(LIST_ENTRY(it, struct page_job, link)))
+			return it;
+	}
+	return &p->queue;
+}
+
 enum rc
 page_send(struct page_client *p, struct page_job *j)
 {
 	int64_t now = clock_mono_ms();
 
 	if (p->waiting >= PAGE_WAITING_MAX ||
-	    (p->waiting >= PAGE_STRANGERS_MAX && ulid_is_zero(&j->r->user_id)))
+	    (p->waiting >= PAGE_STRANGERS_MAX && is_stranger(j)))
 		return RC_BUSY;
 	if (p->away_since_ms != 0 && now - p->away_since_ms > AWAY_MS)
 		return RC_BUSY;
 	j->queued_ms = now;
 	req_hold(j->r);
-	list_append(&p->queue, &j->link);
+	list_append(find_place(p, j), &j->link);
 	p->waiting++;
 	loop_defer(p->ctl->loop, page_on_turn, p);
 	return RC_OK;
