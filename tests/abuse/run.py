@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What attackers pay, with honest clients measured beside them.
 
-    tests/abuse/run.py [--quick] [--no-nginx] [--write] [KIND...]
+    tests/abuse/run.py [--quick] [--no-nginx] [--seconds N] [--write] [KIND...]
 
 For each kind a controller with its renderer is started; honest clients ask
 for a page, for JSON, by gRPC, for a log line to be on disk and on fresh
@@ -73,16 +73,16 @@ def write(rows, quick):
         END + after)
 
 
-def one(box, kind, nginx, quick):
+def one(box, kind, args):
     ours, other = suffer.Ours(box, kind), None
-    windows, less, seconds = (QUICK if quick else
-                              (WINDOWS, RIVAL_WINDOWS, SECONDS))
+    windows, less, seconds = (QUICK if args.quick else
+                              (WINDOWS, RIVAL_WINDOWS, args.seconds))
     try:
         row = suffer.suffer(ours, kind, seconds, windows)
         suffer.show(ours, row)
         bad = suffer.verdicts(row)
         print(f"{kind}: {'holds' if not bad else '; '.join(bad)}", flush=True)
-        if nginx and kind in attacks.TRANSPORT and peers.NGINX.exists():
+        if not args.no_nginx and kind in attacks.TRANSPORT and peers.NGINX.exists():
             rival = suffer.Nginx(box, ours, kind)
             try:
                 other = suffer.suffer(rival, kind, seconds, less)
@@ -98,6 +98,8 @@ def main():
     args = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     args.add_argument("--quick", action="store_true")
     args.add_argument("--no-nginx", action="store_true")
+    args.add_argument("--seconds", type=float, default=SECONDS,
+                      help="of a window; a longer one has more samples")
     args.add_argument("--write", action="store_true",
                       help="into docs/security.md")
     args.add_argument("kind", nargs="*", choices=[*attacks.KINDS, []])
@@ -108,7 +110,7 @@ def main():
             print(f"{kind}: no slowhttptest (tools/get-test-tools bench)")
             continue
         with lab_module.Lab() as box:
-            row = one(box, kind, not args.no_nginx, args.quick)
+            row = one(box, kind, args)
         failed += bool(row[0])
         if args.write:
             write([row], args.quick)

@@ -28,7 +28,7 @@ import peers  # noqa: E402
 MEMORY_MIB = 32   # one attacker may cost so much
 LINES = 10        # and so many lines that call it abuse
 HASH_MIB = 64     # the hash of a guess takes that, one at a time
-REQUESTS = 150    # and lines of requests (controller/quota.h)
+REQUESTS = 150    # and lines of requests, and two a second (quota.h)
 RATIO = 2.0       # honest p99 under attack, of the calm one
 # Below that many ms more, the machine is measured: what two calm runs differ
 # by (the kind `nothing`).  rpc and line have a Python client with threads of
@@ -203,6 +203,7 @@ def suffer(target, kind, seconds, windows):
     honest.real_time_all()
     target.honest.sample(1)  # warm
     target.new_lines()
+    began = time.monotonic()
     before, spent = measure.pss_kib(*target.pids), 0.0
     calm, hit, told = [], [], []
     peak = Peak(target.pids)
@@ -215,7 +216,8 @@ def suffer(target, kind, seconds, windows):
         hit.append(samples)
         told.append(attacker)
     highest = peak.finish()
-    return {"kind": kind, "calm": honest.quietest(calm),
+    return {"kind": kind, "seconds": time.monotonic() - began,
+            "calm": honest.quietest(calm),
             "hit": honest.quietest(hit),
             "before": before / 1024, "peak": (highest - before) / 1024,
             "cpu": spent / 1e6 / windows / (LEAD_S + seconds + 0.3),
@@ -243,7 +245,7 @@ def verdicts(row):
         bad.append(f"memory: {row['peak']:.0f} MiB")
     abuse = named(row)
     others = sum(" user=admin " not in line for line in row["lines"])
-    if abuse > LINES or others > REQUESTS:
+    if abuse > LINES or others > REQUESTS + 2 * row["seconds"]:
         bad.append(f"log: {abuse} and {others} lines")
     return bad
 
