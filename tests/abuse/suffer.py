@@ -127,7 +127,6 @@ class Nginx:
         self.server = peers.Nginx(box, ours.controller, STATIC, root,
                                   name=f"nginx-{kind}").start()
         self.port = self.server.port
-        lab_module.wait_for("nginx", lambda: peers.listens(self.port))
         pid = self.server.program.pid
         self.pids = [pid, *measure.children(pid)]
         for one in self.pids:

@@ -87,6 +87,8 @@ def clean_env(**extra):
 class Program:
     """One process with its output in a file."""
 
+    last_signal = signal.SIGKILL  # what ends it when its lab closes
+
     def __init__(self, argv, env, log, cwd=None):
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as out:
@@ -513,7 +515,7 @@ class Lab:
     def close(self):
         for program in reversed(self.programs):
             if program.running():
-                program.kill()
+                program.kill(program.last_signal)
                 program.wait()
         for proxy in self.proxies:
             proxy.close()

@@ -1,34 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Foreign servers in front of the controller, or scraping it."""
 import json
-import socket
+import signal
 import subprocess
 import urllib.request
 
 import pytest
 
+import nginx_base
 from lab import TOOLS, clean_env, free_port, wait_for
 
 NGINX = TOOLS / "nginx/usr/sbin/nginx"
 PROMETHEUS = TOOLS / "prometheus/usr/bin/prometheus"
-
-NGINX_MAIN = """
-daemon off;
-user root;
-worker_processes 1;
-pid {dir}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 512; }}
-http {{
-  access_log off;
-  client_body_temp_path {dir}/body;
-  proxy_temp_path {dir}/proxy;
-  fastcgi_temp_path {dir}/fastcgi;
-  uwsgi_temp_path {dir}/uwsgi;
-  scgi_temp_path {dir}/scgi;
-  {body}
-}}
-"""
 
 # What an administrator would write: HTTPS outside, plain HTTP inside.
 CONSOLE = """
@@ -64,11 +47,6 @@ POLL_ONLY = """
 """
 
 
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
 class Nginx:
     """Debian's nginx in a folder of its own."""
 
@@ -80,8 +58,8 @@ class Nginx:
         self.dir.mkdir()
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        (self.dir / "nginx.conf").write_text(NGINX_MAIN.format(
-            dir=self.dir, body=body.format(
+        (self.dir / "nginx.conf").write_text(nginx_base.conf(
+            self.dir, body.format(
                 port=self.port, tls=controller.data / "tls", target=target)))
         self.program = None
 
@@ -89,7 +67,8 @@ class Nginx:
         self.program = self.lab.start(
             [NGINX, "-p", self.dir, "-c", self.dir / "nginx.conf"],
             clean_env(), self.lab.path / "nginx.log")
-        wait_for("nginx", lambda: listens(self.port))
+        self.program.last_signal = signal.SIGTERM  # its worker goes as well
+        wait_for("nginx", lambda: nginx_base.serves(self.port))
         return self
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Programs of others as peers: curl, nginx, Prometheus."""
 import json
+import pathlib
 import re
 
 import pytest
 
-from lab import PASSWORD, ROOT, Client, free_port, wait_for
+from lab import PASSWORD, ROOT, Client, Lab, free_port, wait_for
 from peers import CONSOLE, POLL_ONLY, Nginx, Prometheus, curl
 from stream import Stream
 
@@ -73,6 +74,19 @@ def test_curl_on_the_plain_port(lab, flag, version):
                    RM_TRUSTED_PROXY="127.0.0.1").start()
     assert curl(flag, "-w", "%{http_version} %{http_code}",
                 f"http://127.0.0.1:{port}/healthz") == f"{version} 204"
+
+
+def test_nginx_leaves_no_worker_behind():
+    """What the tests start ends with them, however early that is."""
+    for _ in range(3):
+        with Lab() as lab:
+            controller = lab.controller().start()
+            nginx = Nginx(lab, controller, CONSOLE, controller.port).start()
+            task = f"/proc/{nginx.program.pid}/task/{nginx.program.pid}"
+            workers = pathlib.Path(task, "children").read_text().split()
+            assert workers
+        assert not [pid for pid in workers
+                    if pathlib.Path("/proc", pid).exists()]
 
 
 def test_nginx_in_front_of_the_console(lab):

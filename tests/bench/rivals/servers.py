@@ -9,27 +9,9 @@ import subprocess
 import time
 
 import measure
+import nginx_base
 
 START_S = 20
-
-NGINX_MAIN = """
-daemon off;
-{user}
-worker_processes 1;
-worker_rlimit_nofile {files};
-pid {dir}/nginx.pid;
-error_log {dir}/error.log warn;
-events {{ worker_connections {files}; }}
-http {{
-  access_log off;
-  client_body_temp_path {dir}/body;
-  proxy_temp_path {dir}/proxy;
-  fastcgi_temp_path {dir}/fastcgi;
-  uwsgi_temp_path {dir}/uwsgi;
-  scgi_temp_path {dir}/scgi;
-  {body}
-}}
-"""
 
 # For nginx(b, STATIC, root=folder): files of a folder, over h2 and HTTP/1.1.
 STATIC = """
@@ -78,6 +60,11 @@ def certificate(b):
     return cert, key, hashlib.sha256(spki).hexdigest()
 
 
+def is_open(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Server:
     """A program that runs until stop()."""
 
@@ -108,13 +95,11 @@ class Server:
             self.popen.kill()
             self.popen.wait()
 
-    def wait_listening(self, processes=1):
-        """A port is open before the worker behind it is there."""
+    def wait_listening(self, ready=None):
+        """ready(port) says whether it is; without, an open port will do."""
         end = time.monotonic() + START_S
         while time.monotonic() < end:
-            with socket.socket() as s:
-                open_ = s.connect_ex(("127.0.0.1", self.port)) == 0
-            if open_ and len(self.pids) >= processes:
+            if (ready or is_open)(self.port):
                 return self
             if self.popen.poll() is not None:
                 break
@@ -159,11 +144,10 @@ def nginx(b, conf, **names):
     port = free_port()
     folder = pathlib.Path(b.folder) / f"nginx-{port}"
     folder.mkdir()
-    (folder / "nginx.conf").write_text(NGINX_MAIN.format(
-        dir=folder, files=os.sysconf("SC_OPEN_MAX"),
-        user="user root;" if os.geteuid() == 0 else "",
-        body=conf.format(port=port, cert=cert, key=key, **names)))
+    (folder / "nginx.conf").write_text(nginx_base.conf(
+        folder, conf.format(port=port, cert=cert, key=key, **names),
+        os.sysconf("SC_OPEN_MAX")))
     server = Server(b, folder.name, [
         program, "-p", folder, "-c", folder / "nginx.conf"])
     server.port, server.pin = port, pin
-    return server.wait_listening(processes=2)
+    return server.wait_listening(nginx_base.serves)
