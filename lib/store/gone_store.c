@@ -8,9 +8,11 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/pending_store.h"
+#include "lib/store/repo_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
+#include "lib/store/upkeep_store.h"
 
 enum {
 	NEWEST = 200, /* at most one is queued a group and kind */
@@ -19,7 +21,8 @@ enum {
 
 /* Tables whose keys begin with the host's id, but those of jobs and
  * snapshots. */
-static const enum table owned[] = { TB_GROUP, TB_DAY };
+static const enum table owned[] = { TB_GROUP, TB_DAY, TB_SCHEDULE,
+	TB_REPO_DAY };
 
 static void
 id_key(struct key *k, const struct ulid *host)
@@ -90,6 +93,7 @@ gone_store_begin(struct store_tx *tx, const struct Rec__Host *h, const char *by,
 {
 	struct Rec__HostGone g = REC__HOST_GONE__INIT;
 	struct ending en = { tx, now_ms };
+	struct Rec__Host unlinked;
 	const struct Rec__PendingHost *pending;
 	const struct Rec__Job *current;
 	struct ulid id, job;
@@ -113,6 +117,9 @@ gone_store_begin(struct store_tx *tx, const struct Rec__Host *h, const char *by,
 	pending = pending_store_find_host(tx, &id);
 	if (pending != NULL && key_id_field(&pending->id, &job))
 		pending_store_del(tx, &job);
+	unlinked = *h;
+	repo_store_link(tx, &unlinked, NULL);
+	upkeep_store_del(tx, &id);
 	host_store_del(tx, h);
 }
 

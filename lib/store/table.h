@@ -43,6 +43,12 @@ enum {
 	X(TB_JOB_LOG,       IN_STATE, "job_open_log",  "job -> ") \
 	X(TB_GROUP,         IN_STATE, "group",         "host, group -> SourceGroup") \
 	X(TB_DAY,           IN_STATE, "day",           "host, day u32, group -> DayOutcome") \
+	X(TB_SCHEDULE,      IN_STATE, "schedule",      "host, schedule -> Schedule") \
+	X(TB_UPKEEP,        IN_STATE, "maintenance",   "host -> Maintenance") \
+	X(TB_UPKEEP_DUE,    IN_STATE, "maintenance_due", "due u64, host, kind u8 -> ") \
+	X(TB_REPO,          IN_STATE, "repo",          "repository id[32] -> Repo") \
+	X(TB_REPO_HOST,     IN_STATE, "repo_host",     "repository id[32], host -> ") \
+	X(TB_REPO_DAY,      IN_STATE, "repo_day",      "host, day u32 -> RepoDay") \
 	X(TB_SNAP,          IN_STATE, "snapshot",      "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_STAGE,    IN_STATE, "snapshot_part", "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_COUNT,    IN_STATE, "snapshot_count", "host, staged u8 -> u64") \
@@ -65,6 +71,7 @@ enum {
 	X(TB_EXPIRY,        IN_VAULT, "expiry",        "due u64, kind u8, hash[32] -> ") \
 	X(TB_HOST_SECRETS,  IN_VAULT, "host_secrets",  "host -> HostSecrets") \
 	X(TB_BEARER,        IN_VAULT, "bearer",        "bearer hash[32] -> host") \
+	X(TB_HOOKS,         IN_VAULT, "hooks",         "host, group or 0 -> Hooks") \
 	X(TB_TICKET,        IN_VAULT, "ticket",        "kind u8, secret hash[32] -> owner") \
 	X(TB_TICKET_OWNER,  IN_VAULT, "ticket_owner",  "kind u8, owner -> secret hash[32]") \
 	X(TB_PRESENCE,      IN_LIVE,  "presence",      "host -> Presence") \

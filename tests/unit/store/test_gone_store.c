@@ -7,8 +7,11 @@
 #include "lib/store/job_store.h"
 #include "lib/store/pending_store.h"
 #include "lib/store/plan_store.h"
+#include "lib/store/repo_store.h"
+#include "lib/store/schedule_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/table.h"
+#include "lib/store/upkeep_store.h"
 #include "lib/store/vault_store.h"
 
 enum {
@@ -69,6 +72,45 @@ put_snapshots(struct store_tx *tx, const struct ulid *host, bool listed)
 		(void)snap_store_replace(tx, host);
 }
 
+/* Another host shares the repository, and outlives this one. */
+static void
+put_repo(struct store_tx *tx, const struct ulid *host)
+{
+	static const uint8_t shared[REPO_ID_SIZE] = { 1 };
+	struct Rec__Host *h = host_store_find(tx, host);
+	struct Rec__RepoDay d = REC__REPO_DAY__INIT;
+	struct ulid job = id_n(10, 1);
+	struct Rec__Repo *r;
+
+	assert_non_null(h);
+	repo_store_link(tx, h, shared);
+	host_store_put(tx, h);
+	r = repo_store_of_host(tx, h);
+	assert_non_null(r);
+	r->lease_host = h->id;
+	r->lease_job = id_bytes(&job);
+	repo_store_put(tx, r);
+	d.has_size = true;
+	repo_store_put_day(tx, host, 20000, &d);
+}
+
+static void
+put_upkeep(struct store_tx *tx, const struct ulid *host)
+{
+	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
+	struct Rec__Schedule s = REC__SCHEDULE__INIT;
+	struct Rec__Upkeep u = REC__UPKEEP__INIT;
+	struct ulid schedule = id_n(11, 1);
+
+	s.id = id_bytes(&schedule);
+	s.host_id = m.host_id = id_bytes(host);
+	schedule_store_put(tx, &s);
+	u.enabled = true;
+	u.due_ms = 7000;
+	m.check = &u;
+	upkeep_store_put(tx, &m);
+}
+
 /* A host with something in every table. */
 static void
 fill(struct store_tx *tx, const struct ulid *host, uint8_t jobs,
@@ -88,6 +130,8 @@ fill(struct store_tx *tx, const struct ulid *host, uint8_t jobs,
 	put_job(tx, host, jobs, JOBS, REC__JOB_STATE__JOB_RUNNING);
 	put_job(tx, host, jobs, JOBS + 1, REC__JOB_STATE__JOB_QUEUED);
 	put_plan(tx, host);
+	put_repo(tx, host);
+	put_upkeep(tx, host);
 	put_snapshots(tx, host, true);
 	put_snapshots(tx, host, false);
 	e.used_host = id_bytes(host);
@@ -256,7 +300,8 @@ every_table_of_hosts_is_known_here(void **state)
 {
 	static const enum table known[] = { TB_HOST, TB_HOST_GONE, TB_CURSOR,
 		TB_JOB_HOST, TB_GROUP, TB_DAY, TB_SNAP, TB_SNAP_STAGE,
-		TB_SNAP_COUNT, TB_PENDING_HOST };
+		TB_SNAP_COUNT, TB_PENDING_HOST, TB_SCHEDULE, TB_UPKEEP,
+		TB_REPO_DAY };
 	unsigned t, i;
 
 	(void)state;
