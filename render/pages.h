@@ -36,6 +36,24 @@
  *                                        repo_username were typed), confirm,
  *                                        error, error.<field>, error.reinit,
  *                                        error.delete, notice
+ * host_      /hosts/{id}/sources         id, error, notice
+ * sources
+ * host_      /hosts/{id}/sources/new     id, group ("": a new one), error,
+ * source     and .../{gid}/edit          error.<field>, notice; of a form that
+ *                                        was refused: typed ("1") and every
+ *                                        field of it but pre_hook and
+ *                                        post_hook
+ * host_      /hosts/{id}/schedules       id, error, notice; started, waiting
+ * schedules                              (numbers) and ran (schedule): what
+ *                                        "Run now" came to; confirm (schedule
+ *                                        that is paused: ask before it runs)
+ * host_      /hosts/{id}/schedules/new   id, schedule ("": a new one), error,
+ * schedule   and .../{sid}/edit          error.<field> (groups: of the boxes);
+ *                                        of a form that was refused or is to
+ *                                        be previewed (preview "1"): typed
+ *                                        ("1"), cron, zone, enabled ("1"),
+ *                                        jitter_seconds, groups (ids, blanks
+ *                                        between)
  * job        /jobs/{id}                  id, from (line), retention_days, error,
  *                                        notice
  * account    /settings/account           sessions (number), must_change ("1"),
@@ -75,7 +93,19 @@
  * /hosts/{id}/tags (csrf, tags), /hosts/{id}/repo/credentials (csrf,
  * repo_url, repo_username, repo_password), /hosts/{id}/repo/probe (csrf),
  * /hosts/{id}/repo/reinit (csrf, confirm),
- * /hosts/{id}/source-groups/{gid}/run (csrf), /jobs/{id}/cancel (csrf),
+ * /hosts/{id}/source-groups/{gid}/run (csrf, bandwidth_up_kbps,
+ * bandwidth_down_kbps: blank for the host's caps, 0 for none),
+ * /hosts/{id}/sources/new and .../sources/{gid}/edit (csrf, name, includes and
+ * excludes one a line, keep_last, keep_hourly, keep_daily, keep_weekly,
+ * keep_monthly, keep_yearly, retry_max, retry_backoff_seconds),
+ * .../sources/{gid}/delete (csrf), of administrators .../sources/{gid}/hooks
+ * and /hosts/{id}/repo/hooks (csrf, pre_hook, post_hook: blank keeps what is
+ * stored, remove_pre_hook, remove_post_hook ("1"), hook_limit_seconds),
+ * /hosts/{id}/schedules/new and .../schedules/{sid}/edit (csrf, cron, zone,
+ * enabled ("1"), group-<id> ("1") for each, jitter_seconds, do ("preview": show
+ * it again, nothing is stored), .../schedules/{sid}/enabled (csrf, enabled),
+ * .../delete (csrf), .../run (csrf, confirm ("1") when it is paused),
+ * /jobs/{id}/cancel (csrf),
  * /settings/account (csrf, current_password, new_password), .../tokens (csrf,
  * name, role, expires_in_days), .../tokens/{id}/revoke and
  * .../sign-out-others (csrf), /settings/users/new (csrf, username, email,
