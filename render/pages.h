@@ -32,10 +32,15 @@
  * host_jobs  /hosts/{id}/jobs            id, q, state, kind, day (YYYY-MM-DD),
  *                                        page, error, notice
  * host_repo  /hosts/{id}/repo            id, has_password ("1": one is stored
- *                                        that opens), typed ("1": repo_url and
- *                                        repo_username were typed), confirm,
- *                                        error, error.<field>, error.reinit,
- *                                        error.delete, notice
+ *                                        that opens), has_admin_password
+ *                                        (the same), range (30, 90, 365: days
+ *                                        of the trend), error, error.<field>,
+ *                                        error.reinit, error.delete, notice;
+ *                                        of a form that was refused: typed
+ *                                        (its section: connection, admin,
+ *                                        variables, bandwidth, maintenance,
+ *                                        hooks, danger) and every field of it
+ *                                        that is no secret
  * host_      /hosts/{id}/sources         id, error, notice
  * sources
  * host_      /hosts/{id}/sources/new     id, group ("": a new one), error,
@@ -90,9 +95,19 @@
  * Forms post to: /bootstrap (csrf, token, username, password), /login (csrf,
  * username, password), /logout (csrf), /hosts/new (csrf, hostname, tags,
  * repo_url, repo_username, repo_password, initial_paths, allow_duplicate),
- * /hosts/{id}/tags (csrf, tags), /hosts/{id}/repo/credentials (csrf,
- * repo_url, repo_username, repo_password), /hosts/{id}/repo/probe (csrf),
- * /hosts/{id}/repo/reinit (csrf, confirm),
+ * /hosts/{id}/tags (csrf, tags), .../mode (csrf, always_on ("1"),
+ * allowed_age_hours: blank by its schedules), /hosts/{id}/repo/credentials
+ * (csrf, repo_url, repo_username, repo_password), .../repo/variables (csrf,
+ * var-<NAME>: blank keeps, drop-<NAME> ("1")), .../admin-credentials (csrf,
+ * repo_url, repo_username, repo_password, var-<NAME>, drop-<NAME>),
+ * .../admin-credentials/delete (csrf), .../repo/bandwidth (csrf,
+ * bandwidth_up_kbps, bandwidth_down_kbps: blank for none),
+ * .../repo/maintenance (csrf, forget_cadence, forget_enabled ("1"),
+ * prune_cadence, prune_enabled, check_cadence, check_enabled,
+ * check_subset_pct), .../repo/check, .../repo/prune, .../repo/forget,
+ * .../repo/unlock and .../repo/probe (csrf), .../repo/reinit (csrf, confirm),
+ * of the dashboard /hosts/run, /hosts/tags (bulk_tags, do (add, remove)) and
+ * /hosts/mode (always_on ("1", "0")) with csrf and host-<id> for each,
  * /hosts/{id}/source-groups/{gid}/run (csrf, bandwidth_up_kbps,
  * bandwidth_down_kbps: blank for the host's caps, 0 for none),
  * /hosts/{id}/sources/new and .../sources/{gid}/edit (csrf, name, includes and
