@@ -166,6 +166,7 @@ wrong_type(const struct reader *r)
 		[JSON_INT] = "a whole number",
 		[JSON_BOOL] = "true or false",
 		[JSON_STRS] = "a list of texts",
+		[JSON_PAIRS] = "an object of texts",
 	};
 
 	return err_set(r->e, RC_INVALID, "%s: must be %s", r->f->name,
@@ -270,6 +271,55 @@ read_strs(const struct reader *r, const json_t *v)
 	return RC_OK;
 }
 
+static enum rc
+read_pair(const struct reader *r, const char *name, const json_t *v,
+    struct json_pair *out)
+{
+	if (!json_is_string(v) && !json_is_null(v))
+		return wrong_type(r);
+	if (json_string_length(v) > r->f->max_each)
+		return err_set(r->e, RC_INVALID,
+		    "%s: a value is longer than %zu bytes", r->f->name,
+		    r->f->max_each);
+	out->name = arena_dup(r->a, name);
+	if (json_is_string(v))
+		out->value = arena_str(r->a,
+		    str_from(json_string_value(v), json_string_length(v)));
+	return RC_OK;
+}
+
+static enum rc
+read_pairs(const struct reader *r, const json_t *v)
+{
+	const struct json_field *f = r->f;
+	struct json_pairs *out = field_at(r, f->offset);
+	struct json_pairs l = { NULL, json_object_size(v) };
+	const char *name;
+	json_t *el;
+	size_t i = 0;
+	enum rc rc;
+
+	if (json_typeof(v) != JSON_OBJECT)
+		return wrong_type(r);
+	if ((int64_t)l.n < f->min || (int64_t)l.n > f->max)
+		return err_set(r->e, RC_INVALID,
+		    "%s: must have %lld to %lld members, has %zu", f->name,
+		    (long long)f->min, (long long)f->max, l.n);
+	l.v = arena_array(r->a, l.n + 1, sizeof(*l.v));
+	if (l.v == NULL)
+		return arena_full(r);
+	json_object_foreach((json_t *)(uintptr_t)v, name, el)
+	{
+		rc = read_pair(r, name, el, &l.v[i++]);
+		if (rc != RC_OK)
+			return rc;
+	}
+	if (arena_rc(r->a) != RC_OK)
+		return arena_full(r);
+	*out = l;
+	return RC_OK;
+}
+
 /* null empties the field. */
 static void
 read_null(const struct reader *r)
@@ -288,6 +338,9 @@ read_null(const struct reader *r)
 		break;
 	case JSON_STRS:
 		*(struct json_strs *)at = (struct json_strs){ NULL, 0 };
+		break;
+	case JSON_PAIRS:
+		*(struct json_pairs *)at = (struct json_pairs){ NULL, 0 };
 		break;
 	}
 }
@@ -308,6 +361,8 @@ read_value(const struct reader *r, const json_t *v)
 		return read_bool(r, v);
 	case JSON_STRS:
 		return read_strs(r, v);
+	case JSON_PAIRS:
+		return read_pairs(r, v);
 	}
 	return RC_INVALID; /* no such type */
 }

@@ -26,11 +26,23 @@ enum json_type {
 	JSON_STR,  /* char *; min and max in bytes */
 	JSON_INT,  /* int64_t; min and max are values */
 	JSON_BOOL, /* bool */
-	JSON_STRS  /* struct json_strs; max elements, each max_each bytes */
+	JSON_STRS, /* struct json_strs; max elements, each max_each bytes */
+	/* struct json_pairs: an object of texts, a null among them is NULL;
+	 * max members, each value max_each bytes */
+	JSON_PAIRS
 };
 
 struct json_strs {
 	char **v; /* NULL-terminated too */
+	size_t n;
+};
+
+struct json_pair {
+	char *name, *value;
+};
+
+struct json_pairs {
+	struct json_pair *v;
 	size_t n;
 };
 
@@ -47,7 +59,7 @@ struct json_field {
 	unsigned flags;
 	int64_t min, max;
 	size_t offset;   /* in the out struct */
-	size_t max_each; /* JSON_STRS only */
+	size_t max_each; /* JSON_STRS and JSON_PAIRS only */
 	/* Offset of a bool set to true when the member was there, or
 	 * JSON_NO_SEEN. */
 	size_t seen;

@@ -21,6 +21,7 @@ struct body {
 	int64_t count;
 	bool on;
 	struct json_strs paths;
+	struct json_pairs extra;
 	bool seen_note;
 	bool seen_count;
 };
@@ -33,6 +34,7 @@ static const struct json_field fields[] = {
 	{ "count", JSON_INT, JSON_NULL_OK, -5, 1000, AT(count), 0, AT(seen_count) },
 	{ "on", JSON_BOOL, 0, 0, 0, AT(on), 0, JSON_NO_SEEN },
 	{ "paths", JSON_STRS, 0, 1, 3, AT(paths), 4, JSON_NO_SEEN },
+	{ "extra", JSON_PAIRS, JSON_NULL_OK, 0, 2, AT(extra), 5, JSON_NO_SEEN },
 };
 /* clang-format on */
 
@@ -96,6 +98,33 @@ members_arrive_in_their_fields(void **state)
 	assert_string_equal(c->b.paths.v[1], "");
 	assert_string_equal(c->b.paths.v[2], "/bcd");
 	assert_null(c->b.paths.v[3]);
+}
+
+static void
+an_object_of_texts_arrives_as_pairs(void **state)
+{
+	static const char *const bad[] = { "{\"A\":\"canary\"}", "{\"A\":7}",
+		"[\"A\"]", "{\"A\":\"\",\"B\":\"\",\"C\":\"\"}" };
+	struct ctx *c = *state;
+	char text[100];
+	size_t i;
+
+	assert_int_equal(read_z(c, "{\"name\":\"x\","
+	                           "\"extra\":{\"A\":\"12345\",\"B\":null}}"),
+	    RC_OK);
+	assert_int_equal(c->b.extra.n, 2);
+	assert_string_equal(c->b.extra.v[0].name, "A");
+	assert_string_equal(c->b.extra.v[0].value, "12345");
+	assert_string_equal(c->b.extra.v[1].name, "B");
+	assert_null(c->b.extra.v[1].value);
+	assert_int_equal(read_z(c, "{\"name\":\"x\",\"extra\":null}"), RC_OK);
+	assert_int_equal(c->b.extra.n, 0);
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_true(str_fmt(text, sizeof(text),
+		    "{\"name\":\"x\",\"extra\":%s}", bad[i]));
+		assert_int_equal(read_z(c, text), RC_INVALID);
+		assert_null(strstr(c->e.msg, "canary"));
+	}
 }
 
 static void
@@ -594,6 +623,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(members_arrive_in_their_fields),
+		TEST(an_object_of_texts_arrives_as_pairs),
 		TEST(absent_members_leave_the_defaults),
 		TEST(null_empties_where_it_is_allowed),
 		TEST(bad_values_name_their_member),
