@@ -17,11 +17,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/log.h"
-#include "lib/base/mem.h"
 #include "lib/net/grpc.h"
 #include "lib/store/host_store.h"
 #include "lib/store/store.h"
-#include "lib/store/vault_store.h"
 #include "proto/agent.pb-c.h"
 
 enum {
@@ -364,23 +362,14 @@ agents_hello(struct agents *a, struct call *c, const struct Wire__Hello *h,
 /* -------------------------------------------------------- configuration */
 
 static Wire__RepoSlot *
-open_slot(struct agents *a, const struct ulid *host,
-    const ProtobufCBinaryData *sealed)
+open_slot(struct agents *a, struct store_tx *vault, const struct ulid *host)
 {
-	char id[ULID_TEXT_CAP], ad[CREDS_AD_CAP];
+	char id[ULID_TEXT_CAP];
 	Wire__RepoSlot *slot = NULL;
-	Rec__RepoSecret *s;
+	enum rc rc;
 
-	creds_host_ad(host, ad);
-	if (creds_open(a->ctl->key, ad, str_from(sealed->data, sealed->len),
-	        &a->scratch, &s) == RC_OK)
-		slot = arena_alloc(&a->scratch, sizeof(*slot));
-	if (slot != NULL) {
-		wire__repo_slot__init(slot);
-		slot->url = s->url;
-		slot->username = s->username;
-		slot->password = s->password;
-	} else {
+	rc = creds_for_agent(vault, a->ctl->key, host, CREDS_REPO, &slot);
+	if (rc != RC_OK && rc != RC_NOTFOUND) {
 		ulid_text(host, id);
 		log_error(LOG_AGENT,
 		    "repository credentials cannot be opened host=%s: wrong "
@@ -411,18 +400,16 @@ struct Wire__Config *
 agents_config(struct agents *a, const struct ulid *host)
 {
 	struct store_tx *state, *vault;
-	const struct Rec__HostSecrets *secrets;
 	const struct Rec__Host *h;
 	Wire__Config *c = NULL;
 
 	state = store_begin_read(a->ctl->state, &a->scratch);
 	vault = store_begin_read(a->ctl->vault, &a->scratch);
 	h = host_store_find(state, host);
-	secrets = vault_find_host(vault, host);
 	if (h != NULL)
 		c = make_config(a, h);
-	if (c != NULL && secrets != NULL && secrets->sealed_repo.len > 0)
-		c->repo = open_slot(a, host, &secrets->sealed_repo);
+	if (c != NULL)
+		c->repo = open_slot(a, vault, host);
 	/* A host with a repository but without credentials that we can read
 	 * keeps those it has: it backs up without us. */
 	if (store_rc(state) != RC_OK || store_rc(vault) != RC_OK ||
@@ -453,8 +440,6 @@ agents_config_version(struct agents *a, const struct ulid *host, uint64_t *out)
 void
 agents_config_wipe(struct Wire__Config *c)
 {
-	if (c == NULL || c->repo == NULL)
-		return;
-	mem_wipe(c->repo->password, strlen(c->repo->password));
-	mem_wipe(c->repo->url, strlen(c->repo->url));
+	if (c != NULL)
+		creds_wipe_slot(c->repo);
 }

@@ -411,7 +411,7 @@ seal(struct req *r, const struct accept_in *in, struct op *op)
 	repo.url = in->repo_url;
 	repo.username = pb_text(d->repo_username);
 	repo.password = in->repo_password;
-	creds_host_ad(&d->host, ad);
+	creds_host_ad(&d->host, CREDS_REPO, ad);
 	buf_init(&b, CREDS_SEALED_MAX);
 	rc = creds_seal(r->ctl->key, ad, &repo, &b);
 	if (rc == RC_OK) {

@@ -162,12 +162,17 @@ creds_token_ad(const uint8_t hash[CRYPT_HASH_SIZE], char ad[CREDS_AD_CAP])
 }
 
 void
-creds_host_ad(const struct ulid *host, char ad[CREDS_AD_CAP])
+creds_host_ad(const struct ulid *host, enum creds_slot slot,
+    char ad[CREDS_AD_CAP])
 {
+	static const char *const names[] = {
+		[CREDS_REPO] = "repo",
+		[CREDS_ADMIN] = "admin",
+	};
 	char id[ULID_TEXT_CAP];
 
 	ulid_text(host, id);
-	ASSERT(str_fmt(ad, CREDS_AD_CAP, "host:%s:repo", id));
+	ASSERT(str_fmt(ad, CREDS_AD_CAP, "host:%s:%s", id, names[slot]));
 }
 
 enum rc
@@ -211,7 +216,11 @@ creds_open(const uint8_t key[CRYPT_KEY_SIZE], const char *ad, struct str sealed,
 void
 creds_wipe(struct Rec__RepoSecret *repo)
 {
+	size_t i;
+
 	if (repo == NULL)
 		return;
 	mem_wipe(repo->password, strlen(repo->password));
+	for (i = 0; i < repo->n_extra; i++)
+		mem_wipe(repo->extra[i]->value, strlen(repo->extra[i]->value));
 }

@@ -3,13 +3,16 @@
 #define CONTROLLER_CREDS_H
 /*
  * Repository credentials: what is taken, how they are sealed to the row that
- * owns them, and how an operator reads and edits a host's.  A password is
- * opened only to go to the agent or to be sealed anew; no answer holds it.
+ * owns them, and how an operator reads and edits a host's.  A host has two
+ * slots: the everyday one (`repo`), which its agent holds, and one with the
+ * right to delete (`admin`), which goes out with single jobs only.  A secret
+ * is opened only to go to the agent or to be sealed anew; no answer holds it.
  */
 #include <stdbool.h>
 
 #include "controller/op.h"
 #include "lib/base/crypt.h"
+#include "lib/base/json.h"
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 
@@ -20,14 +23,20 @@ struct req;
 struct route_json;
 struct store_tx;
 struct Rec__RepoSecret;
+struct Wire__RepoSlot;
 
 enum {
 	CREDS_AD_CAP = 80,
-	CREDS_PLAIN_MAX = 8192, /* a packed RepoSecret */
+	CREDS_PLAIN_MAX = 65536, /* a packed RepoSecret */
 	CREDS_SEALED_MAX = CREDS_PLAIN_MAX + 1024,
 	CREDS_URL_MAX = 2048,
 	CREDS_USER_MAX = 256,
 	CREDS_PASSWORD_MAX = 1024
+};
+
+enum creds_slot {
+	CREDS_REPO,
+	CREDS_ADMIN
 };
 
 /* No control characters. */
@@ -44,7 +53,8 @@ bool creds_same_place(const char *a, const char *b);
 
 /* Additional data: a blob opens only for its token, or its host and slot. */
 void creds_token_ad(const uint8_t hash[CRYPT_HASH_SIZE], char ad[CREDS_AD_CAP]);
-void creds_host_ad(const struct ulid *host, char ad[CREDS_AD_CAP]);
+void creds_host_ad(const struct ulid *host, enum creds_slot slot,
+    char ad[CREDS_AD_CAP]);
 
 /* RC_LIMIT: they are too long. */
 MUST_USE enum rc creds_seal(const uint8_t key[CRYPT_KEY_SIZE], const char *ad,
@@ -55,42 +65,64 @@ MUST_USE enum rc creds_open(const uint8_t key[CRYPT_KEY_SIZE], const char *ad,
     struct str sealed, struct arena *a, struct Rec__RepoSecret **out);
 void creds_wipe(struct Rec__RepoSecret *repo); /* NULL is fine */
 
-/* GET /api/hosts/{id}/repo-credentials. */
+/* A slot for the agent, in the vault transaction's arena; wipe it when it is
+ * packed.  The admin slot takes from the everyday one what it leaves blank:
+ * the URL, and as long as both lead to the same place user name, password
+ * and variables.  RC_NOTFOUND: the slot is empty; RC_CORRUPT: it does not
+ * open, or what it needs of the other does not. */
+MUST_USE enum rc creds_for_agent(struct store_tx *vault,
+    const uint8_t key[CRYPT_KEY_SIZE], const struct ulid *host,
+    enum creds_slot slot, struct Wire__RepoSlot **out);
+void creds_wipe_slot(struct Wire__RepoSlot *slot); /* NULL is fine */
+
+/* GET /api/hosts/{id}/repo-credentials and .../admin-credentials. */
 void creds_get(struct req *r);
-/* PUT of the same: a blank or absent field stays as it is.  The repository
- * counts as unknown until an init with the new credentials has ended.  A URL
- * that leads to another server needs the password anew: what is stored is
- * never sent somewhere else. */
+void creds_get_admin(struct req *r);
+/* PUT of the same: what is blank or absent stays as it is.  After an edit of
+ * the everyday slot the repository counts as unknown until an init with the
+ * new credentials has ended.  A URL that leads to another place needs the
+ * password anew and drops the variables: what is stored is never sent
+ * somewhere else.  For the same reason a repository that moves drops the
+ * admin slot. */
 void creds_put(struct req *r);
+void creds_put_admin(struct req *r);
 extern const struct route_json creds_put_body;
-/* POST /hosts/{id}/repo/credentials, the form of the page: URL and user name
- * are meant as they stand, a blank password keeps the stored one. */
+/* DELETE of the admin slot; again is fine. */
+void creds_delete_admin(struct req *r);
+/* The page's forms: URL and user name are meant as they stand, a blank
+ * password or variable keeps the stored one.  An all-blank one of the admin
+ * slot or the variables changes nothing. */
 void creds_form(struct req *r);
+void creds_form_admin(struct req *r);
+void creds_form_admin_delete(struct req *r);
+void creds_form_variables(struct req *r);
+/* A stored password that opens. */
+bool creds_has_password(struct req *r, const struct ulid *host,
+    enum creds_slot slot);
 /* GET /hosts/{id}/repo. */
 void creds_page(struct req *r);
-/* A stored password that opens. */
-bool creds_has_password(struct req *r, const struct ulid *host);
-/* The page again, with what was typed into its forms but passwords, and the
- * sentence at a field (params of page host_repo: "error.repo_url"). */
+/* The page again after a refused form: params typed (its section, by the
+ * route), each of its fields that is no secret, and the sentence in param,
+ * such as "error.repo_url". */
 void creds_page_again(struct req *r, const char *param, const struct err *e);
 
 /* The op behind it; needs the vault. */
 struct creds_edit {
 	const uint8_t *key;
 	struct ulid host;
+	enum creds_slot slot;
 	const char *url, *username;
-	char *password; /* the three: NULL or "" keep what is stored */
-	bool as_typed;  /* an empty username is none */
+	char *password;          /* the three: NULL or "" keep what is stored */
+	bool as_typed;           /* an empty URL or user name is none */
+	struct json_pairs extra; /* without a value: removed */
 	/* out */
 	const char *new_url, *new_username;
-	bool new_password;
-	struct ulid job; /* the init that tries them */
+	char **names; /* of the variables that are stored now */
+	size_t n_names;
+	bool has_password, new_password;
+	bool admin_removed; /* it was for the place before */
+	struct ulid job;    /* repo: the init that tries them */
 };
 enum rc creds_put_op(struct store_tx *state, struct store_tx *vault,
     struct op *op);
-/* Submits it for r; the password is wiped.  done gets op->in: the edit. */
-void creds_submit(struct req *r, const struct creds_edit *from,
-    void (*done)(struct req *r, struct op *op));
-/* After the commit: agent, pages and courier hear of it. */
-void creds_tell(struct controller *c, const struct creds_edit *ed);
 #endif

@@ -1,36 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The host page's tab Repository: the page, and its connection form. */
+/* The host page's tab Repository: the page, and its forms of secrets. */
 #include <string.h>
 
 #include "controller/controller.h"
 #include "controller/creds.h"
+#include "controller/creds_own.h"
 #include "controller/page.h"
 #include "controller/req.h"
+#include "controller/route.h"
+#include "controller/sse.h"
+#include "lib/base/repo_env.h"
 #include "lib/store/store.h"
 
-struct form_field {
-	const char *name;
-	size_t max;
-	enum rc (*check)(const char *z, struct err *e);
-};
-
 enum {
-	PASSWORD = 2
+	PARAMS_MAX = 40,
+	FIELD_MAX = 4096 /* of a text that comes back */
 };
 
-/* In the order of the form. */
-static const struct form_field fields[] = {
-	{ "repo_url", CREDS_URL_MAX, creds_check_url },
-	{ "repo_username", CREDS_USER_MAX, creds_check_username },
-	{ "repo_password", CREDS_PASSWORD_MAX, creds_check_password },
-};
+#define VALUE_OF "var-"
+#define DROP_OF "drop-"
+
+/* ------------------------------------------------------------------- page */
 
 static struct str
-stored_password(struct req *r)
+stored_password(struct req *r, enum creds_slot slot)
 {
 	struct ulid host;
 
-	if (req_ulid(r, 0, &host) == RC_OK && creds_has_password(r, &host))
+	if (req_ulid(r, 0, &host) == RC_OK &&
+	    creds_has_password(r, &host, slot))
 		return STR("1");
 	return STR("");
 }
@@ -40,20 +38,45 @@ creds_page(struct req *r)
 {
 	const struct page_param params[] = {
 		{ "id", r->vars[0] },
-		{ "has_password", stored_password(r) },
+		{ "has_password", stored_password(r, CREDS_REPO) },
+		{ "has_admin_password", stored_password(r, CREDS_ADMIN) },
+		{ "range", req_query(r, "range") },
 		{ "notice", page_saved(r) },
 	};
 
 	page_reply(r, 200, "host_repo", params, ARRAY_LEN(params), NULL);
 }
 
+/* The form of the page that posts there. */
+static const char *
+section_of(const struct req *r)
+{
+	static const struct {
+		const char *ends, *section;
+	} sections[] = {
+		{ "/repo/credentials", "connection" },
+		{ "/admin-credentials", "admin" },
+		{ "/repo/variables", "variables" },
+		{ "/repo/bandwidth", "bandwidth" },
+		{ "/repo/maintenance", "maintenance" },
+		{ "/repo/hooks", "hooks" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(sections); i++)
+		if (str_ends(str_of(r->route->pattern),
+		        str_of(sections[i].ends)))
+			return sections[i].section;
+	return "danger";
+}
+
 /* The typed URL without user:password@: a page must not hold a password, not
  * even one typed into the wrong field. */
 static struct str
-url_again(struct req *r)
+url_again(struct req *r, struct str url)
 {
-	struct str url = req_field(r, "repo_url"), head, host;
 	const char *slashes = memmem(url.p, url.n, "://", 3);
+	struct str head, host;
 	size_t n;
 
 	if (slashes == NULL)
@@ -66,26 +89,97 @@ url_again(struct req *r)
 	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
 }
 
+static bool
+comes_back(const struct req_form *f)
+{
+	static const char *const secret[] = { "csrf", "repo_password",
+		"pre_hook", "post_hook" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(secret); i++)
+		if (str_eqz(f->name, secret[i]))
+			return false;
+	return !str_starts(f->name, STR(VALUE_OF)) && f->value.n <= FIELD_MAX &&
+	       f->name.n > 0;
+}
+
 void
 creds_page_again(struct req *r, const char *param, const struct err *e)
 {
-	bool typed = req_field(r, "repo_url").p != NULL;
-	const struct page_param params[] = {
+	struct page_param params[PARAMS_MAX] = {
 		{ "id", r->vars[0] },
-		{ "has_password", stored_password(r) },
-		{ "typed", typed ? STR("1") : STR("") },
-		{ "repo_url", typed ? url_again(r) : STR("") },
-		{ "repo_username", req_field(r, "repo_username") },
-		{ "confirm", req_field(r, "confirm") },
+		{ "has_password", stored_password(r, CREDS_REPO) },
+		{ "has_admin_password", stored_password(r, CREDS_ADMIN) },
+		{ "typed", str_of(section_of(r)) },
 		{ param, str_of(arena_dup(&r->arena, e->msg)) },
 	};
+	size_t i, n = 5;
 
+	for (i = 0; i < r->form_count && n < PARAMS_MAX; i++) {
+		const struct req_form *f = &r->form[i];
+		bool url = str_eqz(f->name, "repo_url");
+
+		if (comes_back(f))
+			params[n++] =
+			    (struct page_param){ arena_str(&r->arena, f->name),
+				    url ? url_again(r, f->value) : f->value };
+	}
 	/* No such host, no page of it. */
 	if (e->rc == RC_NOTFOUND)
 		req_fail(r, e);
 	else
 		page_reply(r, rc_info(e->rc)->http_status, "host_repo", params,
-		    ARRAY_LEN(params), NULL);
+		    n, NULL);
+}
+
+/* ------------------------------------------------------------------ forms */
+
+struct form_field {
+	const char *name;
+	size_t max;
+	enum rc (*check)(const char *z, struct err *e);
+};
+
+enum {
+	URL,
+	USERNAME,
+	PASSWORD,
+	FIELDS
+};
+
+/* Blank: the everyday slot's. */
+static enum rc
+check_admin_url(const char *url, struct err *e)
+{
+	return url[0] == '\0' ? RC_OK : creds_check_url(url, e);
+}
+
+static const struct form_field fields[][FIELDS] = {
+	[CREDS_REPO] = {
+	    { "repo_url", CREDS_URL_MAX, creds_check_url },
+	    { "repo_username", CREDS_USER_MAX, creds_check_username },
+	    { "repo_password", CREDS_PASSWORD_MAX, creds_check_password },
+	},
+	[CREDS_ADMIN] = {
+	    { "repo_url", CREDS_URL_MAX, check_admin_url },
+	    { "repo_username", CREDS_USER_MAX, creds_check_username },
+	    { "repo_password", CREDS_PASSWORD_MAX, creds_check_password },
+	},
+};
+
+static void
+saved(struct req *r, const char *section)
+{
+	req_redirect(r, arena_printf(&r->arena, "/hosts/%.*s/repo?saved=%s",
+	                    STR_ARG(r->vars[0]), section));
+}
+
+/* Saved nothing, so it says nothing. */
+static void
+unchanged(struct req *r, const char *section)
+{
+	req_redirect(r, arena_printf(&r->arena, "/hosts/%.*s/repo#%s",
+	                    STR_ARG(r->vars[0]), section));
 }
 
 static void
@@ -93,16 +187,19 @@ creds_on_form_put(struct req *r, struct op *op)
 {
 	const struct creds_edit *ed = op->in;
 	const struct err *e = &op->err;
+	const char *section = section_of(r);
 
 	if (e->rc == RC_OK) {
 		creds_tell(r->ctl, ed);
-		req_redirect(r,
-		    arena_printf(&r->arena, "/hosts/%.*s/repo?saved=connection",
-		        STR_ARG(r->vars[0])));
-	} else if (e->rc == RC_INVALID || e->rc == RC_CORRUPT) {
-		creds_page_again(r, "error.repo_password", e);
-	} else {
+		saved(r, ed->admin_removed ? "moved" : section);
+	} else if (e->rc != RC_INVALID && e->rc != RC_CORRUPT) {
 		creds_page_again(r, "error", e);
+	} else if (strcmp(section, "variables") == 0 ||
+	           (ed->extra.n > 0 && e->code == NULL &&
+	               e->rc == RC_INVALID)) {
+		creds_page_again(r, "error.variables", e);
+	} else {
+		creds_page_again(r, "error.repo_password", e);
 	}
 }
 
@@ -118,33 +215,133 @@ check_field(const struct form_field *f, const char *z, struct arena *a,
 	return arena_printf(a, "error.%s", f->name);
 }
 
-void
-creds_form(struct req *r)
+/* Browsers send line ends as CR LF. */
+static char *
+lines_of(struct arena *a, struct str s)
 {
-	struct creds_edit ed = { .as_typed = true };
-	char *text[ARRAY_LEN(fields)];
+	char *z = arena_str(a, s), *to = z;
+	const char *from;
+
+	for (from = z; *from != '\0'; from++)
+		if (from[0] != '\r' || from[1] != '\n')
+			*to++ = *from;
+	*to = '\0';
+	return z;
+}
+
+/* A value that was typed counts more than a tick at "remove". */
+static void
+read_variables(struct req *r, struct json_pairs *out)
+{
+	size_t i;
+
+	out->v = arena_array(&r->arena, r->form_count + 1, sizeof(*out->v));
+	for (i = 0; out->v != NULL && i < r->form_count; i++) {
+		const struct req_form *f = &r->form[i];
+		bool value = str_starts(f->name, STR(VALUE_OF));
+		bool drop = str_starts(f->name, STR(DROP_OF));
+		struct str name = str_sub(f->name,
+		    value ? strlen(VALUE_OF) : strlen(DROP_OF), f->name.n);
+		const char *typed;
+
+		if ((!value && !drop) || f->value.n == 0)
+			continue;
+		typed = arena_printf(&r->arena, VALUE_OF "%.*s", STR_ARG(name));
+		if (drop && req_field(r, typed).n > 0)
+			continue;
+		out->v[out->n].name = arena_str(&r->arena, name);
+		out->v[out->n++].value =
+		    value ? lines_of(&r->arena, f->value) : NULL;
+	}
+}
+
+static bool
+host_of(struct req *r, struct ulid *out)
+{
+	struct err e;
+
+	if (req_ulid(r, 0, out) == RC_OK)
+		return true;
+	(void)err_set(&e, RC_NOTFOUND, "there is no such host");
+	req_fail(r, &e);
+	return false;
+}
+
+static void
+form(struct req *r, enum creds_slot slot)
+{
+	struct creds_edit ed = { .slot = slot, .as_typed = true };
+	char *text[FIELDS];
 	const char *wrong = NULL;
 	struct err e;
 	size_t i;
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK) {
-		(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-		req_fail(r, &e);
+	if (!host_of(r, &ed.host))
 		return;
-	}
-	for (i = 0; wrong == NULL && i < ARRAY_LEN(fields); i++) {
-		struct str s = req_field(r, fields[i].name);
+	for (i = 0; wrong == NULL && i < FIELDS; i++) {
+		struct str s = req_field(r, fields[slot][i].name);
 
 		/* Blanks at a password's ends are part of it. */
 		text[i] = arena_str(&r->arena, i < PASSWORD ? str_trim(s) : s);
-		wrong = check_field(&fields[i], text[i], &r->arena, &e);
+		wrong = check_field(&fields[slot][i], text[i], &r->arena, &e);
 	}
 	if (wrong != NULL) {
 		creds_page_again(r, wrong, &e);
 		return;
 	}
-	ed.url = text[0];
-	ed.username = text[1];
-	ed.password = text[2];
-	creds_submit(r, &ed, creds_on_form_put);
+	read_variables(r, &ed.extra);
+	ed.url = text[URL];
+	ed.username = text[USERNAME];
+	ed.password = text[PASSWORD];
+	if (slot == CREDS_ADMIN && ed.url[0] == '\0' &&
+	    ed.username[0] == '\0' && ed.password[0] == '\0' && ed.extra.n == 0)
+		unchanged(r, "admin"); /* M-204 */
+	else
+		creds_submit(r, &ed, creds_on_form_put);
+}
+
+void
+creds_form(struct req *r)
+{
+	form(r, CREDS_REPO);
+}
+
+void
+creds_form_admin(struct req *r)
+{
+	form(r, CREDS_ADMIN);
+}
+
+void
+creds_form_variables(struct req *r)
+{
+	struct creds_edit ed = { .slot = CREDS_REPO };
+
+	if (!host_of(r, &ed.host))
+		return;
+	read_variables(r, &ed.extra);
+	if (ed.extra.n == 0)
+		unchanged(r, "variables");
+	else
+		creds_submit(r, &ed, creds_on_form_put);
+}
+
+static void
+creds_on_form_deleted(struct req *r, struct op *op)
+{
+	const struct creds_removal *x = op->in;
+
+	if (op->err.rc != RC_OK) {
+		creds_page_again(r, "error", &op->err);
+		return;
+	}
+	if (x->removed)
+		sse_host_changed(r->ctl->sse, &x->host);
+	saved(r, "admin_deleted");
+}
+
+void
+creds_form_admin_delete(struct req *r)
+{
+	creds_submit_removal(r, creds_on_form_deleted);
 }

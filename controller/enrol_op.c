@@ -89,7 +89,7 @@ reseal(const struct enrol_in *in, const struct Rec__EnrolToken *t,
 	enum rc rc;
 
 	creds_token_ad(out->token_hash, from);
-	creds_host_ad(&out->host, to);
+	creds_host_ad(&out->host, CREDS_REPO, to);
 	rc = creds_open(in->ctl->key, from,
 	    str_from(t->sealed_repo.data, t->sealed_repo.len), a, &repo);
 	if (rc == RC_OK)

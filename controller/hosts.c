@@ -125,6 +125,8 @@ put_work(struct json_out *j, const struct Rec__Host *h)
 	json_put_uint(j, "applied_config_version", h->applied_config_version);
 	json_put_int(j, "bandwidth_up_kbps", h->bandwidth_up_kbps);
 	json_put_int(j, "bandwidth_down_kbps", h->bandwidth_down_kbps);
+	json_put_int(j, "allowed_age_s", h->allowed_age_s);
+	json_put_bool(j, "has_admin_credentials", h->has_admin);
 }
 
 int64_t

@@ -507,6 +507,14 @@ static const struct {
 	{ "connection", "Connection saved, the repository is being tried" },
 	{ "deleted",    "Host deleted; its backups are still in its repository" },
 	{ "probe",      "The repository is being tried" },
+	{ "moved",      "Connection saved, the repository is being tried; the admin credentials of the one before were removed" },
+	{ "variables",  "Variables saved, the repository is being tried" },
+	{ "admin",      "Admin credentials saved" },
+	{ "admin_deleted", "Admin credentials removed" },
+	{ "bandwidth",  "Bandwidth saved" },
+	{ "maintenance", "Maintenance saved" },
+	{ "hooks",      "Hooks saved" },
+	{ "mode",       "Presence saved" },
 };
 /* clang-format on */
 

@@ -11,6 +11,7 @@
 #include "controller/creds.h"
 #include "controller/enrol.h"
 #include "controller/forget.h"
+#include "controller/host_edit.h"
 #include "controller/hosts.h"
 #include "controller/jobs.h"
 #include "controller/metrics.h"
@@ -93,6 +94,11 @@ static const struct route routes[] = {
 	{ "GET",  "/hosts/{id}/repo", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, creds_page },
 	{ "POST", "/hosts/{id}/tags", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, tags_form },
 	{ "POST", "/hosts/{id}/repo/credentials", ROUTE_OPERATOR, ROUTE_FORM, KIB(16), NULL, creds_form },
+	{ "POST", "/hosts/{id}/repo/variables", ROUTE_OPERATOR, ROUTE_FORM, KIB(256), NULL, creds_form_variables },
+	{ "POST", "/hosts/{id}/admin-credentials", ROUTE_OPERATOR, ROUTE_FORM, KIB(256), NULL, creds_form_admin },
+	{ "POST", "/hosts/{id}/admin-credentials/delete", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, creds_form_admin_delete },
+	{ "POST", "/hosts/{id}/repo/bandwidth", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, host_edit_bandwidth_form },
+	{ "POST", "/hosts/{id}/mode", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, host_edit_mode_form },
 	{ "POST", "/hosts/{id}/repo/probe", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_probe },
 	{ "POST", "/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_reinit },
 	{ "GET",  "/search",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_search },
@@ -117,7 +123,12 @@ static const struct route routes[] = {
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
 	{ "DELETE", "/api/hosts/{id}", ROUTE_ADMIN, ROUTE_JSON, KIB(8), &forget_host_body, forget_host },
 	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get },
-	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &creds_put_body, creds_put },
+	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(128), &creds_put_body, creds_put },
+	{ "GET",  "/api/hosts/{id}/admin-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get_admin },
+	{ "PUT",  "/api/hosts/{id}/admin-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(128), &creds_put_body, creds_put_admin },
+	{ "DELETE", "/api/hosts/{id}/admin-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, creds_delete_admin },
+	{ "PUT",  "/api/hosts/{id}/bandwidth", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &host_edit_bandwidth_body, host_edit_bandwidth },
+	{ "POST", "/api/hosts/{id}/mode", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &host_edit_mode_body, host_edit_mode },
 	{ "PUT",  "/api/hosts/{id}/tags", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &tags_put_body, tags_put },
 	{ "POST", "/api/hosts/{id}/repo/probe", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, jobs_repo_probe },
 	{ "POST", "/api/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &jobs_reinit_body, jobs_repo_reinit },

@@ -409,6 +409,27 @@ def change_hosts(c, host, repo):
     c.ctl.wait_job(job)
 
 
+def change_settings(c, host):
+    """What is set for one host beside its plans."""
+    page, ids = f"/hosts/{host}/repo", {"id": host}
+    admin = "/api/hosts/{id}/admin-credentials"
+    c.ask("PUT", admin, {"repo_password": "an admin's"}, **ids)
+    c.ask("DELETE", admin, **ids)
+    c.ask("POST", "/hosts/{id}/admin-credentials", form(
+        c.ctl.client, page, repo_password="an admin's"), **ids)
+    c.ask("POST", "/hosts/{id}/admin-credentials/delete", form(
+        c.ctl.client, page), **ids)
+    c.ask("POST", "/hosts/{id}/repo/variables", form(
+        c.ctl.client, page, **{"drop-AWS_ACCESS_KEY_ID": "1"}), **ids)
+    c.ctl.wait_ready(host)
+    c.ask("PUT", "/api/hosts/{id}/bandwidth", {"bandwidth_up_kbps": 5}, **ids)
+    c.ask("POST", "/hosts/{id}/repo/bandwidth", form(
+        c.ctl.client, page, bandwidth_up_kbps="90000"), **ids)
+    c.ask("POST", "/api/hosts/{id}/mode", {"always_on": False}, **ids)
+    c.ask("POST", "/hosts/{id}/mode", form(
+        c.ctl.client, page, always_on="1", allowed_age_hours="30"), **ids)
+
+
 def change_announced(c, folder):
     for n, verb in enumerate(("accept", "reject")):
         key = announcer.Key(folder, f"audit{n}")
@@ -436,6 +457,7 @@ def test_every_change_is_audited(ctl):
     change_users(changes)
     change_tokens(changes)
     change_hosts(changes, agent.host_id, repo)
+    change_settings(changes, agent.host_id)
     change_announced(changes, ctl.lab.path)
     changes.ask("DELETE", "/api/hosts/{id}", {"confirm": "site"},
                 id=agent.host_id)

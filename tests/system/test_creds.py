@@ -8,7 +8,7 @@ import foreign
 from lab import TOOLS, Client, RestServer, wait_for
 
 PASSWORD = "correct horse battery"
-KEYS = {"repo_url", "repo_username", "has_password"}
+KEYS = {"repo_url", "repo_username", "has_password", "extra_names"}
 
 
 @pytest.fixture(name="foreigner")
@@ -47,7 +47,7 @@ def test_they_are_read_without_the_password(console, foreigner):
     """M-202, M-416"""
     assert console.client.ok("GET", path_of(foreigner)) == {
         "repo_url": "/somewhere", "repo_username": "ann",
-        "has_password": True}
+        "has_password": True, "extra_names": []}
 
 
 def test_an_edit_reaches_a_session_before_the_init_that_tries_it(
@@ -100,7 +100,7 @@ def test_an_edit_survives_a_restart_before_the_agent_is_back(
 def test_blank_fields_keep_what_is_stored(console, foreigner):
     answer = put(console, foreigner, repo_url="", repo_username=None,
                  repo_password="")
-    assert set(answer) == KEYS | {"job_id"}
+    assert set(answer) == KEYS | {"job_id", "admin_removed"}
     assert answer["repo_url"] == "/somewhere"
     assert answer["repo_username"] == "ann" and answer["has_password"]
 

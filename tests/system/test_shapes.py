@@ -79,7 +79,8 @@ HOST = {
     "last_backup_status": str, "last_backup_at": TIME,
     "last_attempt_at": TIME, "current_job_id": ID, "config_version": int,
     "applied_config_version": int, "bandwidth_up_kbps": int,
-    "bandwidth_down_kbps": int, "state": str,
+    "bandwidth_down_kbps": int, "state": str, "allowed_age_s": int,
+    "has_admin_credentials": bool,
 }
 STATS = {
     "files_new": int, "files_changed": int, "files_unmodified": int,
@@ -250,9 +251,25 @@ def test_the_summary(console, agent):
 def test_credentials(console, agent):
     """M-202"""
     path = f"/api/hosts/{agent.host_id}/repo-credentials"
-    shape = {"repo_url": str, "repo_username": str, "has_password": bool}
+    shape = {"repo_url": str, "repo_username": str, "has_password": bool,
+             "extra_names": [str]}
     is_shaped(console.client.ok("GET", path), shape)
-    is_shaped(console.client.ok("PUT", path, {}), {**shape, "job_id": ulid})
+    is_shaped(console.client.ok("PUT", path, {}), {
+        **shape, "job_id": ulid, "admin_removed": bool})
+    admin = f"/api/hosts/{agent.host_id}/admin-credentials"
+    shape["set"] = bool
+    is_shaped(console.client.ok("GET", admin), shape)
+    is_shaped(console.client.ok("PUT", admin, {"repo_password": "x"}), shape)
+    assert console.client.ok("DELETE", admin) is None
+
+
+def test_bandwidth_and_mode(console, agent):
+    """M-325, M-418"""
+    host = f"/api/hosts/{agent.host_id}"
+    is_shaped(console.client.ok("PUT", host + "/bandwidth", {}), {
+        "bandwidth_up_kbps": int, "bandwidth_down_kbps": int})
+    is_shaped(console.client.ok("POST", host + "/mode", {}), {
+        "always_on": bool, "allowed_age_s": int})
 
 
 def test_log_lines(console, agent):

@@ -84,7 +84,7 @@ put_our_host(struct bench *b)
 	repo.url = text("/srv/repo");
 	repo.password = text(PASSWORD);
 	buf_init(&sealed, KIB(16));
-	creds_host_ad(&b->host, ad);
+	creds_host_ad(&b->host, CREDS_REPO, ad);
 	assert_rc(creds_seal(b->c.key, ad, &repo, &sealed), RC_OK);
 	crypt_sha256(STR(BEARER), hash);
 	s.bearer_hash = bytes_of(hash, sizeof(hash));

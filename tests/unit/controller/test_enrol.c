@@ -187,7 +187,7 @@ credentials_move_from_token_to_host(void **state)
 	s = vault_find_host(tx, &b->out.host);
 	assert_non_null(s);
 	sealed = str_from(s->sealed_repo.data, s->sealed_repo.len);
-	creds_host_ad(&b->out.host, as_host);
+	creds_host_ad(&b->out.host, CREDS_REPO, as_host);
 	creds_token_ad(b->hash, as_token);
 	assert_rc(creds_open(b->c.key, as_token, sealed, &b->f.arena, &repo),
 	    RC_CORRUPT);
