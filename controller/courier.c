@@ -5,8 +5,11 @@
 
 #include "controller/agents.h"
 #include "controller/controller.h"
+#include "controller/courier_run.h"
 #include "controller/ingest.h"
 #include "controller/jobs.h"
+#include "controller/jobs_own.h"
+#include "controller/lease.h"
 #include "controller/op.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
@@ -17,6 +20,7 @@
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
+#include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/store.h"
 #include "proto/agent.pb-c.h"
@@ -25,6 +29,7 @@ enum {
 	RESEND_MS = 10000, /* sent and not answered */
 	CANCEL_MS = 2000,
 	BUSY_MS = 15000, /* the agent has a run of its own */
+	GATE_MS = 2000,  /* others work on the repository: asked so often */
 	NEWEST = 20,     /* jobs that may have come since the last look */
 	OPEN_MAX = 1000
 };
@@ -40,7 +45,9 @@ struct errand {
 	int64_t sent_ms;  /* monotonic; 0: not sent on this connection */
 	int64_t cancel_ms;
 	int64_t busy_until_ms;
-	bool marking; /* an op stores that it is being sent */
+	int64_t
+	    gate_ms;  /* until then what its repository held up still waits */
+	bool marking; /* an op stores that it is being sent, or cannot be */
 };
 
 struct courier {
@@ -154,6 +161,16 @@ courier_free(struct courier *k)
 	mem_free(k);
 }
 
+/* One look at what a host's jobs need. */
+struct visit {
+	struct courier *k;
+	struct errand *er;
+	struct store_tx *tx;
+	const struct Rec__Host *host;
+	int64_t now_ms;
+	bool occupied; /* the agent has a job */
+};
+
 /* -------------------------------------------------------------- sending */
 
 static bool
@@ -174,37 +191,82 @@ send_cancel(struct courier *k, struct errand *er, const struct ulid *job)
 }
 
 static bool
-send_run(struct courier *k, struct errand *er, const struct Rec__Job *j)
+send_command(struct courier *k, struct errand *er, Wire__CommandRun *c)
 {
 	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
 	Wire__Command cmd = WIRE__COMMAND__INIT;
-	Wire__CommandRun c = WIRE__COMMAND_RUN__INIT;
-	char id[ULID_TEXT_CAP];
-	struct ulid job;
 
-	if (!pb_id_get(&j->id, &job))
-		return false;
-	ulid_text(&job, id);
-	c.job_id = id;
-	c.kind = pb_text(job_kind_name(j->kind));
-	c.includes = j->includes;
-	c.n_includes = j->n_includes;
-	c.excludes = j->excludes;
-	c.n_excludes = j->n_excludes;
-	c.tag = j->group_name;
-	c.bandwidth_up_kbps = j->bandwidth_up_kbps;
-	c.bandwidth_down_kbps = j->bandwidth_down_kbps;
 	cmd.body_case = WIRE__COMMAND__BODY_RUN;
-	cmd.run = &c;
+	cmd.run = c;
 	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_COMMAND;
 	m.command = &cmd;
 	return agents_send(k->ctl->agents, &er->host, &m);
 }
 
+/* What cannot be run any more ends as failed. */
+static void
+courier_on_closed(struct op *op, void *ctx)
+{
+	const struct jobs_closing *c = op->in;
+	struct courier *k = ctx;
+	struct errand *er = errand_get(k, &c->host);
+
+	er->marking = false;
+	if (op->err.rc != RC_OK) {
+		er->busy_until_ms = clock_mono_ms() + RESEND_MS;
+		return;
+	}
+	sse_job_changed(k->ctl->sse, &c->host, &c->job);
+	sse_host_changed(k->ctl->sse, &c->host);
+	courier_wake(k, &c->host);
+}
+
+static void
+close_job(struct courier *k, struct errand *er, const struct ulid *job,
+    const struct err *e)
+{
+	struct op *op = op_new(jobs_close_op, courier_on_closed, k);
+	struct jobs_closing *c = arena_alloc(&op->arena, sizeof(*c));
+
+	ASSERT(c != NULL);
+	*c = (struct jobs_closing){ er->host, *job, REC__JOB_STATE__JOB_FAILED,
+		e->code, arena_dup(&op->arena, e->msg), clock_now_ms(),
+		k->ctl->settings.timezone };
+	op->in = c;
+	er->marking = true;
+	op_submit(k->ctl->ops, &op);
+}
+
+static bool
+send_run(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
+{
+	struct courier_run from = { .state = v->tx,
+		.key = v->k->ctl->key,
+		.host = v->host,
+		.job = j };
+	Wire__CommandRun c;
+	bool sent = false;
+	struct err e;
+	enum rc rc;
+
+	from.vault = store_begin_read(v->k->ctl->vault, store_arena(v->tx));
+	rc = courier_run_make(&from, &c, &e);
+	if (rc == RC_OK)
+		sent = send_command(v->k, v->er, &c);
+	else if (rc == RC_CONFLICT)
+		close_job(v->k, v->er, job, &e);
+	else
+		log_warn(LOG_JOB, "a command cannot be made error=%s",
+		    log_safe(str_of(e.msg)));
+	courier_run_wipe(&c);
+	store_abort(from.vault);
+	return sent;
+}
+
 /* ---------------------------------------------------------------- marks */
 
 /* Before the first sending the job says so: a cancel must know whether the
- * agent may have it. */
+ * agent may have it, and others of its repository that it is at work there. */
 struct mark {
 	struct courier *courier;
 	struct ulid host, job;
@@ -216,12 +278,18 @@ mark_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	const struct mark *m = op->in;
 	struct Rec__Job *j = job_store_get(state, &m->job);
+	const struct Rec__Host *h = host_store_find(state, &m->host);
 
 	(void)vault;
-	if (j == NULL || j->state != REC__JOB_STATE__JOB_QUEUED ||
+	if (j == NULL || h == NULL || j->state != REC__JOB_STATE__JOB_QUEUED ||
 	    j->sent_at_ms != 0)
 		return store_rc(state);
-	j->sent_at_ms = m->now_ms;
+	if (lease_take(state, h, j, m->now_ms)) {
+		j->sent_at_ms = m->now_ms;
+		j->blocked = pb_text("");
+	} else {
+		j->blocked = pb_text(JOBS_BUSY);
+	}
 	job_store_put(state, j);
 	return store_rc(state);
 }
@@ -234,10 +302,12 @@ courier_on_marked(struct op *op, void *ctx)
 	struct errand *er = errand_get(k, &m->host);
 
 	er->marking = false;
-	if (op->err.rc == RC_OK)
-		courier_wake(k, &m->host);
-	else
+	if (op->err.rc != RC_OK) {
 		er->busy_until_ms = clock_mono_ms() + RESEND_MS;
+		return;
+	}
+	sse_job_changed(k->ctl->sse, &m->host, &m->job);
+	courier_wake(k, &m->host);
 }
 
 static void
@@ -255,14 +325,6 @@ mark_sent(struct courier *k, struct errand *er, const struct ulid *job)
 
 /* --------------------------------------------------------------- visits */
 
-struct visit {
-	struct courier *k;
-	struct errand *er;
-	struct store_tx *tx;
-	int64_t now_ms;
-	bool occupied; /* the agent has a job */
-};
-
 static void
 visit_cancel(struct visit *v, const struct ulid *job)
 {
@@ -270,6 +332,25 @@ visit_cancel(struct visit *v, const struct ulid *job)
 		return;
 	if (send_cancel(v->k, v->er, job))
 		v->er->cancel_ms = v->now_ms;
+}
+
+/* False: work of others on its repository has to end first, and what is
+ * behind it may go meanwhile.  The job says so, too. */
+static bool
+may_go(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
+{
+	bool noted = j->blocked[0] != '\0';
+
+	if (j->sent_at_ms != 0)
+		return true;
+	if (noted && v->now_ms < v->er->gate_ms)
+		return false;
+	if (lease_free(v->tx, v->host, j))
+		return true;
+	v->er->gate_ms = v->now_ms + GATE_MS;
+	if (!noted && !v->er->marking)
+		mark_sent(v->k, v->er, job);
+	return false;
 }
 
 static void
@@ -287,7 +368,7 @@ visit_queued(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
 			mark_sent(v->k, er, job);
 		return;
 	}
-	if (!send_run(v->k, er, j))
+	if (!send_run(v, job, j))
 		return;
 	er->sent = *job;
 	er->sent_ms = v->now_ms;
@@ -307,7 +388,7 @@ visit_job(struct visit *v, const struct ulid *job)
 		v->occupied = true;
 		if (j->cancel_requested)
 			visit_cancel(v, job);
-	} else if (!v->occupied) {
+	} else if (!v->occupied && may_go(v, job, j)) {
 		v->occupied = true;
 		visit_queued(v, job, j);
 	}
@@ -339,7 +420,8 @@ errand_visit(struct courier *k, struct errand *er)
 	arena_init(&arena, MIB(64));
 	v.tx = store_begin_read(k->ctl->state, &arena);
 	job_store_of_host(v.tx, &er->host, NULL, NEWEST, courier_on_new, er);
-	v.occupied = agent_is_occupied(&v);
+	v.host = host_store_find(v.tx, &er->host);
+	v.occupied = v.host == NULL || agent_is_occupied(&v);
 	for (n = 0; n < er->count; n++)
 		if (visit_job(&v, &er->open[n]))
 			er->open[kept++] = er->open[n];

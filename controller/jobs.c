@@ -5,6 +5,7 @@
 
 #include "controller/jobs_end.h"
 #include "controller/jobs_own.h"
+#include "controller/lease.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
 #include "lib/base/buf.h"
@@ -44,8 +45,6 @@ jobs_on_open(void *ctx, const struct Rec__Job *j)
 {
 	struct look *l = ctx;
 
-	if (job_state_final(j->state))
-		return true;
 	l->any_open = true;
 	/* One the agent has taken runs as good as: another may wait. */
 	if (j->state == REC__JOB_STATE__JOB_QUEUED && j->accepted_at_ms == 0 &&
@@ -58,8 +57,20 @@ jobs_on_open(void *ctx, const struct Rec__Job *j)
 /* A job that nothing is before counts as sent from the start: the courier
  * takes it at once, and saves a commit. */
 static void
-queue_job(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
-    const struct Rec__SourceGroup *g)
+try_send(struct store_tx *tx, const struct Rec__Host *h,
+    const struct jobs_wish *w, struct Rec__Job *j)
+{
+	if (!w->send_now)
+		return;
+	if (lease_take(tx, h, j, w->now_ms))
+		j->sent_at_ms = w->now_ms;
+	else
+		j->blocked = pb_text(JOBS_BUSY);
+}
+
+static void
+queue_job(struct store_tx *tx, const struct op *op, const struct Rec__Host *h,
+    const struct jobs_wish *w, const struct Rec__SourceGroup *g)
 {
 	struct Rec__Job j = REC__JOB__INIT;
 
@@ -72,7 +83,9 @@ queue_job(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
 	                   : REC__ACTOR_KIND__ACTOR_USER;
 	j.actor_id = pb_id(&op->actor.user);
 	j.created_at_ms = w->now_ms;
-	j.sent_at_ms = w->send_now ? w->now_ms : 0;
+	j.expires_at_ms = w->lasts_ms > 0 ? w->now_ms + w->lasts_ms : 0;
+	j.check_part = w->check_part;
+	j.check_of = w->check_of;
 	j.bandwidth_up_kbps = w->up_kbps;
 	j.bandwidth_down_kbps = w->down_kbps;
 	if (g != NULL) {
@@ -83,6 +96,7 @@ queue_job(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
 		j.excludes = g->excludes;
 		j.n_excludes = g->n_excludes;
 	}
+	try_send(tx, h, w, &j);
 	job_store_put(tx, &j);
 }
 
@@ -145,9 +159,9 @@ find_host(struct store_tx *tx, const struct jobs_wish *w)
 	if (w->confirm != NULL && strcmp(w->confirm, h->name) != 0)
 		store_fail_code(tx, RC_INVALID, "confirm_mismatch",
 		    "type the host's name, %s, to confirm", h->name);
-	else if (!w->online)
+	else if (!w->online && w->kind == REC__JOB_KIND__KIND_INIT)
 		store_fail(tx, RC_OFFLINE,
-		    "host %s is offline: nothing can be started on it now",
+		    "host %s is offline: its repository cannot be tried now",
 		    h->name);
 	else if (h->repo_url[0] == '\0')
 		store_fail(tx, RC_INVALID,
@@ -197,16 +211,17 @@ jobs_run(struct store_tx *state, const struct op *op, struct jobs_wish *w)
 	if (w->kind == REC__JOB_KIND__KIND_BACKUP &&
 	    find_group(state, w, &g) != RC_OK)
 		return store_rc(state);
-	job_store_of_host(state, &w->host, NULL, LOOK_BACK, jobs_on_open,
-	    &look);
+	if (jobs_upkeep_prepare(state, h, w) != RC_OK)
+		return store_rc(state);
+	job_store_open_of_host(state, &w->host, LOOK_BACK, jobs_on_open, &look);
 	if (!ulid_is_zero(&look.found)) {
 		w->job = look.found;
 		w->old = true;
 		return store_rc(state);
 	}
 	ulid_new(&w->job);
-	w->send_now = !look.any_open;
-	queue_job(state, op, w, g);
+	w->send_now = w->online && !look.any_open;
+	queue_job(state, op, h, w, g);
 	if (w->kind == REC__JOB_KIND__KIND_INIT) {
 		h->init_job = pb_id(&w->job);
 		host_store_put(state, h);
@@ -230,7 +245,7 @@ jobs_auto_init(struct store_tx *tx, const struct op *op, struct Rec__Host *h,
 	w->kind = REC__JOB_KIND__KIND_INIT;
 	w->now_ms = clock_now_ms();
 	ulid_new(&w->job);
-	queue_job(tx, op, w, NULL);
+	queue_job(tx, op, h, w, NULL);
 	h->init_job = pb_id(&w->job);
 	*made = true;
 	return store_rc(tx);
@@ -247,11 +262,11 @@ jobs_probe(struct store_tx *tx, const struct op *op, struct Rec__Host *h,
 		return store_fail(tx, RC_CORRUPT, "the host has no id");
 	w->kind = REC__JOB_KIND__KIND_INIT;
 	w->now_ms = clock_now_ms();
-	job_store_of_host(tx, &w->host, NULL, LOOK_BACK, jobs_on_open, &look);
+	job_store_open_of_host(tx, &w->host, LOOK_BACK, jobs_on_open, &look);
 	w->job = look.found;
 	if (ulid_is_zero(&w->job)) {
 		ulid_new(&w->job);
-		queue_job(tx, op, w, NULL);
+		queue_job(tx, op, h, w, NULL);
 	}
 	*job = w->job;
 	h->init_job = pb_id(&w->job);
@@ -292,6 +307,36 @@ jobs_answer_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 }
 
 /* ---------------------------------------------------------------- cancel */
+
+void
+jobs_close(struct store_tx *tx, const struct jobs_closing *c)
+{
+	const struct jobs_end end = { .state = c->state,
+		.exit_code = -1,
+		.finished_at_ms = c->now_ms,
+		.now_ms = c->now_ms,
+		.error = c->error,
+		.cause = c->cause,
+		.zone = c->zone };
+	struct Rec__Job *j = job_store_find(tx, &c->job);
+	struct Rec__Host *h = host_store_find(tx, &c->host);
+
+	if (j == NULL || h == NULL || j->state != REC__JOB_STATE__JOB_QUEUED ||
+	    j->accepted_at_ms != 0)
+		return;
+	jobs_end(tx, h, j, &end);
+	j->log_closed = true;
+	job_store_put(tx, j);
+	host_store_put(tx, h);
+}
+
+enum rc
+jobs_close_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	(void)vault;
+	jobs_close(state, op->in);
+	return store_rc(state);
+}
 
 static void
 cancel_now(struct store_tx *tx, struct Rec__Job *j, const struct jobs_cancel *c)

@@ -26,8 +26,11 @@ void jobs_run_group(struct req *r);
  * Repository tab. */
 void jobs_repo_probe(struct req *r);
 void jobs_repo_reinit(struct req *r);
+/* POST [/api]/hosts/{id}/repo/forget, prune, check?subset=N, unlock: 202
+ * {job_id, job_url}, 200 for one that waits, 409 without what it needs. */
+void jobs_repo_maintain(struct req *r);
 /* POST [/api]/hosts/run: every source group of the hosts named, each answered
- * for: started, waiting, offline or refused. */
+ * for: started, waiting (offline ones among them) or refused. */
 void jobs_run_hosts(struct req *r);
 /* POST /hosts/{id}/run-backup, /hosts/{id}/init-repo: 410 for ever. */
 void jobs_gone(struct req *r);
@@ -66,6 +69,20 @@ struct jobs_answer {
 };
 enum rc jobs_answer_op(struct store_tx *state, struct store_tx *vault,
     struct op *op);
+
+/* Ends a job that no agent has taken: it cannot be run, or nobody came for it.
+ * op->in: struct jobs_closing. */
+struct jobs_closing {
+	struct ulid host, job;
+	Rec__JobState state;
+	const char *cause, *error;
+	int64_t now_ms;
+	const char *zone;
+};
+enum rc jobs_close_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+/* The same inside another op. */
+void jobs_close(struct store_tx *tx, const struct jobs_closing *c);
 
 /* Queues an init if the host has a repository and never had one (M-239).
  * Inside an op; *made tells. */

@@ -106,6 +106,7 @@ queue(struct req *r, const struct jobs_wish *wish)
 		w->group_name = arena_dup(&op->arena, w->group_name);
 	w->online = agents_online(r->ctl->agents, &w->host);
 	w->now_ms = clock_now_ms();
+	w->lasts_ms = JOBS_WAIT_MS;
 	op->in = w;
 	req_submit(r, op, jobs_on_queued);
 }
@@ -134,8 +135,7 @@ jobs_dispatch(struct req *r)
 	if (w.kind == REC__JOB_KIND__KIND_UNKNOWN)
 		(void)err_set(&e, RC_INVALID, "there is no job kind '%.32s'",
 		    in->kind);
-	else if (w.kind != REC__JOB_KIND__KIND_BACKUP &&
-	         w.kind != REC__JOB_KIND__KIND_INIT)
+	else if (w.kind > REC__JOB_KIND__KIND_UNLOCK)
 		(void)err_set(&e, RC_INVALID,
 		    "jobs of kind %s cannot be started here",
 		    job_kind_name(w.kind));
@@ -145,7 +145,10 @@ jobs_dispatch(struct req *r)
 		req_fail(r, &e);
 		return;
 	}
-	if (in->args.n > 0)
+	if (in->args.n > 0 && w.kind == REC__JOB_KIND__KIND_CHECK)
+		w.subset_given =
+		    jobs_subset(str_of(in->args.v[0]), &w.subset_pct);
+	else if (in->args.n > 0)
 		w.group_name = in->args.v[0];
 	queue(r, &w);
 }
@@ -310,6 +313,29 @@ put_log(struct json_out *j, const struct Rec__Job *job)
 	json_obj_end(j);
 }
 
+/* Of check and forget. */
+static void
+put_results(struct json_out *j, const struct Rec__Job *job)
+{
+	size_t i;
+
+	json_put_uint(j, "check_part", job->check_part);
+	json_put_uint(j, "check_of", job->check_of);
+	if (job->check == NULL)
+		json_put_null(j, "check_errors");
+	else
+		json_put_uint(j, "check_errors", job->check->errors);
+	json_arr(j, "forgot");
+	for (i = 0; i < job->n_forgot; i++) {
+		json_obj(j, NULL);
+		json_put(j, "tag", job->forgot[i]->tag);
+		json_put_uint(j, "kept", job->forgot[i]->kept);
+		json_put_uint(j, "removed", job->forgot[i]->removed);
+		json_obj_end(j);
+	}
+	json_arr_end(j);
+}
+
 void
 jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 {
@@ -334,6 +360,9 @@ jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 	json_put(j, "error", job->error);
 	json_put(j, "cause", job->cause);
 	json_put_bool(j, "cancel_requested", job->cancel_requested);
+	json_put(j, "blocked", job->blocked);
+	json_put_time(j, "expires_at", job->expires_at_ms);
+	put_results(j, job);
 	json_put(j, "restic_version", job->restic_version);
 	jobs_stats_json(j, job->stats);
 	put_log(j, job);

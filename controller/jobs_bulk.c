@@ -42,7 +42,6 @@ const struct route_json jobs_run_hosts_body = { hosts_fields,
 
 enum bulk_end {
 	BULK_OK,
-	BULK_OFFLINE,
 	BULK_NO_REPOSITORY,
 	BULK_NO_GROUP,
 	BULK_UNKNOWN,
@@ -51,7 +50,6 @@ enum bulk_end {
 
 static const char *const bulk_words[] = {
 	[BULK_OK] = "",
-	[BULK_OFFLINE] = "the host is offline",
 	[BULK_NO_REPOSITORY] = "the host has no repository",
 	[BULK_NO_GROUP] = "the host has nothing to back up",
 	[BULK_UNKNOWN] = "there is no host with this id",
@@ -66,7 +64,8 @@ struct bulk_host {
 
 struct bulk_job {
 	struct ulid host, job;
-	bool old; /* it waited already */
+	bool waits; /* it waited already, or its host is away */
+	bool old;
 };
 
 /* op->in */
@@ -105,13 +104,14 @@ run_groups(struct store_tx *tx, const struct op *op, struct bulk *b,
 		struct jobs_wish w = { .host = bh->id,
 			.group = all->ids[i],
 			.kind = REC__JOB_KIND__KIND_BACKUP,
-			.online = true,
-			.now_ms = b->now_ms };
+			.online = bh->online,
+			.now_ms = b->now_ms,
+			.lasts_ms = JOBS_WAIT_MS };
 
 		if (jobs_run(tx, op, &w) != RC_OK)
 			return;
-		b->jobs[b->n_jobs + i] =
-		    (struct bulk_job){ bh->id, w.job, w.old };
+		b->jobs[b->n_jobs + i] = (struct bulk_job){ bh->id, w.job,
+			w.old || !bh->online, w.old };
 	}
 }
 
@@ -124,8 +124,6 @@ run_host(struct store_tx *tx, const struct op *op, struct bulk *b,
 
 	if (h == NULL)
 		return BULK_UNKNOWN;
-	if (!bh->online)
-		return BULK_OFFLINE;
 	if (h->repo_url[0] == '\0')
 		return BULK_NO_REPOSITORY;
 	plan_store_of_host(tx, &bh->id, jobs_on_bulk_group, &all);
@@ -168,14 +166,14 @@ bulk_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 /* -------------------------------------------------------------- answers */
 
 static void
-put_jobs(struct json_out *j, const char *name, const struct bulk *b, bool old)
+put_jobs(struct json_out *j, const char *name, const struct bulk *b, bool waits)
 {
 	char url[64], id[ULID_TEXT_CAP];
 	size_t i;
 
 	json_arr(j, name);
 	for (i = 0; i < b->n_jobs; i++) {
-		if (b->jobs[i].old != old)
+		if (b->jobs[i].waits != waits)
 			continue;
 		ulid_text(&b->jobs[i].job, id);
 		json_obj(j, NULL);
@@ -189,9 +187,16 @@ put_jobs(struct json_out *j, const char *name, const struct bulk *b, bool old)
 }
 
 static bool
-is_refused(enum bulk_end end)
+is_refused(const struct bulk_host *bh)
 {
-	return end != BULK_OK && end != BULK_OFFLINE;
+	return bh->end != BULK_OK;
+}
+
+/* Its jobs wait for its return. */
+static bool
+is_away(const struct bulk_host *bh)
+{
+	return bh->end == BULK_OK && !bh->online;
 }
 
 static void
@@ -210,13 +215,13 @@ answer_json(struct req *r, const struct bulk *b)
 	json_arr(&j, "offline");
 	for (i = 0; i < b->n; i++) {
 		ulid_text(&b->hosts[i].id, id);
-		if (b->hosts[i].end == BULK_OFFLINE)
+		if (is_away(&b->hosts[i]))
 			json_put(&j, NULL, id);
 	}
 	json_arr_end(&j);
 	json_arr(&j, "refused");
 	for (i = 0; i < b->n; i++) {
-		if (!is_refused(b->hosts[i].end))
+		if (!is_refused(&b->hosts[i]))
 			continue;
 		json_obj(&j, NULL);
 		json_put_ulid(&j, "host_id", &b->hosts[i].id);
@@ -259,9 +264,9 @@ put_ids(struct buf *out, const char *name, const struct bulk *b, bool refused)
 	size_t i, n = 0;
 
 	for (i = 0; i < b->n && n < NAMED_MAX; i++) {
-		enum bulk_end end = b->hosts[i].end;
+		const struct bulk_host *bh = &b->hosts[i];
 
-		if (refused ? !is_refused(end) : end != BULK_OFFLINE)
+		if (refused ? !is_refused(bh) : !is_away(bh))
 			continue;
 		ulid_text(&b->hosts[i].id, id);
 		buf_printf(out, "%s%s", n++ == 0 ? name : ".", id);
@@ -275,15 +280,17 @@ put_ids(struct buf *out, const char *name, const struct bulk *b, bool refused)
 static void
 answer_html(struct req *r, const struct bulk *b)
 {
-	size_t i, old = 0;
+	size_t i, started = 0, old = 0;
 	struct buf to;
 
-	for (i = 0; i < b->n_jobs; i++)
+	for (i = 0; i < b->n_jobs; i++) {
+		started += !b->jobs[i].waits;
 		old += b->jobs[i].old;
+	}
 	buf_init(&to, KIB(16));
 	put_back(r, &to);
-	if (b->n_jobs > old)
-		buf_printf(&to, "started=%zu&", b->n_jobs - old);
+	if (started > 0)
+		buf_printf(&to, "started=%zu&", started);
 	if (old > 0)
 		buf_printf(&to, "waiting=%zu&", old);
 	put_ids(&to, "offline=", b, false);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/lease.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
 #include "lib/base/clock.h"
@@ -96,6 +97,9 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 		h->current_job = (ProtobufCBinaryData){ 0, NULL };
 	rules_host_backup(h, j, end->now_ms);
 	rules_host_repo(h, j);
+	j->blocked = pb_text("");
+	lease_end(tx, h, j);
+	lease_on_backup(tx, h, j);
 	if (j->kind != REC__JOB_KIND__KIND_BACKUP || rules_never_ran(j))
 		return;
 	if (!pb_id_get(&h->id, &host) || !pb_id_get(&j->group_id, &group))

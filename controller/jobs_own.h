@@ -19,6 +19,14 @@ struct store_tx;
 /* What the API shows of a job, into the object that is open. */
 void jobs_json_members(struct json_out *j, const struct Rec__Job *job);
 
+/* Job.blocked: other work on its repository has to end first. */
+#define JOBS_BUSY "repository_busy"
+
+enum {
+	/* A job somebody asked for waits a day for its host. */
+	JOBS_WAIT_MS = 24 * 60 * 60 * 1000
+};
+
 /* op->in of jobs_run_op. */
 struct jobs_wish {
 	struct ulid host;
@@ -26,8 +34,15 @@ struct jobs_wish {
 	const char *group_name; /* NULL: none given */
 	Rec__JobKind kind;
 	uint32_t up_kbps, down_kbps;
-	bool online;
-	bool send_now;       /* set by the op */
+	bool online;   /* else it waits for the host's return */
+	bool send_now; /* set by the op */
+	/* Waits so long at most; 0: for ever. */
+	int64_t lasts_ms;
+	/* check: reads so much of the data (0: none), unless the host's own
+	 * measure counts; out: which part it is. */
+	bool subset_given;
+	uint32_t subset_pct;
+	uint32_t check_part, check_of;
 	const char *action;  /* of the audit row; NULL: job.run_now */
 	const char *confirm; /* must be the host's name; NULL: none asked */
 	int64_t now_ms;
@@ -47,6 +62,17 @@ void jobs_reply(struct req *r, int status, const struct ulid *job);
 /* The same inside another op. */
 enum rc jobs_run(struct store_tx *state, const struct op *op,
     struct jobs_wish *w);
+
+/* Of forget, prune, check and unlock: whether there is what it needs, and
+ * which part of the data a check reads.  Nothing for other kinds. */
+enum rc jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
+    struct jobs_wish *w);
+/* Whether the host has a source group that keeps something and so can be
+ * forgotten by. */
+bool jobs_has_retention(struct store_tx *tx, const struct ulid *host);
+bool jobs_keeps(const struct Rec__Retention *r);
+/* "5" of check: 0 to 100, more is 100; false: no number. */
+bool jobs_subset(struct str s, uint32_t *out);
 
 /* GET /api/hosts/{id}/jobs?before=<job id>: the 100 before that one. */
 void jobs_list_before(struct req *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Trying a host's repository on demand: an init, which takes one that is
- * there for success.  Never by itself after a failure (M-241). */
+/* What an operator starts on a host's repository: forget, prune, check, unlock
+ * (M-216), and trying it by an init, which takes one that is there for success;
+ * never by itself after a failure (M-241). */
 #include <string.h>
 
 #include "controller/agents.h"
@@ -15,6 +16,7 @@
 #include "controller/sse.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/store/job_store.h"
 
 enum {
 	CONFIRM_MAX = 255
@@ -65,26 +67,40 @@ jobs_on_tried(struct req *r, struct op *op)
 		jobs_reply(r, w->old ? 200 : 202, &w->job);
 }
 
-static void
-try(struct req *r, const char *action, const char *confirm)
+/* op->in of a job of that kind; NULL: answered. */
+static struct jobs_wish *
+begin(struct req *r, Rec__JobKind kind, struct op **out)
 {
 	struct op *op = op_new(jobs_run_op, NULL, NULL);
 	struct jobs_wish *w = arena_alloc(&op->arena, sizeof(*w));
 	struct err e;
 
 	ASSERT(w != NULL);
-	*w = (struct jobs_wish){ .kind = REC__JOB_KIND__KIND_INIT };
+	*w = (struct jobs_wish){ .kind = kind };
 	if (req_ulid(r, 0, &w->host) != RC_OK) {
 		op_free(op);
 		(void)err_set(&e, RC_NOTFOUND, "there is no such host");
 		req_fail(r, &e);
-		return;
+		return NULL;
 	}
-	w->action = action;
-	w->confirm = confirm != NULL ? arena_dup(&op->arena, confirm) : NULL;
 	w->online = agents_online(r->ctl->agents, &w->host);
 	w->now_ms = clock_now_ms();
+	w->lasts_ms = JOBS_WAIT_MS;
 	op->in = w;
+	*out = op;
+	return w;
+}
+
+static void
+try(struct req *r, const char *action, const char *confirm)
+{
+	struct op *op;
+	struct jobs_wish *w = begin(r, REC__JOB_KIND__KIND_INIT, &op);
+
+	if (w == NULL)
+		return;
+	w->action = action;
+	w->confirm = confirm != NULL ? arena_dup(&op->arena, confirm) : NULL;
 	req_submit(r, op, jobs_on_tried);
 }
 
@@ -104,4 +120,42 @@ jobs_repo_reinit(struct req *r)
 	    in != NULL
 	        ? in->confirm
 	        : arena_str(&r->arena, str_trim(req_field(r, "confirm"))));
+}
+
+/* ------------------------------------------------------------- maintenance */
+
+static void
+jobs_on_upkeep(struct req *r, struct op *op)
+{
+	const struct jobs_wish *w = op->in;
+
+	if (op->err.rc != RC_OK) {
+		refuse(r, "error", &op->err);
+		return;
+	}
+	if (!w->old) {
+		sse_job_changed(r->ctl->sse, &w->host, &w->job);
+		sse_host_changed(r->ctl->sse, &w->host);
+	}
+	courier_queued(r->ctl->courier, &w->host, &w->job);
+	jobs_reply(r, w->old ? 200 : 202, &w->job);
+}
+
+/* The kind is the address's last word. */
+void
+jobs_repo_maintain(struct req *r)
+{
+	Rec__JobKind kind =
+	    job_kind_parse(str_of(strrchr(r->route->pattern, '/') + 1));
+	struct op *op;
+	struct jobs_wish *w = begin(r, kind, &op);
+
+	if (w == NULL)
+		return;
+	/* What is no number leaves it to what is stored. */
+	if (kind == REC__JOB_KIND__KIND_CHECK)
+		w->subset_given =
+		    jobs_subset(req_query(r, "subset"), &w->subset_pct) ||
+		    jobs_subset(req_field(r, "subset"), &w->subset_pct);
+	req_submit(r, op, jobs_on_upkeep);
 }

@@ -331,9 +331,18 @@ job_store_del(struct store_tx *tx, const struct ulid *id)
 struct walk {
 	struct table_scan sc;
 	size_t left;
+	bool open_only; /* of job_host */
 	job_store_fn *fn;
 	void *ctx;
 };
+
+/* What a row of job_host says of its job. */
+static bool
+row_is_open(struct str value)
+{
+	return value.n > 0 && (value.p[0] == JOB_LOOK_QUEUED ||
+	                          value.p[0] == JOB_LOOK_RUNNING);
+}
 
 static void
 walk_run(struct walk *w)
@@ -344,6 +353,8 @@ walk_run(struct walk *w)
 	struct ulid id;
 
 	while (w->left-- > 0 && table_scan_next(&w->sc, &key, &value)) {
+		if (w->open_only && !row_is_open(value))
+			continue;
 		if (!key_id_at(tx, w->sc.table, key, KEY_TAIL, &id))
 			break;
 		j = job_store_find(tx, &id);
@@ -369,6 +380,21 @@ job_store_of_host(struct store_tx *tx, const struct ulid *host,
 		host_key(&k, host, before);
 		table_scan_behind(&w.sc, &k);
 	}
+	walk_run(&w);
+}
+
+void
+job_store_open_of_host(struct store_tx *tx, const struct ulid *host, size_t max,
+    job_store_fn *fn, void *ctx)
+{
+	struct walk w = { .left = max,
+		.open_only = true,
+		.fn = fn,
+		.ctx = ctx };
+	struct key k;
+
+	id_key(&k, host);
+	table_scan_init(&w.sc, tx, TB_JOB_HOST, &k, SCAN_DOWN);
 	walk_run(&w);
 }
 

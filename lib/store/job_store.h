@@ -23,6 +23,10 @@ void job_store_of_host(struct store_tx *tx, const struct ulid *host,
     const struct ulid *before, size_t max, job_store_fn *fn, void *ctx);
 void job_store_latest(struct store_tx *tx, const struct ulid *before,
     size_t max, job_store_fn *fn, void *ctx);
+/* Those of the host's newest `max` that have not ended; the others cost a step
+ * over their key. */
+void job_store_open_of_host(struct store_tx *tx, const struct ulid *host,
+    size_t max, job_store_fn *fn, void *ctx);
 /* Oldest first. */
 void job_store_in_state(struct store_tx *tx, Rec__JobState state,
     job_store_fn *fn, void *ctx);

@@ -398,6 +398,8 @@ def change_hosts(c, host, repo):
                          id=host)["job_id"])
     c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/repo/reinit",
                          {"confirm": "site"}, id=host)["job_id"])
+    c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/repo/check",
+                         id=host)["job_id"])
     c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/jobs", {"kind": "backup"},
                          id=host)["job_id"])
     c.ask("POST", "/api/hosts/run", {"host_ids": [host]})

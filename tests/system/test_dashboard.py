@@ -412,14 +412,15 @@ def live():
 
 def test_many_hosts_are_backed_up_at_once(live):
     """M-310, W-05: one request, one commit, an answer for every host: what
-    was started, what waited already, what was offline, what cannot be."""
+    was started, what waits, for a host that is offline too, what cannot be."""
     unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     ids = [live.a.host_id, live.b.host_id, live.away, unknown, live.a.host_id]
     answer = live.client.post("/api/hosts/run", {"host_ids": ids})
     assert answer.status == 202
     said = answer.json()
     assert [j["host_id"] for j in said["started"]] == ids[:2]
-    assert said["waiting"] == [] and said["offline"] == [live.away]
+    assert [j["host_id"] for j in said["waiting"]] == [live.away]
+    assert said["offline"] == [live.away]
     assert said["refused"] == [{"host_id": unknown,
                                 "message": "there is no host with this id"}]
     slow = said["started"][1]["job_id"]
@@ -433,8 +434,9 @@ def test_many_hosts_are_backed_up_at_once(live):
     for body in ({"host_ids": []}, {"host_ids": ["x"]}, {},
                  {"host_ids": [unknown] * 101}, {"host_ids": "x"}):
         assert live.client.post("/api/hosts/run", body).status == 422, body
-    assert live.client.post("/api/hosts/run",
-                            {"host_ids": [live.away]}).status == 200
+    # Nothing piles up.
+    assert live.client.ok("POST", "/api/hosts/run", {
+        "host_ids": [live.away]})["waiting"] == said["waiting"]
     for job in (first["started"][0]["job_id"], slow):
         live.client.post(f"/api/jobs/{job}/cancel")
         live.wait_job(job)
@@ -456,10 +458,10 @@ def test_ticked_rows_without_scripts(live):
     answer = press((f"host-{live.a.host_id}", 1), (f"host-{live.away}", 1))
     assert answer.status == 303
     assert answer.headers["location"] == (
-        f"/?q=-01&sort=name&started=1&offline={live.away}")
+        f"/?q=-01&sort=name&started=1&waiting=1&offline={live.away}")
     html = page(client, answer.headers["location"])
     assert "1 backup started." in html
-    assert "Offline, nothing was started there: away." in html
+    assert "Offline, waiting up to a day for them to return: away." in html
     answer = press(("run", live.a.host_id), (f"host-{live.b.host_id}", 1))
     assert re.fullmatch(r"/jobs/\w{26}", answer.headers["location"])
     job = client.ok("GET", "/api" + answer.headers["location"])

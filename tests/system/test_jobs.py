@@ -87,8 +87,9 @@ def test_one_job_runs_per_host_and_others_wait(console, host):
     assert host.runs() == 2
 
 
-def test_an_offline_host_is_refused_and_later_taken(console, host):
-    """M-105, M-132; what ran there stays "running", never a guess."""
+def test_what_an_offline_host_is_asked_for_waits(console, host):
+    """M-105, M-132; what ran there stays "running", never a guess, what is
+    asked for meanwhile waits once, can be cancelled, and runs in the end."""
     job = host.started(host.run(lines=1000, delay_ms=200))
     host.agent.kill()
     wait_for("offline", lambda: console.host(host.id)["status"] == "offline",
@@ -98,13 +99,21 @@ def test_an_offline_host_is_refused_and_later_taken(console, host):
     assert cancel(console, job) == 503
     groups = console.client.ok(
         "GET", f"/api/hosts/{host.id}/source-groups")["items"]
-    answer = console.client.post(
-        f"/api/hosts/{host.id}/source-groups/{groups[0]['id']}/run")
-    assert answer.status == 503 and answer.json()["code"] == "host_offline"
+    run = f"/api/hosts/{host.id}/source-groups/{groups[0]['id']}/run"
+    first = console.client.post(run)
+    assert first.status == 202
+    again = console.client.post(run)
+    assert (again.status, again.json()) == (200, first.json())
+    waits = console.job(first.json()["job_id"])
+    assert waits["status"] == "queued" and waits["expires_at"]
+    assert cancel(console, waits["id"]) == 202
+    assert console.job(waits["id"])["status"] == "cancelled"
+    host.wish(lines=5)
+    waits = console.client.ok("POST", run)["job_id"]
     host.agent.start()
     wait_for("online", lambda: console.host(host.id)["status"] == "online")
     assert console.wait_job(job)["cause"] == "agent_restarted"
-    assert console.wait_job(host.run(lines=5))["status"] == "succeeded"
+    assert console.wait_job(waits)["status"] == "succeeded"
 
 
 def test_unknown_kinds_and_jobs_are_refused(console, host):

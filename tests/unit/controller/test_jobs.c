@@ -8,6 +8,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
+#include "lib/store/upkeep_store.h"
 
 /* The ops, run in a transaction of their own. */
 struct bench {
@@ -227,6 +228,7 @@ what_cannot_be_started_is_told(void **state)
 	struct store_tx *tx;
 	struct err e;
 
+	w = wish(b, REC__JOB_KIND__KIND_INIT);
 	w.online = false;
 	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OFFLINE);
 	w = wish(b, REC__JOB_KIND__KIND_BACKUP);
@@ -261,6 +263,126 @@ a_host_without_repository_runs_nothing(void **state)
 	host_store_put(tx, h);
 	fixture_commit(tx);
 	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_INVALID);
+}
+
+/* M-234, W-18: what a host is asked for while it is away waits once. */
+static void
+a_job_for_an_absent_host_waits_so_long_and_no_longer(void **state)
+{
+	struct bench *b = *state;
+	struct jobs_wish w = wish(b, REC__JOB_KIND__KIND_BACKUP), again;
+	struct jobs_closing c = { .host = b->host,
+		.state = REC__JOB_STATE__JOB_CANCELLED,
+		.cause = "expired",
+		.error = "nobody came",
+		.zone = "UTC" };
+	struct err e;
+
+	w.online = false;
+	w.lasts_ms = JOBS_WAIT_MS;
+	again = w;
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	assert_int_equal(job(b, &w.job)->sent_at_ms, 0);
+	assert_int_equal(job(b, &w.job)->expires_at_ms,
+	    w.now_ms + JOBS_WAIT_MS);
+	assert_rc(run_op(b, jobs_run_op, &again, &e), RC_OK);
+	assert_true(again.old && ulid_eq(&w.job, &again.job));
+	c.job = w.job;
+	c.now_ms = w.now_ms + JOBS_WAIT_MS;
+	assert_rc(run_op(b, jobs_close_op, &c, &e), RC_OK);
+	assert_int_equal(job(b, &w.job)->state, REC__JOB_STATE__JOB_CANCELLED);
+	assert_string_equal(job(b, &w.job)->cause, "expired");
+	/* It was no attempt of a backup. */
+	assert_int_equal(host(b)->last_attempt_at_ms, 0);
+	assert_rc(run_op(b, jobs_close_op, &c, &e), RC_OK); /* again */
+}
+
+/* ------------------------------------------------------------ maintenance */
+
+static void
+change_host(struct bench *b, bool admin, uint32_t keep_last)
+{
+	struct Rec__Retention keep = REC__RETENTION__INIT;
+	struct store_tx *tx = fixture_write(&b->f);
+	struct Rec__Host *h = host_store_get(tx, &b->host);
+	struct Rec__SourceGroup *g = plan_store_get(tx, &b->host, &b->group);
+
+	h->has_admin = admin;
+	host_store_put(tx, h);
+	keep.last = keep_last;
+	g->retention = &keep;
+	plan_store_put(tx, g);
+	fixture_commit(tx);
+}
+
+/* M-149, M-216: each says what it lacks. */
+static void
+maintenance_needs_what_it_works_with(void **state)
+{
+	struct bench *b = *state;
+	struct jobs_wish w = wish(b, REC__JOB_KIND__KIND_PRUNE);
+	struct err e;
+
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_CONFLICT);
+	assert_string_equal(e.code, "admin_creds_required");
+	w = wish(b, REC__JOB_KIND__KIND_FORGET);
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_CONFLICT);
+	assert_string_equal(e.code, "no_retention");
+	change_host(b, true, 0); /* keeps nothing: as good as none */
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_CONFLICT);
+	change_host(b, true, 7);
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	assert_int_equal(job(b, &w.job)->kind, REC__JOB_KIND__KIND_FORGET);
+	w = wish(b, REC__JOB_KIND__KIND_PRUNE);
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	w = wish(b, REC__JOB_KIND__KIND_UNLOCK);
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	assert_int_equal(job(b, &w.job)->sent_at_ms, 0); /* behind the others */
+}
+
+/* M-151, M-216 */
+static void
+a_check_reads_the_next_part(void **state)
+{
+	struct bench *b = *state;
+	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
+	struct jobs_wish w = wish(b, REC__JOB_KIND__KIND_CHECK);
+	struct store_tx *tx = fixture_write(&b->f);
+	const struct Rec__Job *j;
+	struct err e;
+
+	m.host_id = id_bytes(&b->host);
+	m.check_subset_pct = 30;
+	m.check_position = 3;
+	upkeep_store_put(tx, &m);
+	fixture_commit(tx);
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	j = job(b, &w.job);
+	assert_int_equal(j->check_of, 4);
+	assert_int_equal(j->check_part, 4);
+}
+
+static void
+a_subset_is_a_clamped_number(void **state)
+{
+	static const struct {
+		const char *said;
+		bool number;
+		uint32_t pct;
+	} cases[] = { { "0", true, 0 }, { "5", true, 5 }, { " 12% ", true, 12 },
+		{ "101", true, 100 }, { "99999999999999999999", true, 100 },
+		{ "", false, 0 }, { "%", false, 0 }, { "-1", false, 0 },
+		{ "1.5", false, 0 }, { "many", false, 0 } };
+	uint32_t pct;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		pct = 0;
+		assert_int_equal(jobs_subset(str_of(cases[i].said), &pct),
+		    cases[i].number);
+		assert_int_equal(pct, cases[i].pct);
+	}
 }
 
 /* ------------------------------------------------------------- auto-init */
@@ -416,6 +538,10 @@ main(void)
 		ON_BENCH(a_job_the_agent_has_taken_does_not_stand_for_the_next),
 		ON_BENCH(what_cannot_be_started_is_told),
 		ON_BENCH(a_host_without_repository_runs_nothing),
+		ON_BENCH(a_job_for_an_absent_host_waits_so_long_and_no_longer),
+		ON_BENCH(maintenance_needs_what_it_works_with),
+		ON_BENCH(a_check_reads_the_next_part),
+		cmocka_unit_test(a_subset_is_a_clamped_number),
 		ON_BENCH(init_is_queued_once_in_a_hosts_life),
 		ON_BENCH(a_refused_job_has_failed),
 		ON_BENCH(a_late_answer_changes_nothing),

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What forget, prune, check and unlock need before they can be queued. */
+#include "controller/jobs_own.h"
+#include "controller/upkeep_rules.h"
+#include "lib/base/str.h"
+#include "lib/store/plan_store.h"
+#include "lib/store/repo_store.h"
+#include "lib/store/store.h"
+#include "lib/store/upkeep_store.h"
+
+bool
+jobs_keeps(const struct Rec__Retention *r)
+{
+	return r != NULL &&
+	       (r->last > 0 || r->hourly > 0 || r->daily > 0 || r->weekly > 0 ||
+	           r->monthly > 0 || r->yearly > 0);
+}
+
+static bool
+jobs_on_keeping(void *ctx, const struct Rec__SourceGroup *g)
+{
+	bool *any = ctx;
+
+	*any = jobs_keeps(g->retention);
+	return !*any;
+}
+
+bool
+jobs_has_retention(struct store_tx *tx, const struct ulid *host)
+{
+	bool any = false;
+
+	plan_store_of_host(tx, host, jobs_on_keeping, &any);
+	return any;
+}
+
+bool
+jobs_subset(struct str s, uint32_t *out)
+{
+	uint64_t v;
+	size_t i;
+
+	s = str_trim(s);
+	if (s.n > 1 && s.p[s.n - 1] == '%')
+		s.n--;
+	if (s.n == 0)
+		return false;
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	/* More digits than fit are more than 100, too. */
+	if (!str_u64(s, UPKEEP_PCT_MAX, &v))
+		v = UPKEEP_PCT_MAX;
+	*out = (uint32_t)v;
+	return true;
+}
+
+/* The part behind the one that was read last, whichever host read it. */
+static void
+next_part(struct store_tx *tx, const struct Rec__Host *h, struct jobs_wish *w)
+{
+	const struct Rec__Maintenance *m = upkeep_store_find(tx, &w->host);
+	const struct Rec__Repo *r = repo_store_of_host(tx, h);
+	uint32_t pct = UPKEEP_SUBSET_PCT, position = 0;
+
+	if (w->subset_given)
+		pct = w->subset_pct;
+	else if (m != NULL)
+		pct = m->check_subset_pct;
+	if (r != NULL)
+		position = r->check_position;
+	else if (m != NULL)
+		position = m->check_position;
+	upkeep_part(pct, position, &w->check_part, &w->check_of);
+}
+
+enum rc
+jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
+    struct jobs_wish *w)
+{
+	if (w->kind == REC__JOB_KIND__KIND_PRUNE && !h->has_admin)
+		return store_fail_code(tx, RC_CONFLICT, "admin_creds_required",
+		    "host %s has no admin credentials: prune needs some that "
+		    "may delete",
+		    h->name);
+	if (w->kind == REC__JOB_KIND__KIND_FORGET &&
+	    !jobs_has_retention(tx, &w->host))
+		return store_fail_code(tx, RC_CONFLICT, "no_retention",
+		    "no source group of host %s says what to keep: set a "
+		    "retention first, nothing is forgotten without one",
+		    h->name);
+	if (w->kind == REC__JOB_KIND__KIND_CHECK)
+		next_part(tx, h, w);
+	return store_rc(tx);
+}

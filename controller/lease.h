@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CONTROLLER_LEASE_H
+#define CONTROLLER_LEASE_H
+/*
+ * Who may work on a repository that several hosts share.  Exclusive work
+ * (forget, prune, check, unlock) that the controller starts never meets
+ * another job that it started on any host of that repository, nor a run of an
+ * agent's own that it knows of.  restic's lock stays the truth; this spares
+ * runs that it would refuse.
+ *
+ * The lease is Repo.lease_job.  It counts while that job was sent and has not
+ * ended, whatever became of the record: nothing has to be mended after a
+ * crash.  A host that is silent holds nobody up once the repository itself
+ * has shown that nothing of it is at work there:
+ * - no lock, or only locks that nobody renews, were listed by another host
+ *   (Repo.unlocked_at_ms), or, against exclusive work, a backup began there
+ *   that succeeded (Repo.shared_at_ms), and
+ * - that was at least LEASE_SILENCE_MS after the host was last heard: until
+ *   then its restic may not have begun yet.
+ * unlock does not wait for silent hosts: it is what an operator mends them
+ * with, and takes no lock away that is renewed.
+ *
+ * A repository nobody has told the id of is its host's own.
+ * Any thread, with its own transaction.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/store.pb-c.h"
+
+struct store_tx;
+
+enum {
+	/* restic renews its locks every 5 minutes and calls those stale that
+	 * are older than this. */
+	LEASE_SILENCE_MS = 30 * 60 * 1000
+};
+
+/* Work that nothing may meet. */
+bool lease_exclusive(Rec__JobKind kind);
+/* Whether the host's job may be sent now. */
+bool lease_free(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j);
+/* The same, and the lease is its own: in the op that marks it as sent. */
+bool lease_take(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j, int64_t now_ms);
+/* The job has ended; so has its lease. */
+void lease_end(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j);
+
+/* The host's locks_* are new, or its backup succeeded: what that tells about
+ * others. */
+void lease_on_locks(struct store_tx *tx, const struct Rec__Host *h);
+void lease_on_backup(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j);
+#endif
