@@ -13,6 +13,7 @@
 /* A shared commit takes what has queued, within these bounds. */
 enum {
 	BATCH_MAX = 1000,
+	GIVE_MAX = 64, /* outcomes told in one turn of the loop */
 	NS_PER_US = 1000
 };
 static const uint64_t batch_ns = 5000000; /* 5 ms */
@@ -31,6 +32,7 @@ struct op_queue {
 	 * state part was not committed. */
 	struct err vault_ahead; /* rc is set while it does */
 	/* The loop's own. */
+	struct fifo told; /* what of `done` is being told */
 	bool giving;
 
 	uv_mutex_t lock; /* guards what follows */
@@ -78,6 +80,18 @@ fifo_take(struct fifo *f)
 	f->count--;
 	op->next = NULL;
 	return op;
+}
+
+/* Behind what `to` has. */
+static void
+fifo_move(struct fifo *from, struct fifo *to)
+{
+	if (from->first == NULL)
+		return;
+	*to->end = from->first;
+	to->end = from->end;
+	to->count += from->count;
+	fifo_init(from);
 }
 
 struct op *
@@ -359,34 +373,35 @@ op_on_thread(void *arg)
 		run_batch(q);
 }
 
-/* The loop thread again.  Returns false when there was nothing to give. */
+/* The loop thread again.  True when there is more to give.  A commit may be
+ * shared by a thousand, and each of them may be a message or a page: what
+ * comes in meanwhile goes in between (bench: heartbeat-storm). */
 static bool
 give_done(struct op_queue *q)
 {
-	struct op *op, *next;
+	struct op *op;
+	unsigned n = 0;
 
 	uv_mutex_lock(&q->lock);
-	op = q->done.first;
-	fifo_init(&q->done);
+	fifo_move(&q->done, &q->told);
 	uv_mutex_unlock(&q->lock);
-	if (op == NULL)
-		return false;
 	q->giving = true;
-	for (; op != NULL; op = next) {
-		next = op->next;
-		op->next = NULL;
+	while (n++ < GIVE_MAX && (op = fifo_take(&q->told)) != NULL) {
 		if (op->done != NULL)
 			op->done(op, op->ctx);
 		op_free(op);
 	}
 	q->giving = false;
-	return true;
+	return q->told.first != NULL;
 }
 
 static void
 op_on_wake(void *ctx)
 {
-	(void)give_done(ctx);
+	struct op_queue *q = ctx;
+
+	if (give_done(q))
+		loop_wake(q->wake);
 }
 
 enum rc
@@ -400,6 +415,7 @@ op_queue_new(struct loop *l, struct store *state, struct store *vault,
 	q->vault = vault;
 	fifo_init(&q->waiting);
 	fifo_init(&q->done);
+	fifo_init(&q->told);
 	reconcile(q);
 	ASSERT(uv_mutex_init(&q->lock) == 0 && uv_cond_init(&q->more) == 0);
 	q->wake = loop_wake_new(l, op_on_wake, q);
@@ -428,8 +444,8 @@ op_queue_free(struct op_queue *q)
 	uv_mutex_unlock(&q->lock);
 	uv_thread_join(&q->thread);
 	/* An op submitted by a done comes back as cancelled. */
-	while (give_done(q))
-		continue;
+	while (q->told.first != NULL || q->done.first != NULL)
+		(void)give_done(q);
 	loop_wake_free(q->wake);
 	uv_cond_destroy(&q->more);
 	uv_mutex_destroy(&q->lock);

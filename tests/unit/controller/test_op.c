@@ -7,14 +7,15 @@
 #include <stdatomic.h>
 
 #include "lib/base/log.h"
-#include "lib/net/loop.h"
+#include "lib/net/loop_priv.h"
 #include "lib/store/audit_store.h"
 #include "lib/store/table.h"
 #include "lib/store/vault_store.h"
 #include "tests/unit/store/small_fs.h"
 
 enum {
-	MANY = 3000
+	MANY = 3000,
+	A_TURN = 64 /* outcomes told, at most */
 };
 
 static bool have_small_fs;
@@ -26,6 +27,7 @@ struct bench {
 	struct op_queue *q;
 	unsigned submitted, done; /* the loop's own */
 	unsigned order_broken;    /* done out of order */
+	unsigned turn, in_turn, most_in_turn;
 	unsigned results[RC_COUNT];
 	bool in_submit, running;
 	atomic_bool gate; /* closed: the store thread waits in its op */
@@ -123,6 +125,11 @@ test_on_done(struct op *op, void *ctx)
 	if (t->number != b->done)
 		b->order_broken++;
 	b->results[op->err.rc]++;
+	if (b->turn != loop_turn(b->loop))
+		b->in_turn = 0;
+	b->turn = loop_turn(b->loop);
+	if (++b->in_turn > b->most_in_turn)
+		b->most_in_turn = b->in_turn;
 	if (++b->done == b->submitted && b->running)
 		loop_stop(b->loop);
 }
@@ -202,6 +209,27 @@ every_op_is_done_once_in_order_and_on_disk(void **state)
 	assert_true(st.commits >= MANY / 1000 && st.commits < MANY / 2);
 	assert_int_equal(fixture_hosts(&b->f), MANY);
 	assert_int_equal(audit_count(&b->f), MANY);
+}
+
+/* What comes in meanwhile gets its turn between them. */
+static void
+a_large_commit_is_told_over_several_turns(void **state)
+{
+	struct bench *b = *state;
+	struct op_stats st;
+	unsigned i;
+
+	atomic_store(&b->gate, false);
+	for (i = 0; i < 1000; i++)
+		add(b, "web", RC_OK);
+	atomic_store(&b->gate, true);
+	do
+		op_queue_stats(b->q, &st);
+	while (st.ops < 900);
+	run(b);
+	assert_int_equal(b->order_broken, 0);
+	assert_int_equal(b->results[RC_OK], 1000);
+	assert_int_equal(b->most_in_turn, A_TURN);
 }
 
 static void
@@ -614,6 +642,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		op_test(every_op_is_done_once_in_order_and_on_disk),
+		op_test(a_large_commit_is_told_over_several_turns),
 		op_test(a_reply_comes_after_the_commit),
 		op_test(a_failing_op_is_undone_alone),
 		op_test(a_failing_first_op_is_undone_alone),
