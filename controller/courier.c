@@ -30,6 +30,7 @@ enum {
 	CANCEL_MS = 2000,
 	BUSY_MS = 15000, /* the agent has a run of its own */
 	GATE_MS = 2000,  /* others work on the repository: asked so often */
+	VISITS = 64,     /* hosts in one turn of the loop */
 	NEWEST = 20,     /* jobs that may have come since the last look */
 	OPEN_MAX = 1000
 };
@@ -419,7 +420,7 @@ errand_visit(struct courier *k, struct errand *er)
 
 	arena_init(&arena, MIB(64));
 	v.tx = store_begin_read(k->ctl->state, &arena);
-	job_store_of_host(v.tx, &er->host, NULL, NEWEST, courier_on_new, er);
+	job_store_open_of_host(v.tx, &er->host, NEWEST, courier_on_new, er);
 	v.host = host_store_find(v.tx, &er->host);
 	v.occupied = v.host == NULL || agent_is_occupied(&v);
 	for (n = 0; n < er->count; n++)
@@ -434,18 +435,30 @@ errand_visit(struct courier *k, struct errand *er)
 		list_append(&k->waiting, &er->waiting);
 }
 
+static void courier_on_deferred(void *ctx);
+
+static void
+defer(struct courier *k)
+{
+	if (k->deferred)
+		return;
+	k->deferred = true;
+	loop_defer(k->ctl->loop, courier_on_deferred, k);
+}
+
+/* All hosts at once may have jobs: the others are for later turns. */
 static void
 courier_on_deferred(void *ctx)
 {
 	struct courier *k = ctx;
-	struct list now, *el;
+	struct list *el;
+	unsigned n = 0;
 
 	k->deferred = false;
-	list_init(&now);
-	while ((el = list_take(&k->woken)) != NULL)
-		list_append(&now, el);
-	while ((el = list_take(&now)) != NULL)
+	while (n++ < VISITS && (el = list_take(&k->woken)) != NULL)
 		errand_visit(k, LIST_ENTRY(el, struct errand, woken));
+	if (!list_empty(&k->woken))
+		defer(k);
 }
 
 static void
@@ -453,10 +466,7 @@ wake(struct courier *k, struct errand *er)
 {
 	if (!list_linked(&er->woken))
 		list_append(&k->woken, &er->woken);
-	if (k->deferred)
-		return;
-	k->deferred = true;
-	loop_defer(k->ctl->loop, courier_on_deferred, k);
+	defer(k);
 }
 
 void
@@ -473,6 +483,17 @@ courier_queued(struct courier *k, const struct ulid *host,
 
 	open_add(er, job);
 	wake(k, er);
+}
+
+void
+courier_send(struct courier *k, const struct ulid *host, const struct ulid *job)
+{
+	struct errand *er = errand_get(k, host);
+
+	open_add(er, job);
+	if (list_linked(&er->woken))
+		list_del(&er->woken);
+	errand_visit(k, er);
 }
 
 void

@@ -22,6 +22,10 @@ void courier_wake(struct courier *k, const struct ulid *host);
  * ended, when a clock was set back, so it is named. */
 void courier_queued(struct courier *k, const struct ulid *host,
     const struct ulid *job);
+/* The same, and it leaves within this turn if it can; not from inside a call
+ * of its agent. */
+void courier_send(struct courier *k, const struct ulid *host,
+    const struct ulid *job);
 /* The host was deleted: the job its agent runs (zero: none) is cancelled, and
  * nothing is kept of it. */
 void courier_forget(struct courier *k, const struct ulid *host,

@@ -635,7 +635,7 @@ ingest_compare(struct ingest *i, struct inlet *in)
 		return;
 	arena_init(&arena, MIB(16));
 	tx = store_begin_read(i->ctl->state, &arena);
-	job_store_of_host(tx, &in->host, NULL, COMPARE_JOBS, ingest_on_compared,
+	job_store_open_of_host(tx, &in->host, COMPARE_JOBS, ingest_on_compared,
 	    &c);
 	compare_current(&c, tx);
 	if (store_rc(tx) == RC_OK)

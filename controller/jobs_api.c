@@ -86,11 +86,12 @@ jobs_on_queued(struct req *r, struct op *op)
 		req_fail(r, &op->err);
 		return;
 	}
+	/* The agent's command leaves before the answer (bench: dispatch). */
+	courier_send(r->ctl->courier, &w->host, &w->job);
 	if (!w->old) {
 		sse_job_changed(r->ctl->sse, &w->host, &w->job);
 		sse_host_changed(r->ctl->sse, &w->host);
 	}
-	courier_queued(r->ctl->courier, &w->host, &w->job);
 	jobs_reply(r, w->old ? 200 : 202, &w->job);
 }
 

@@ -8,6 +8,7 @@
 enum {
 	HOSTS = 5,
 	JOBS = 120,
+	NEWEST = 15, /* of a host, that are looked at for open ones */
 	ROUNDS = 4000
 };
 
@@ -199,6 +200,7 @@ check_host(struct store_tx *tx, const struct model *m, unsigned host,
 {
 	struct ulid hid = id_n(1, host), bid = id_n(2, before);
 	struct collect got = { .max = 7 }, want = { .max = 7 };
+	struct collect open = { .max = JOBS }, want_open = { .max = JOBS };
 	uint64_t all = 0;
 	uint32_t i;
 
@@ -206,12 +208,15 @@ check_host(struct store_tx *tx, const struct model *m, unsigned host,
 		if (m->jobs[i].state == REC__JOB_STATE__JOB_NONE ||
 		    m->jobs[i].host != host)
 			continue;
-		all++;
+		if (all++ < NEWEST && !job_state_final(m->jobs[i].state))
+			want_open.ids[want_open.n++] = i;
 		if (i < before && want.n < want.max)
 			want.ids[want.n++] = i;
 	}
 	job_store_of_host(tx, &hid, &bid, 7, test_on_job, &got);
 	assert_list(&got, &want);
+	job_store_open_of_host(tx, &hid, NEWEST, test_on_job, &open);
+	assert_list(&open, &want_open);
 	assert_int_equal(job_store_count_of_host(tx, &hid), all);
 }
 
