@@ -21,7 +21,7 @@
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
 #include "lib/store/enrol_store.h"
-#include "lib/store/job_store.h"
+#include "lib/store/log_store.h"
 #include "lib/store/vault_store.h"
 #include "spool/retain.h"
 
@@ -48,8 +48,7 @@ struct ticker {
 	struct loop_timer *second, *minute, *sweep, *retain, *day;
 	bool retaining;
 	uint64_t spool_bytes;
-	bool gone;           /* freed by its owner while retaining */
-	struct ulid expired; /* every job older than this one is marked */
+	bool gone; /* freed by its owner while retaining */
 };
 
 static void
@@ -129,55 +128,20 @@ ticker_on_sweep(void *ctx)
 
 /* --------------------------------------------------------------- retention */
 
-/* Jobs older than `before` and not older than `stop`, newest first. */
 struct expiry {
-	struct ulid before, stop;
-	struct Rec__Job *jobs[EXPIRE_ROWS];
-	size_t n;
+	struct ulid before; /* the logs of older jobs are gone */
+	size_t n;           /* jobs looked at */
 };
 
-static void submit_expiry(struct ticker *t, const struct ulid *before,
-    const struct ulid *stop);
-
-static bool
-job_id(const struct Rec__Job *j, struct ulid *out)
-{
-	if (j->id.len != sizeof(out->b))
-		return false;
-	memcpy(out->b, j->id.data, sizeof(out->b));
-	return true;
-}
-
-static bool
-ticker_on_old_job(void *ctx, const struct Rec__Job *j)
-{
-	struct expiry *x = ctx;
-	struct ulid id;
-
-	if (!job_id(j, &id) || memcmp(id.b, x->stop.b, sizeof(id.b)) < 0)
-		return false;
-	x->before = id;
-	/* Unpacked into the op's arena, so it may be changed and kept. */
-	x->jobs[x->n++] = (struct Rec__Job *)(uintptr_t)j;
-	return x->n < EXPIRE_ROWS;
-}
+static void submit_expiry(struct ticker *t, const struct ulid *before);
 
 static enum rc
 expire_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	struct expiry *x = op->in;
-	size_t i;
 
 	(void)vault;
-	job_store_latest(state, &x->before, EXPIRE_ROWS, ticker_on_old_job, x);
-	for (i = 0; i < x->n; i++) {
-		struct Rec__Job *j = x->jobs[i];
-
-		if (j->log_expired || !j->log_closed)
-			continue;
-		j->log_expired = true;
-		job_store_put(state, j);
-	}
+	x->n = log_store_expire(state, &x->before, EXPIRE_ROWS);
 	return store_rc(state);
 }
 
@@ -186,28 +150,21 @@ ticker_on_expired(struct op *op, void *ctx)
 {
 	const struct expiry *x = op->in;
 
-	struct ticker *t = ctx;
-
-	if (op->err.rc != RC_OK) {
+	if (op->err.rc != RC_OK)
 		log_warn(LOG_SPOOL, "expired job logs not marked: %s",
 		    op->err.msg);
-		/* The next time all of them are looked at. */
-		memset(&t->expired, 0, sizeof(t->expired));
-	} else if (x->n == EXPIRE_ROWS) {
-		submit_expiry(t, &x->before, &x->stop);
-	}
+	else if (x->n == EXPIRE_ROWS)
+		submit_expiry(ctx, &x->before);
 }
 
 static void
-submit_expiry(struct ticker *t, const struct ulid *before,
-    const struct ulid *stop)
+submit_expiry(struct ticker *t, const struct ulid *before)
 {
 	struct op *op = op_new(expire_op, ticker_on_expired, t);
 	struct expiry *x = arena_alloc(&op->arena, sizeof(*x));
 
 	ASSERT(x != NULL);
 	x->before = *before;
-	x->stop = *stop;
 	op->in = x;
 	op_submit(t->ctl->ops, &op);
 }
@@ -254,10 +211,8 @@ ticker_on_retained(void *ctx)
 		    (unsigned long long)n->result.files,
 		    (unsigned long long)n->result.bytes);
 	ulid_at(n->result.removed_before_ms, &before);
-	if (memcmp(before.b, t->expired.b, sizeof(before.b)) > 0) {
-		submit_expiry(t, &before, &t->expired);
-		t->expired = before;
-	}
+	if (n->result.removed_before_ms > 0)
+		submit_expiry(t, &before);
 	mem_free(n);
 }
 

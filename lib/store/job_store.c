@@ -2,6 +2,7 @@
 #include "lib/store/job_store.h"
 
 #include "lib/base/arena.h"
+#include "lib/store/log_store.h"
 #include "lib/store/metric_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
@@ -295,6 +296,9 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 		index_look(tx, &now);
 		index_log(tx, &now);
 	}
+	if (now.log_closed && !j->log_expired &&
+	    (old == NULL || !was.log_closed))
+		log_store_closed(tx, &now.id);
 	id_key(&k, &now.id);
 	if (!table_put_record(tx, TB_JOB, &k, &j->base))
 		return;
@@ -321,6 +325,7 @@ job_store_del(struct store_tx *tx, const struct ulid *id)
 		host_key(&k, &f.host, &f.id);
 		table_del(tx, TB_JOB_HOST, &k);
 	}
+	log_store_forget(tx, id);
 	id_key(&k, id);
 	table_del(tx, TB_JOB_LOG, &k);
 	table_del(tx, TB_JOB, &k);

@@ -30,7 +30,7 @@ enum {
 /* clang-format off */
 /*	table             where     name             key -> value */
 #define TABLE_LIST(X) \
-	X(TB_META,          IN_ALL,   "meta",          "'meta' -> Meta") \
+	X(TB_META,          IN_ALL,   "meta",          "'meta' -> Meta, 'logs' -> job") \
 	X(TB_VERSION,       IN_STATE, "version",       "domain u8, [host] -> u64") \
 	X(TB_HOST,          IN_STATE, "host",          "host -> Host") \
 	X(TB_HOST_NAME,     IN_STATE, "host_name",     "lower(name), 0, host -> ") \
@@ -41,6 +41,7 @@ enum {
 	X(TB_JOB_STATE,     IN_STATE, "job_state",     "state u8, job -> ") \
 	X(TB_JOB_LOOK,      IN_STATE, "job_look",      "look u8, kind u8, job -> host") \
 	X(TB_JOB_LOG,       IN_STATE, "job_open_log",  "job -> ") \
+	X(TB_JOB_LOG_LEFT,  IN_STATE, "job_log_left",  "job -> ") \
 	X(TB_GROUP,         IN_STATE, "group",         "host, group -> SourceGroup") \
 	X(TB_DAY,           IN_STATE, "day",           "host, day u32, group -> DayOutcome") \
 	X(TB_SCHEDULE,      IN_STATE, "schedule",      "host, schedule -> Schedule") \
