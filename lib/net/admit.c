@@ -18,9 +18,11 @@ enum {
 struct admit_peer {
 	struct list turn; /* of those with somebody waiting */
 	struct list silent, waiting;
-	unsigned n;    /* connections */
-	unsigned busy; /* of them shaking hands */
-	size_t load;   /* bytes they hold */
+	unsigned n;       /* connections */
+	unsigned busy;    /* of them shaking hands */
+	size_t load;      /* bytes they hold */
+	unsigned of_turn; /* of the loop, that `requests` counts in */
+	unsigned requests;
 	bool exempt;
 	/* Its handshakes, kept as the time at which it has all of them
 	 * again. */
@@ -239,6 +241,21 @@ admit_load(struct admit *a, struct admit_conn *c, size_t bytes)
 	p->load += bytes - c->load;
 	c->load = bytes;
 	return p->exempt || p->load <= a->limits.address_bytes;
+}
+
+bool
+admit_request(struct admit *a, struct admit_conn *c)
+{
+	struct admit_peer *p = c->peer;
+	unsigned turn = loop_turn(a->loop);
+
+	if (p->exempt)
+		return true;
+	if (p->of_turn != turn) {
+		p->of_turn = turn;
+		p->requests = 0;
+	}
+	return p->requests++ < a->limits.requests;
 }
 
 unsigned

@@ -49,6 +49,7 @@ struct admit_limits {
 	unsigned per_address;
 	unsigned in_progress;
 	unsigned per_turn;
+	unsigned requests;    /* of an address, in one turn */
 	size_t address_bytes; /* that its connections may hold */
 	unsigned address_ms;  /* one handshake of an address, after a burst of
 	                        per_address */
@@ -78,6 +79,9 @@ void admit_charge(struct admit *a, struct admit_conn *c, unsigned handshakes);
 /* What the connection holds now, in bytes.  False: its address holds more than
  * it may. */
 bool admit_load(struct admit *a, struct admit_conn *c, size_t bytes);
+/* The connection begins a request.  False: its address has begun as many in
+ * this turn as it may. */
+bool admit_request(struct admit *a, struct admit_conn *c);
 unsigned admit_in_progress(const struct admit *a);
 /* About once a second: forgets addresses that owe nothing. */
 void admit_tick(struct admit *a);

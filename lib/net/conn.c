@@ -178,6 +178,14 @@ start_h2(struct conn *c)
 /* HTTP/1 */
 
 static bool
+conn_on_turn(void *ctx)
+{
+	struct conn *c = ctx;
+
+	return c->env->on_turn(c->env->ctx, c);
+}
+
+static bool
 conn_on_request(void *ctx)
 {
 	struct conn *c = ctx;
@@ -203,11 +211,13 @@ start_h1(struct conn *c)
 	const struct listen_limits *lim = &c->env->limits;
 
 	c->h1 = h1_new(&(struct h1_opts){
+	    .loop = c->env->loop,
 	    .link = c->io,
 	    .header_bytes = lim->header_bytes,
 	    .header_fields = lim->header_fields,
 	    .handler = c->env->http,
 	    .ctx = c->env->http_ctx,
+	    .may_begin = conn_on_turn,
 	    .on_request = conn_on_request,
 	    .on_bad = conn_on_bad_h1,
 	    .owner_ctx = c,

@@ -30,6 +30,9 @@ struct conn_env {
 	    *on_hello)(void *ctx, struct conn *c); /* asks for its handshake */
 	void (*on_settled)(void *ctx, struct conn *c); /* handshake over */
 	void (*on_end)(void *ctx, struct conn *c);     /* then it is gone */
+	/* One more request; false: its address has had its share of this
+	 * turn of the loop. */
+	bool (*on_turn)(void *ctx, struct conn *c);
 	/* What it holds; false: its address holds too much. */
 	bool (*on_load)(void *ctx, struct conn *c, size_t bytes);
 	/* True for the first of its kind: the time for a line in the log. */

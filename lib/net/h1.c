@@ -111,12 +111,17 @@ next_request(struct h1 *h)
 		buf_fini(&h->in);
 }
 
+static void h1_on_again(struct loop_task *t);
+
 struct h1 *
 h1_new(const struct h1_opts *o)
 {
 	struct h1 *h = MEM_NEW(struct h1);
 
+	h->loop = o->loop;
 	h->link = o->link;
+	h->again.fn = h1_on_again;
+	h->may_begin = o->may_begin;
 	h->header_bytes = o->header_bytes;
 	h->header_fields = o->header_fields;
 	h->handler = o->handler;
@@ -151,6 +156,7 @@ h1_free(struct h1 *h)
 	if (h == NULL)
 		return;
 	h->state = H1_CLOSED;
+	loop_task_cancel(&h->again);
 	end_exchange(h);
 	head_fini(&h->head);
 	buf_fini(&h->in);
@@ -298,9 +304,16 @@ take_head(struct h1 *h)
 		malformed(h, 431);
 		return true;
 	}
-	h->scanned = h->in.len;
-	if (n == 0)
+	if (n == 0) {
+		h->scanned = h->in.len;
 		return false;
+	}
+	if (!h->may_begin(h->owner_ctx)) {
+		h->waits = true;
+		h->head_since_ms = 0; /* it is not the peer that is slow */
+		loop_task_next_turn(h->loop, &h->again);
+		return false;
+	}
 	parse_head(h, n);
 	return true;
 }
@@ -368,10 +381,20 @@ process(struct h1 *h)
 	if (h->state == H1_CLOSED)
 		buf_fini(&h->in);
 	/* Requests sent ahead wait in the kernel. */
-	if (h->state == H1_REPLY)
+	if (h->state == H1_REPLY || h->waits)
 		link_pause(h->link, h->in.len != 0);
 	else
 		link_pause(h->link, false);
+}
+
+static void
+h1_on_again(struct loop_task *t)
+{
+	struct h1 *h = CONTAINER_OF(t, struct h1, again);
+
+	h->waits = false;
+	if (!link_ending(h->link))
+		process(h);
 }
 
 void
@@ -387,7 +410,8 @@ h1_input(struct h1 *h, struct str bytes)
 		link_end(h->link, &e);
 		return;
 	}
-	process(h);
+	if (!h->waits)
+		process(h);
 }
 
 static void
@@ -416,6 +440,8 @@ void
 h1_eof(struct h1 *h)
 {
 	h->draining = true;
+	if (h->waits)
+		return;
 	if (h->state != H1_REPLY || (h->responded && !h->fin))
 		link_end(h->link, NULL);
 }

@@ -15,20 +15,25 @@
 struct buf;
 struct exch_handler;
 struct link;
+struct loop;
 struct h1;
 
 struct h1_opts {
+	struct loop *loop;
 	struct link *link;
 	size_t header_bytes;
 	unsigned header_fields;
 	const struct exch_handler *handler; /* NULL: everything is 404 */
 	void *ctx;
+	/* A whole header section is here.  False: it is not its turn yet, on
+	 * the next turn of the loop it is asked again. */
+	bool (*may_begin)(void *ctx);
 	/* A whole request.  False: it is answered 503, and the connection
 	 * ends. */
 	bool (*on_request)(void *ctx);
 	/* A malformed request, or a header section that is too large. */
 	void (*on_bad)(void *ctx, enum offence kind);
-	void *owner_ctx; /* of these two */
+	void *owner_ctx; /* of these three */
 };
 
 struct h1 *h1_new(const struct h1_opts *o);

@@ -7,6 +7,7 @@
 #include "lib/base/buf.h"
 #include "lib/net/exch_priv.h"
 #include "lib/net/h1.h"
+#include "lib/net/loop_priv.h"
 
 enum h1_state {
 	H1_HEAD, /* waiting for a header section */
@@ -16,11 +17,13 @@ enum h1_state {
 };
 
 struct h1 {
+	struct loop *loop;
 	struct link *link;
 	size_t header_bytes;
 	unsigned header_fields;
 	const struct exch_handler *handler;
 	void *ctx;
+	bool (*may_begin)(void *ctx);
 	bool (*on_request)(void *ctx);
 	void (*on_bad)(void *ctx, enum offence kind);
 	void *owner_ctx;
@@ -28,6 +31,8 @@ struct h1 {
 	/* The request */
 	llhttp_t parser;
 	enum h1_state state;
+	struct loop_task again;
+	bool waits; /* a whole head is here; again comes */
 	struct buf in;
 	size_t scanned; /* bytes of in without the end of a section */
 	int64_t head_since_ms;

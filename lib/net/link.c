@@ -629,6 +629,12 @@ link_connected(const struct link *l)
 }
 
 bool
+link_ending(const struct link *l)
+{
+	return l->ending;
+}
+
+bool
 link_is_tls(const struct link *l)
 {
 	return l->tls_ctx != NULL;

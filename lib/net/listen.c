@@ -88,6 +88,7 @@ set_defaults(struct listen_limits *l)
 	DEFAULT(l->handshakes, 512);
 	DEFAULT(l->handshakes_turn, 8);
 	DEFAULT(l->handshake_ms, 5);
+	DEFAULT(l->requests_turn, 16);
 	DEFAULT(l->streams, 100);
 	DEFAULT(l->address_bytes, MIB(16));
 	DEFAULT(l->header_bytes, KIB(32));
@@ -106,6 +107,14 @@ listen_on_offence(void *ctx, struct conn *c, enum offence kind)
 
 	admit_charge(l->admit, conn_admit(c), offence_cost(kind));
 	return offences_note(l->offences, conn_peer(c), kind);
+}
+
+static bool
+listen_on_turn(void *ctx, struct conn *c)
+{
+	struct listener *l = ctx;
+
+	return admit_request(l->admit, conn_admit(c));
 }
 
 static bool
@@ -487,6 +496,7 @@ listener_new(const struct listen_opts *o)
 	l->env.grpc = o->grpc;
 	l->env.on_hello = listen_on_hello;
 	l->env.on_settled = listen_on_settled;
+	l->env.on_turn = listen_on_turn;
 	l->env.on_load = listen_on_load;
 	l->env.on_offence = listen_on_offence;
 	l->env.on_end = listen_on_conn_end;
@@ -500,6 +510,7 @@ listener_new(const struct listen_opts *o)
 	        .per_address = l->env.limits.per_address,
 	        .in_progress = l->env.limits.handshakes,
 	        .per_turn = l->env.limits.handshakes_turn,
+	        .requests = l->env.limits.requests_turn,
 	        .address_ms = l->env.limits.handshake_ms,
 	        .address_bytes = l->env.limits.address_bytes,
 	    },

@@ -29,6 +29,8 @@ struct listen_limits {
 	unsigned handshakes_turn; /* started per loop turn [8] */
 	unsigned handshake_ms;    /* one of an address each [5 ms], after a
 	                             burst of per_address */
+	unsigned requests_turn;   /* of one address over HTTP/1, begun per
+	                             loop turn [16] */
 	unsigned streams;         /* per connection [100] */
 	size_t address_bytes;     /* requests and answers of one address that
 	                             wait [16 MiB] */

@@ -61,6 +61,12 @@ link_connected(const struct link *l)
 }
 
 bool
+link_ending(const struct link *l)
+{
+	return l->ended;
+}
+
+bool
 link_is_tls(const struct link *l)
 {
 	(void)l;

@@ -62,6 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	buf_init(&out, MIB(16));
 	h = h1_new(&(struct h1_opts){
 	    .link = &l,
+	    .may_begin = any_request,
 	    .header_bytes = 4096,
 	    .header_fields = 20,
 	    .handler = &fake_http,

@@ -152,6 +152,27 @@ def test_pipelining_behind_a_slow_request(server):
     assert out.index(b"late\n") < out.index(b"method=GET")
 
 
+def test_more_requests_at_once_than_an_address_has_turns_for(server):
+    """Some wait for a later turn of the loop, their ends already seen."""
+    ask = b"GET /about?%d HTTP/1.1\r\nHost: x\r\n\r\n"
+    socks = [socket.create_connection(("127.0.0.1", server.plain), 5)
+             for _ in range(60)]
+    for k, sock in enumerate(socks):
+        sock.sendall(ask % k)
+        if k % 2:
+            sock.shutdown(socket.SHUT_WR)
+    for k, sock in enumerate(socks):
+        with sock:
+            got = b""
+            while b"query=%d " % k not in got:
+                piece = sock.recv(65536)
+                assert piece, (k, got)
+                got += piece
+    out = exchange(server, b"".join(ask % k for k in range(200)) +
+                   b"GET /about HTTP/1.0\r\n\r\n")
+    assert out.count(b"HTTP/1.1 200") == 201
+
+
 def test_http_1_0(server):
     out = exchange(server, b"GET /about HTTP/1.0\r\n\r\n")
     assert status(out) == 200 and b"connection: close" in out

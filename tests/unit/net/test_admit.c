@@ -17,6 +17,7 @@ enum {
 	EVERY_MS = 100,
 	PLACES = 3,
 	A_TURN = 2,
+	REQUESTS = 3, /* of an address in a turn */
 	BYTES = 1000,
 	LOOK_MS = 120 /* more than it takes to look again */
 };
@@ -99,6 +100,7 @@ make(void **state)
 	    &(struct admit_limits){ .per_address = AT_ONCE,
 	        .in_progress = PLACES,
 	        .per_turn = A_TURN,
+	        .requests = REQUESTS,
 	        .address_bytes = BYTES,
 	        .address_ms = EVERY_MS },
 	    &calls, f);
@@ -402,6 +404,33 @@ who_leaves_while_it_waits_takes_no_turn(void **state)
 
 /* ------------------------------------------------------------------- load */
 
+static unsigned
+begin_requests(struct fixture *f, struct client *who)
+{
+	unsigned n = 0;
+
+	while (n < 100 && admit_request(f->admit, &who->c))
+		n++;
+	return n;
+}
+
+static void
+an_address_begins_so_many_requests_in_a_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct client *ann = enters(f, ANN), *again = enters(f, ANN);
+	struct client *bob = enters(f, BOB);
+	struct client *proxy = comes(f, CARL, true, true);
+
+	assert_true(admit_request(f->admit, &ann->c));
+	assert_int_equal(begin_requests(f, again), REQUESTS - 1);
+	assert_int_equal(begin_requests(f, ann), 0);
+	assert_int_equal(begin_requests(f, bob), REQUESTS);
+	assert_int_equal(begin_requests(f, proxy), 100);
+	run(f);
+	assert_int_equal(begin_requests(f, ann), REQUESTS);
+}
+
 static void
 connections_of_an_address_hold_so_much_together(void **state)
 {
@@ -439,6 +468,7 @@ main(void)
 		TEST(who_holds_more_than_the_one_that_waits_gives_way),
 		TEST(who_holds_no_more_has_three_seconds),
 		TEST(who_leaves_while_it_waits_takes_no_turn),
+		TEST(an_address_begins_so_many_requests_in_a_turn),
 		TEST(connections_of_an_address_hold_so_much_together),
 	};
 	struct err e;
