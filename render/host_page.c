@@ -245,9 +245,9 @@ put_facts(struct view *v, struct value *root, const struct host_view *hv)
 	view_time(v, root, "until",
 	    h->last_backup_at_ms == 0
 	        ? 0
-	        : h->last_backup_at_ms + STATUS_ALLOWED_MS);
+	        : h->last_backup_at_ms + status_allowed_ms(h));
 	value_text(root, "allowed",
-	    text_left(v->arena, STATUS_ALLOWED_MS / 1000));
+	    text_left(v->arena, (uint64_t)status_allowed_ms(h) / 1000));
 	value_text(root, "snapshot_count",
 	    text_count(v->arena, snap_store_count(v->state, &hv->id)));
 	put_seen(v, root, hv);

@@ -108,7 +108,8 @@ stale_reason(struct view *v, const struct host_view *hv)
 	int64_t since = h->online ? h->last_backup_at_ms : h->last_seen_at_ms;
 	const char *span =
 	    text_left(v->arena, (uint64_t)((v->req->now_ms - since) / 1000));
-	const char *allowed = text_left(v->arena, STATUS_ALLOWED_MS / 1000);
+	const char *allowed =
+	    text_left(v->arena, (uint64_t)status_allowed_ms(h) / 1000);
 
 	if (h->online)
 		return arena_printf(v->arena, "No backup for %s, allowed %s",

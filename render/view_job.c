@@ -136,7 +136,7 @@ put_protection(struct view *v, struct value *root, const struct Rec__Job *j,
 	root = value_map(root, "protection");
 	until = h->last_backup_at_ms == 0
 	            ? 0
-	            : h->last_backup_at_ms + STATUS_ALLOWED_MS;
+	            : h->last_backup_at_ms + status_allowed_ms(h);
 	value_bool(root, "safe", status_protected(h, v->req->now_ms));
 	view_time(v, root, "until", until);
 	view_time(v, root, "newest", newest == NULL ? 0 : newest->time_ms);

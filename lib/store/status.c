@@ -16,6 +16,27 @@ static const char *const names[] = {
 
 _Static_assert(ARRAY_LEN(names) == STATUS_HOST_COUNT, "one name per state");
 
+#define HOUR_MS INT64_C(3600000)
+
+int64_t
+status_allowed_ms(const struct Rec__Host *h)
+{
+	const int64_t unplanned = 26 * HOUR_MS, week = 7 * 24 * HOUR_MS;
+	int64_t ms = unplanned;
+
+	if (h->allowed_age_s > 0)
+		return (int64_t)h->allowed_age_s * 1000;
+	if (h->backup_interval_s > 0)
+		ms = 2 * (int64_t)h->backup_interval_s * 1000 + 2 * HOUR_MS;
+	return !h->always_on && ms < week ? week : ms;
+}
+
+bool
+status_asleep(const struct Rec__Host *h)
+{
+	return !h->online && !h->always_on;
+}
+
 static bool
 within(int64_t since_ms, int64_t span_ms, int64_t now_ms)
 {
@@ -26,7 +47,7 @@ bool
 status_protected(const struct Rec__Host *h, int64_t now_ms)
 {
 	return h->last_backup_at_ms != 0 &&
-	       within(h->last_backup_at_ms, STATUS_ALLOWED_MS, now_ms);
+	       within(h->last_backup_at_ms, status_allowed_ms(h), now_ms);
 }
 
 enum status_host

@@ -26,9 +26,15 @@ enum {
 	STATUS_HOST_COUNT = 7
 };
 
-/* How long a backup protects, and how long a new host may go without. */
-#define STATUS_ALLOWED_MS ((int64_t)26 * 3600 * 1000)
+/* How long a new host may go without a backup. */
 #define STATUS_GRACE_MS ((int64_t)24 * 3600 * 1000)
+
+/* How long a backup protects: what the host says, else twice as long as its
+ * schedules leave between two runs and 2 h; 26 h without a schedule.  A host
+ * that comes and goes has a week at least. */
+int64_t status_allowed_ms(const struct Rec__Host *h);
+/* Away, and allowed to be. */
+bool status_asleep(const struct Rec__Host *h);
 
 /* running: its current job is under way. */
 enum status_host status_of_host(const struct Rec__Host *h, bool running,

@@ -44,6 +44,7 @@ the_first_state_that_applies_is_the_hosts(void **state)
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		struct Rec__Host h = REC__HOST__INIT;
 
+		h.always_on = true;
 		h.enrolled_at_ms = NOW - rows[i].enrolled_ago;
 		if (rows[i].backup_ago != 0)
 			h.last_backup_at_ms = NOW - rows[i].backup_ago;
@@ -51,6 +52,38 @@ the_first_state_that_applies_is_the_hosts(void **state)
 		h.last_backup_incomplete = rows[i].incomplete;
 		if (status_of_host(&h, rows[i].running, NOW) != rows[i].want)
 			fail_msg("row %zu", i);
+	}
+}
+
+static void
+the_allowed_age_follows_host_schedules_and_profile(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		uint32_t own_s, interval_s;
+		bool always_on;
+		int64_t want;
+	} rows[] = {
+		{ 0,    0,          true,  26 * HOUR },
+		{ 0,    24 * 3600,  true,  50 * HOUR },
+		{ 0,    3600,       true,  4 * HOUR },
+		{ 3600, 24 * 3600,  true,  HOUR },
+		{ 3600, 24 * 3600,  false, HOUR },
+		{ 0,    24 * 3600,  false, 168 * HOUR },
+		{ 0,    168 * 3600, false, 338 * HOUR },
+	};
+	/* clang-format on */
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		struct Rec__Host h = REC__HOST__INIT;
+
+		h.allowed_age_s = rows[i].own_s;
+		h.backup_interval_s = rows[i].interval_s;
+		h.always_on = rows[i].always_on;
+		assert_int_equal(status_allowed_ms(&h), rows[i].want);
+		assert_int_equal(status_asleep(&h), !rows[i].always_on);
 	}
 }
 
@@ -91,6 +124,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_state_that_applies_is_the_hosts),
+		cmocka_unit_test(
+		    the_allowed_age_follows_host_schedules_and_profile),
 		cmocka_unit_test(only_states_that_need_somebody_count),
 		cmocka_unit_test(a_job_looks_like_its_outcome),
 	};
