@@ -249,6 +249,8 @@ read_versions(struct store_tx *tx, const struct page_ask *ask,
 		host_versions(tx, &id, v);
 	} else if (strcmp(ask->page, "host") == 0 ||
 	           strcmp(ask->page, "host_repo") == 0 ||
+	           strcmp(ask->page, "host_sources") == 0 ||
+	           strcmp(ask->page, "host_schedules") == 0 ||
 	           strcmp(ask->page, "host_jobs") == 0) {
 		host_versions(tx, &id, v);
 	}
@@ -515,6 +517,10 @@ static const struct {
 	{ "maintenance", "Maintenance saved" },
 	{ "hooks",      "Hooks saved" },
 	{ "mode",       "Presence saved" },
+	{ "source",     "Source group saved" },
+	{ "source-deleted", "Source group deleted; its snapshots are still there" },
+	{ "schedule",   "Schedule saved" },
+	{ "schedule-deleted", "Schedule deleted" },
 };
 /* clang-format on */
 
@@ -552,8 +558,8 @@ add_params(struct req *r, const char *const *names,
 	return n;
 }
 
-static void
-plain_page(struct req *r, const char *page, const char *const *names)
+void
+page_plain(struct req *r, const char *page, const char *const *names)
 {
 	struct page_param params[PLAIN_PARAMS];
 
@@ -579,7 +585,7 @@ page_host(struct req *r)
 {
 	static const char *const names[] = { "page", NULL };
 
-	plain_page(r, "host", names);
+	page_plain(r, "host", names);
 }
 
 void
@@ -588,7 +594,7 @@ page_host_jobs(struct req *r)
 	static const char *const names[] = { "q", "state", "kind", "day",
 		"page", NULL };
 
-	plain_page(r, "host_jobs", names);
+	page_plain(r, "host_jobs", names);
 }
 
 void
@@ -596,7 +602,7 @@ page_search(struct req *r)
 {
 	static const char *const names[] = { "q", NULL };
 
-	plain_page(r, "search", names);
+	page_plain(r, "search", names);
 }
 
 void
@@ -605,7 +611,7 @@ page_jobs(struct req *r)
 	static const char *const names[] = { "q", "state", "kind", "host",
 		"since", "until", "page", NULL };
 
-	plain_page(r, "jobs", names);
+	page_plain(r, "jobs", names);
 }
 
 /* ?line=N is led to lines that have it among them. */
@@ -646,5 +652,5 @@ page_audit(struct req *r)
 	static const char *const names[] = { "user", "action", "target", "q",
 		"from", "to", "sort", "page", NULL };
 
-	plain_page(r, "audit", names);
+	page_plain(r, "audit", names);
 }

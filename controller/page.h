@@ -60,6 +60,12 @@ void page_fragment(struct req *r, const char *page, const char *fragment,
 void page_dashboard(struct req *r);
 void page_host(struct req *r);
 void page_host_jobs(struct req *r);
+void page_host_sources(struct req *r);
+void page_host_source(struct req *r);
+void page_host_schedules(struct req *r);
+void page_host_schedule(struct req *r);
+/* GET .../schedules/preview: a fragment. */
+void page_schedule_preview(struct req *r);
 void page_job(struct req *r);
 void page_search(struct req *r);
 void page_jobs(struct req *r);

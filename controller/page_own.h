@@ -46,4 +46,7 @@ struct page_job {
  * still the caller's then. */
 MUST_USE enum rc page_send(struct page_client *p, struct page_job *j);
 void page_job_free(struct page_job *j);
+
+/* A page that takes the host of its address, and these of the query. */
+void page_plain(struct req *r, const char *page, const char *const *names);
 #endif

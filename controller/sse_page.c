@@ -75,6 +75,14 @@ static const struct watched pages[] = {
 		HOST_REGIONS,
 		{ "host.jobs", 1000, SSE_JOB | SSE_PROGRESS },
 	} },
+	{ "host_sources", OF_HOST, ROUTE_VIEWER, {
+		HOST_REGIONS,
+		{ "host.sources", 1000, SSE_HOST | SSE_JOB },
+	} },
+	{ "host_schedules", OF_HOST, ROUTE_VIEWER, {
+		HOST_REGIONS,
+		{ "host.schedules", 1000, SSE_HOST | SSE_JOB },
+	} },
 	{ "host_repo", OF_HOST, ROUTE_VIEWER, {
 		HOST_REGIONS,
 		{ "repo.health", 1000, SSE_HOST | SSE_JOB },

@@ -11,6 +11,7 @@
 #include "lib/store/live.h"
 #include "lib/store/snap_store.h"
 #include "render/cause.h"
+#include "render/plan_view.h"
 #include "render/value.h"
 #include "render/view.h"
 
@@ -84,6 +85,44 @@ init_trouble(struct view *v, const struct Rec__Host *h, struct trouble *t)
 	}
 }
 
+/* What the agent would not take: it goes on with what it has. */
+static void
+plan_trouble(struct view *v, const struct Rec__Host *h, struct trouble *t)
+{
+	t->title = "The agent refused the latest plan";
+	t->text = arena_printf(v->arena,
+	    "%s\nIt goes on with the one it took "
+	    "before.",
+	    h->plan_refused);
+	t->link = host_link(v, h, "/schedules");
+	t->word = "See schedules";
+}
+
+/* restic renews a lock that is in use every five minutes. */
+static bool
+left_locked(const struct Rec__Host *h)
+{
+	const int64_t stale_ms = INT64_C(30) * 60000;
+
+	return h->lock_count > 0 && h->lock_newest_at_ms != 0 &&
+	       h->locks_at_ms - h->lock_newest_at_ms > stale_ms;
+}
+
+static void
+lock_trouble(struct view *v, const struct Rec__Host *h, struct trouble *t)
+{
+	t->title = "The repository is locked by a process that is gone";
+	t->text = arena_printf(v->arena,
+	    "%s%sNot renewed since %s, as of %s.%s", h->lock_holder,
+	    h->lock_holder[0] == '\0' ? "" : ". ",
+	    text_when(v->arena, &v->clock, h->lock_newest_at_ms),
+	    text_when(v->arena, &v->clock, h->locks_at_ms),
+	    h->lock_exclusive ? " It is exclusive: no backup can run." : "");
+	t->class = h->lock_exclusive ? "bad" : "warn";
+	t->link = host_link(v, h, "/repo");
+	t->word = "See the repository";
+}
+
 static void
 backup_trouble(struct view *v, const struct host_view *hv, struct trouble *t)
 {
@@ -116,6 +155,10 @@ find_trouble(struct view *v, const struct host_view *hv, struct trouble *t)
 		t->class = "warn";
 	} else if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED) {
 		init_trouble(v, h, t);
+	} else if (left_locked(h) && hv->running == NULL) {
+		lock_trouble(v, h, t);
+	} else if (h->plan_refused[0] != '\0') {
+		plan_trouble(v, h, t);
 	} else if (hv->status == STATUS_FAILED && hv->failed != NULL) {
 		backup_trouble(v, hv, t);
 	} else if (h->online && h->restic_version[0] == '\0') {
@@ -259,6 +302,8 @@ put_tab(struct value *root, const char *name)
 	value_bool(root, "tab_snapshots", strcmp(name, "snapshots") == 0);
 	value_bool(root, "tab_jobs", strcmp(name, "jobs") == 0);
 	value_bool(root, "tab_repo", strcmp(name, "repo") == 0);
+	value_bool(root, "tab_sources", strcmp(name, "sources") == 0);
+	value_bool(root, "tab_schedules", strcmp(name, "schedules") == 0);
 }
 
 enum rc
@@ -281,6 +326,7 @@ host_page_put(struct view *v, struct value *root, const char *tab,
 	put_banner(v, root, hv);
 	put_repository(v, root, h);
 	put_facts(v, root, hv);
+	plan_view_put_agent(v, root, h);
 	put_tag_form(v, root, h);
 	put_tab(root, tab);
 	value_bool(root, "nav_hosts", true);

@@ -13,7 +13,8 @@ struct value;
 struct view;
 struct Rec__Job;
 
-/* Of the param id, with tab the one that is open: snapshots, jobs, repo.
+/* Of the param id, with tab the one that is open: snapshots, sources, schedules,
+ * jobs, repo.
  * RC_OK: hv->host is there.  RC_NOTFOUND: there is no such host. */
 MUST_USE enum rc host_page_put(struct view *v, struct value *root,
     const char *tab, struct host_view *hv);

@@ -84,7 +84,11 @@ open_store(enum store_env env, const char *dir, struct store **out,
 static enum rc
 enter_sandbox(const struct settings *s, const struct paths *p, struct err *e)
 {
-	const char *read_paths[] = { p->spool, p->state, NULL };
+	/* Clocks of schedules' zones; a machine without them knows UTC. */
+	const char *zones = access("/usr/share/zoneinfo", R_OK) == 0
+	                        ? "/usr/share/zoneinfo"
+	                        : NULL;
+	const char *read_paths[] = { p->spool, p->state, zones, NULL };
 	const char *none[] = { NULL };
 	struct sandbox_opts o = { .profile = SANDBOX_RENDER,
 		.mode = s->sandbox_kill ? SANDBOX_KILL : SANDBOX_ERRNO,

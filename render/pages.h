@@ -52,11 +52,12 @@
  * schedules                              (numbers) and ran (schedule): what
  *                                        "Run now" came to; confirm (schedule
  *                                        that is paused: ask before it runs)
- * host_      /hosts/{id}/schedules/new   id, schedule ("": a new one), error,
+ * host_      /hosts/{id}/schedules/new   id, schedule ("": a new one), like
+ *                                        (the preset to begin with), error,
  * schedule   and .../{sid}/edit          error.<field> (groups: of the boxes);
  *                                        of a form that was refused or is to
  *                                        be previewed (preview "1"): typed
- *                                        ("1"), cron, zone, enabled ("1"),
+ *                                        ("1"), preset, cron, zone, enabled ("1"),
  *                                        jitter_seconds, groups (ids, blanks
  *                                        between)
  * job        /jobs/{id}                  id, from (line), retention_days, error,
@@ -116,7 +117,8 @@
  * .../sources/{gid}/delete (csrf), of administrators .../sources/{gid}/hooks
  * and /hosts/{id}/repo/hooks (csrf, pre_hook, post_hook: blank keeps what is
  * stored, remove_pre_hook, remove_post_hook ("1"), hook_limit_seconds),
- * /hosts/{id}/schedules/new and .../schedules/{sid}/edit (csrf, cron, zone,
+ * /hosts/{id}/schedules/new and .../schedules/{sid}/edit (csrf, preset: an
+ * expression that wins over cron unless it is blank, cron, zone,
  * enabled ("1"), group-<id> ("1") for each, jitter_seconds, do ("preview": show
  * it again, nothing is stored), .../schedules/{sid}/enabled (csrf, enabled),
  * .../delete (csrf), .../run (csrf, confirm ("1") when it is paused),
@@ -141,6 +143,9 @@
  *   host...            host.facts host.strip host.banner host.head
  *   host_jobs          also host.jobs
  *   host_repo          also repo.health
+ *   host_sources       also host.sources
+ *   host_schedules     also host.schedules
+ *   host_schedule      schedule.preview
  *   job                job.state job.progress job.announce
  *   search             search.hits
  *   jobs               jobs.headline jobs.running jobs.next

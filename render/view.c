@@ -7,6 +7,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/ulid.h"
 #include "proto/store.pb-c.h"
+#include "render/pages.h"
 #include "render/value.h"
 
 enum {
@@ -85,6 +86,15 @@ view_can_admin(const struct view *v)
 {
 	return v->req->viewer != NULL &&
 	       v->req->viewer->role >= REC__ROLE__ROLE_ADMIN;
+}
+
+bool
+view_wants(const struct view *v, const char *region)
+{
+	const char *asked = v->req->fragment;
+
+	return asked[0] == '\0' || strcmp(asked, PAGES_ALL) == 0 ||
+	       strcmp(asked, region) == 0;
 }
 
 void

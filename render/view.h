@@ -46,6 +46,8 @@ struct str view_sentence(const struct view *v, struct str text);
 /* At most max bytes, never half a character. */
 struct str view_cut(struct str text, size_t max);
 bool view_can_admin(const struct view *v);
+/* Something of a region is to be drawn: it, every region, or the whole page. */
+bool view_wants(const struct view *v, const char *region);
 /* Copies the named params into map under their own names. */
 void view_keep_params(const struct view *v, struct value *map,
     const char *const *names);

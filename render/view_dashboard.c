@@ -361,23 +361,12 @@ put_result(struct view *v, struct value *root)
 	value_bool(m, "good", *offline == '\0' && *refused == '\0' && !none);
 }
 
-/* Everything on the whole page, else what one region needs: an open page
- * asks for three of them every two seconds while hosts are busy. */
-static bool
-wanted(const struct view *v, const char *region)
-{
-	const char *asked = v->req->fragment;
-
-	return asked[0] == '\0' || strcmp(asked, PAGES_ALL) == 0 ||
-	       strcmp(asked, region) == 0;
-}
-
 static void
 put_list(struct dashboard *d, struct value *root)
 {
 	fleet_store_filter(&d->list, &d->query);
 	fleet_store_sort(&d->list, d->order);
-	if (wanted(d->v, "")) {
+	if (view_wants(d->v, "")) {
 		dashboard_put_filters(d, root);
 		put_axis(d->v, root);
 		put_rows(d, root);
@@ -390,6 +379,8 @@ put_list(struct dashboard *d, struct value *root)
 	put_changes(d, root);
 }
 
+/* A region alone: an open page asks for three of them every two seconds while
+ * hosts are busy. */
 enum rc
 view_dashboard(struct view *v, struct value *root)
 {
@@ -410,11 +401,11 @@ view_dashboard(struct view *v, struct value *root)
 	dashboard_read(&d);
 	if (d.total == 0)
 		view_tokenless(v, root);
-	if (wanted(v, "fleet.headline"))
+	if (view_wants(v, "fleet.headline"))
 		put_headline(&d, root);
-	if (wanted(v, "fleet.stats"))
+	if (view_wants(v, "fleet.stats"))
 		put_stats(&d, root);
-	if (wanted(v, "hosts"))
+	if (view_wants(v, "hosts"))
 		put_list(&d, root);
 	return RC_OK;
 }

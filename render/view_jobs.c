@@ -351,26 +351,17 @@ put_history(struct view *v, struct value *root, struct filter *f)
 	put_rest(v, root, f, &found);
 }
 
-static bool
-asked(const struct view *v, const char *region)
-{
-	const char *fragment = v->req->fragment;
-
-	return fragment[0] == '\0' || strcmp(fragment, PAGES_ALL) == 0 ||
-	       strcmp(fragment, region) == 0;
-}
-
 enum rc
 view_jobs(struct view *v, struct value *root)
 {
 	struct filter f;
 
-	if (asked(v, "jobs.headline"))
+	if (view_wants(v, "jobs.headline"))
 		put_headline(v, root);
-	if (asked(v, "jobs.running"))
+	if (view_wants(v, "jobs.running"))
 		put_line(v, root, "now", REC__JOB_STATE__JOB_RUNNING,
 		    view_jobs_on_running);
-	if (asked(v, "jobs.next"))
+	if (view_wants(v, "jobs.next"))
 		put_line(v, root, "next", REC__JOB_STATE__JOB_QUEUED,
 		    view_jobs_on_queued);
 	if (v->req->fragment[0] == '\0') {

@@ -21,7 +21,7 @@ _Static_assert(ARRAY_LEN(names) == STATUS_HOST_COUNT, "one name per state");
 int64_t
 status_allowed_ms(const struct Rec__Host *h)
 {
-	const int64_t unplanned = 26 * HOUR_MS, week = 7 * 24 * HOUR_MS;
+	const int64_t unplanned = 26 * HOUR_MS, week = 168 * HOUR_MS;
 	int64_t ms = unplanned;
 
 	if (h->allowed_age_s > 0)

@@ -25,6 +25,15 @@ PAGES = {
     "/hosts/pending/{hash}": {"pending": "{pending}"},
     "/hosts/{id}": {"host": "/hosts/{app-01}", "host-failed": "/hosts/{db-02}"},
     "/hosts/{id}/jobs": {"host-jobs": "/hosts/{app-01}/jobs"},
+    "/hosts/{id}/sources": {"host-sources": "/hosts/{app-01}/sources"},
+    "/hosts/{id}/sources/new": {"source-new": "/hosts/{app-01}/sources/new"},
+    "/hosts/{id}/sources/{gid}/edit": {
+        "source-edit": "/hosts/{app-01}/sources/{group:app-01}/edit"},
+    "/hosts/{id}/schedules": {"host-schedules": "/hosts/{app-01}/schedules",
+                              "schedules-none": "/hosts/{db-02}/schedules"},
+    "/hosts/{id}/schedules/new": {
+        "schedule-new": "/hosts/{app-01}/schedules/new?like=nightly"},
+    "/hosts/{id}/schedules/{sid}/edit": {},  # the form of a new one
     "/hosts/{id}/repo": {"host-repo": "/hosts/{app-01}/repo"},
     "/audit": {"audit": "/audit", "audit-sorted": "/audit?action=job&sort=user",
                "audit-none": "/audit?user=nobody&from=2026-01-01"},
@@ -53,7 +62,7 @@ ERRORS = {"error-404": "/nothing/here", "error-no-host": "/hosts/nowhere"}
 
 # What a browser is sent to that is no page.
 NO_PAGES = re.compile(r"/api/|/static/|/healthz|/events|.*\.csv$|.*\.json$"
-                      r"|.*/awaiting$|/search/hits$|/metrics$|/install/|/agent/binary")
+                      r"|.*/awaiting$|.*/preview$|/search/hits$|/metrics$|/install/|/agent/binary")
 
 LOOKS = [(scheme, width) for scheme in ("light", "dark")
          for width in (1440, 390)]
@@ -62,12 +71,15 @@ LOOKS = [(scheme, width) for scheme in ("light", "dark")
 def populate(box, controller):
     """The agents by name, each with .job, its last one."""
     agents = {}
+    client = controller.client
     for name, tags, wish, runs in HOSTS:
         source = box.sources(f"src-{name}")
         (source / ".pretend").write_text(wish)
         agent = box.host(controller, name=name, paths=[source], restic=FAKE,
                          tags=tags)
         agents[name] = agent
+        agent.group = client.ok("GET", f"/api/hosts/{agent.host_id}"
+                                "/source-groups")["items"][0]["id"]
         for _ in range(runs):
             agent.job = controller.run_group(agent.host_id)
             controller.wait_job(agent.job)
@@ -83,6 +95,7 @@ def addresses(agents, pending):
     for name, agent in agents.items():
         words[name] = agent.host_id
         words[f"job:{name}"] = agent.job
+        words[f"group:{name}"] = agent.group
     def filled(path):
         return re.sub(r"{([^}]+)}", lambda m: words[m.group(1)], path)
     return {name: filled(path) for pages in (*PAGES.values(), ERRORS)

@@ -18,7 +18,7 @@
 #include "lib/base/fsio.h"
 #include "proto/render.pb-c.h"
 #include "proto/store.pb-c.h"
-#include "tests/fake/seed.h"
+#include "tests/fake/seed_plans.h"
 
 enum {
 	ARGS_MAX = 64,
@@ -202,5 +202,8 @@ main(int argc, char **argv)
 	if (argc != 3)
 		return fail("use seed DIR, empty DIR, ask DIR page, or ids");
 	fleet = strcmp(argv[1], "seed") == 0;
-	return seed_store(argv[2], fleet, &e) == RC_OK ? 0 : fail(e.msg);
+	if (seed_store(argv[2], fleet, &e) != RC_OK ||
+	    (fleet && seed_plans(argv[2], &e) != RC_OK))
+		return fail(e.msg);
+	return 0;
 }

@@ -20,7 +20,7 @@
 #define MARKER "MARK9f2c"
 
 enum {
-	PARAMS = 16,
+	PARAMS = 24,
 	DIR_CAP = 256
 };
 

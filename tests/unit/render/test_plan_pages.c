@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The tabs Sources and Schedules, and their forms. */
+#include "tests/unit/render/pages_help.h"
+
+#include "tests/fake/seed_plans.h"
+
+static int
+setup_plans(void **state)
+{
+	struct site *s;
+
+	if (setup_fleet(state) != 0)
+		return -1;
+	s = *state;
+	if (seed_plans(s->dir, &s->err) != RC_OK)
+		fail_msg("plans: %s", s->err.msg);
+	return 0;
+}
+
+#define PLANS(f) cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
+
+static const char *
+schedule_text(enum seed_host h, unsigned n)
+{
+	static char z[ULID_TEXT_CAP];
+	struct ulid id = seed_schedule_id(h, n);
+
+	ulid_text(&id, z);
+	return z;
+}
+
+static const char *
+group_text(enum seed_host h)
+{
+	static char z[ULID_TEXT_CAP];
+	struct ulid id = seed_group_id(h);
+
+	ulid_text(&id, z);
+	return z;
+}
+
+static void
+page_of(struct site *s, const char *page, enum seed_host h, int role)
+{
+	ask(s,
+	    &(struct ask){ .page = page,
+	        .role = role,
+	        .params = { "id", host_text(h) } },
+	    200);
+	check_safe(s);
+}
+
+/* M-165, M-166, M-169 */
+static void
+sources_tell_paths_retention_use_and_conflict(void **state)
+{
+	struct site *s = *state;
+
+	page_of(s, "host_sources", SEED_APP, REC__ROLE__ROLE_OPERATOR);
+	must(s, ">default</a>");
+	must(s, "home &lt;b&gt;");
+	must(s, "/etc \xc2\xb7 /home");
+	must(s, "2 paths, 2 patterns left out");
+	must(s, "last=7, h=2");
+	must(s, "hourly not honoured");
+	must(s, "used by 1 schedule, with hooks");
+	must(s, ">120</td>"); /* snapshots with its tag */
+	must(s, "A schedule uses it: take it out there first");
+	must(s, "name=\"bandwidth_up_kbps\"");
+	must_not(s, ">Edit<");
+}
+
+/* M-163, M-170 */
+static void
+the_last_group_stays_and_viewers_cannot_run(void **state)
+{
+	struct site *s = *state;
+
+	page_of(s, "host_sources", SEED_MAIL, REC__ROLE__ROLE_OPERATOR);
+	must(s, "A host keeps one source group at least");
+	must_not(s, "/delete\"");
+	page_of(s, "host_sources", SEED_APP, REC__ROLE__ROLE_VIEWER);
+	must(s, "last=7, h=2");
+	must_not(s, "/run\"");
+	must_not(s, "/sources/new");
+	must_not(s, "/edit");
+}
+
+/* M-171 */
+static void
+the_form_of_a_source_has_what_is_stored(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "group",
+	            group_text(SEED_APP) } },
+	    200);
+	check_safe(s);
+	must(s, ">\n/etc\n/home</textarea>");
+	must(s, ">\n*.tmp\nnode_modules</textarea>");
+	must(s, "name=\"keep_last\" class=\"m\" type=\"number\" min=\"0\" "
+	        "max=\"10000\" inputmode=\"numeric\" value=\"7\"");
+	must(s, "<code>hourly</code> will not be honoured");
+	must(s, "name=\"retry_backoff_seconds\"");
+	must(s, "value=\"120\"");
+	must_not(s, "name=\"pre_hook\""); /* administrators only */
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "group",
+	            group_text(SEED_DB2) } },
+	    404);
+}
+
+/* M-320 */
+static void
+a_refused_source_keeps_what_was_typed(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "typed", "1", "name",
+	            "n\"<b>", "includes", "etc\n/home", "excludes", "",
+	            "keep_last", "x", "keep_daily", "14", "retry_max", "1",
+	            "error.includes", "a path is not absolute",
+	            "error.keep_last", "a number" } },
+	    200);
+	check_safe(s);
+	must(s, "value=\"n&quot;&lt;b&gt;\"");
+	must(s, ">\netc\n/home</textarea>");
+	must(s, "id=\"g-includes-error\">A path is not absolute.<");
+	must(s, "id=\"g-keep_last-error\">A number.<");
+	must(s, "value=\"14\"");
+	must(s, "Add source group");
+}
+
+/* M-189, M-195 */
+static void
+hooks_are_replaced_or_removed_and_never_shown(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .role = REC__ROLE__ROLE_ADMIN,
+	        .params = { "id", host_text(SEED_APP), "group",
+	            group_text(SEED_APP), "pre_hook", "echo SECRET",
+	            "error.hooks", "the hook is too long" } },
+	    200);
+	check_safe(s);
+	must(s, "A hook is stored. Text here replaces it");
+	must(s, "name=\"remove_pre_hook\"");
+	must_not(s, "name=\"remove_post_hook\"");
+	must(s, "The hook is too long.");
+	must(s, "run as root on app-01");
+	must_not(s, "SECRET");
+}
+
+/* M-183, M-186 */
+static void
+schedules_tell_when_next_and_last(void **state)
+{
+	struct site *s = *state;
+
+	page_of(s, "host_schedules", SEED_APP, REC__ROLE__ROLE_OPERATOR);
+	must(s, "default, home &lt;b&gt;</a>");
+	must(s, "Every day at 03:00");
+	must(s, ">20 Nov 03:"); /* with its spread */
+	must(s, "spread over 15 min");
+	must(s, "Next 24 hours: backup 03:");
+	must(s, "forget 00:18");
+	must(s, "aria-checked=\"true\"");
+	must(s, "Agent in sync");
+	must(s, "version 7");
+	page_of(s, "host_schedules", SEED_DB2, REC__ROLE__ROLE_OPERATOR);
+	must(s, "Every 12 hours");
+	must(s, "0 0,12 * * * Europe/Berlin");
+	/* Midnight in Berlin is 23:00 here. */
+	must(s, ">19 Nov 23:00</span>");
+	must(s, "15:00 <span class=\"mut\">retry</span>");
+	must(s, ">Failed</a>");
+}
+
+/* M-185 */
+static void
+a_paused_schedule_asks_before_it_runs(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_schedules",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_WEB), "confirm",
+	            schedule_text(SEED_WEB, 1) } },
+	    200);
+	check_safe(s);
+	must(s, "<details class=\"menu edit\" open><summary class=\"btn sm\" "
+	        "aria-label=\"Run now: default, paused\"");
+	must(s, "name=\"confirm\" value=\"1\"");
+	must(s, "Monday to Friday at 02:30");
+	must(s, "Agent at version 5");
+	must(s, "when it is on again");
+}
+
+/* M-185 */
+static void
+what_run_now_came_to_is_told_by_names_of_groups(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_schedules",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "ran",
+	            schedule_text(SEED_APP, 0), "started", "2", "waiting",
+	            "1" } },
+	    200);
+	must(s, "2 backups dispatched: default, home &lt;b&gt;.");
+	must(s, "1 was waiting already");
+}
+
+static void
+a_host_without_schedules_is_offered_a_night(void **state)
+{
+	struct site *s = *state;
+
+	page_of(s, "host_schedules", SEED_BUILD, REC__ROLE__ROLE_OPERATOR);
+	must(s, "No schedule yet: nothing is backed up by itself.");
+	must(s, "/schedules/new?like=nightly");
+	must(s, "Next 24 hours: nothing runs");
+	page_of(s, "host_schedules", SEED_BUILD, REC__ROLE__ROLE_VIEWER);
+	must_not(s, "/schedules/new");
+}
+
+static void
+a_schedule_that_cannot_be_read_is_shown_as_such(void **state)
+{
+	struct site *s = *state;
+
+	page_of(s, "host_schedules", SEED_EVIL, REC__ROLE__ROLE_OPERATOR);
+	must(s, "cannot be read here");
+	must(s, "&lt;script&gt;alert(1)&lt;/script&gt;");
+	must(s, "Refused by the agent");
+	must(s, "&lt;b&gt;too new&lt;/b&gt;");
+}
+
+/* M-184 */
+static void
+a_new_schedule_begins_with_a_usual_time(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_schedule",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_DB2), "like", "nightly" } },
+	    200);
+	check_safe(s);
+	must(s, "value=\"0 3 * * *\" checked");
+	must(s, "title=\"Every Sunday at 03:00\"");
+	must(s, "value=\"0 */6 * * *\"");
+	must(s, "placeholder=\"Europe/Berlin\"");
+	must(s, ">20 Nov 02:00 "); /* 03:00 in Berlin */
+	must(s, "begins up to 15 min later");
+	/* Its only group is ticked. */
+	must(s, "name=\"group-");
+	must(s, "value=\"1\" checked><span><b>postgres-dump</b>");
+}
+
+static void
+a_refused_schedule_keeps_what_was_typed(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_schedule",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "schedule",
+	            schedule_text(SEED_APP, 0), "typed", "1", "preset", "",
+	            "cron", "61 * * * *", "zone", "Europe/Paris",
+	            "jitter_seconds", "77", "groups", group_text(SEED_APP),
+	            "error.cron", "minute 61 is above 59", "error.groups",
+	            "choose one" } },
+	    200);
+	check_safe(s);
+	must(s, "value=\"61 * * * *\"");
+	must(s, "value=\"Europe/Paris\"");
+	must(s, "<option value=\"77\" selected>");
+	must(s, "Minute 61 is above 59.");
+	must(s, "Choose one.");
+	must(s, "value=\"\" checked><span>Other</span>");
+	must(s, "value=\"1\" checked><span><b>default</b>");
+	must_not(s, "value=\"1\" checked><span><b>home");
+	must_not(s, "name=\"enabled\" value=\"1\" checked");
+}
+
+static void
+the_preview_alone_follows_the_fields(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_schedule",
+	        .fragment = "schedule.preview",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "typed", "1", "preset",
+	            "30 2 * * 1-5", "cron", "nonsense", "zone", "UTC",
+	            "jitter_seconds", "0" } },
+	    200);
+	must(s, "Monday to Friday at 02:30");
+	must(s, "<li title=\"20 Nov 2026 02:30:00\">20 Nov 02:30 ");
+	must(s, ">23 Nov 02:30 ");
+	must_not(s, "<form");
+	ask(s,
+	    &(struct ask){ .page = "host_schedule",
+	        .fragment = "schedule.preview",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "typed", "1", "cron",
+	            "<b>" } },
+	    200);
+	must(s, "s-failed");
+	must_not(s, "<b>");
+}
+
+static void
+nothing_else_is_read_for_the_head_alone(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_schedules",
+	        .fragment = "host.head",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP) } },
+	    200);
+	must(s, "data-live=\"host.head\"");
+	must_not(s, "data-live=\"host.schedules\"");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PLANS(sources_tell_paths_retention_use_and_conflict),
+		PLANS(the_last_group_stays_and_viewers_cannot_run),
+		PLANS(the_form_of_a_source_has_what_is_stored),
+		PLANS(a_refused_source_keeps_what_was_typed),
+		PLANS(hooks_are_replaced_or_removed_and_never_shown),
+		PLANS(schedules_tell_when_next_and_last),
+		PLANS(a_paused_schedule_asks_before_it_runs),
+		PLANS(what_run_now_came_to_is_told_by_names_of_groups),
+		PLANS(a_host_without_schedules_is_offered_a_night),
+		PLANS(a_schedule_that_cannot_be_read_is_shown_as_such),
+		PLANS(a_new_schedule_begins_with_a_usual_time),
+		PLANS(a_refused_schedule_keeps_what_was_typed),
+		PLANS(the_preview_alone_follows_the_fields),
+		PLANS(nothing_else_is_read_for_the_head_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
