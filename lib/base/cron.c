@@ -443,3 +443,40 @@ cron_next(const struct cron *c, int64_t after_ms, int64_t *out_ms)
 	*out_ms = at * 1000;
 	return true;
 }
+
+/* All due times of a span, the last of which counts. */
+static bool
+last_of(const struct cron *c, int64_t from_ms, int64_t until_ms,
+    int64_t *out_ms)
+{
+	int64_t at = from_ms;
+	bool any = false;
+
+	while (cron_next(c, at, &at) && at <= until_ms) {
+		*out_ms = at;
+		any = true;
+	}
+	return any;
+}
+
+/* Looks back over spans that double: what fires each minute is found in the
+ * last hour, what fires once a year after a few steps. */
+bool
+cron_last(const struct cron *c, int64_t after_ms, int64_t until_ms,
+    int64_t *out_ms)
+{
+	int64_t after = after_ms / 1000, span, n;
+
+	if (until_ms <= after_ms)
+		return false;
+	if (c->every_s > 0) {
+		n = (until_ms / 1000 - after) / c->every_s;
+		if (n > 0 && after >= DAY_S)
+			*out_ms = (after + n * c->every_s) * 1000;
+		return n > 0 && after >= DAY_S;
+	}
+	for (span = INT64_C(3600000); until_ms - span > after_ms; span *= 2)
+		if (last_of(c, until_ms - span, until_ms, out_ms))
+			return true;
+	return last_of(c, after_ms, until_ms, out_ms);
+}

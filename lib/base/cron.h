@@ -43,4 +43,7 @@ MUST_USE enum rc cron_parse(struct str expr, const char *zone, struct cron *out,
  * never, within CRON_HORIZON_YEARS, or the zone's data has gone since. */
 MUST_USE bool cron_next(const struct cron *c, int64_t after_ms,
     int64_t *out_ms);
+/* The last due time after the first and not after the second; false: none. */
+MUST_USE bool cron_last(const struct cron *c, int64_t after_ms,
+    int64_t until_ms, int64_t *out_ms);
 #endif

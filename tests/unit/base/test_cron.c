@@ -184,6 +184,43 @@ a_daily_run_comes_once_a_day_whatever_the_clock_does(void **state)
 		}
 }
 
+/* Found backwards it is what is found by walking forwards. */
+static void
+the_last_time_is_the_one_before_the_next(void **state)
+{
+	static const char *const exprs[] = { "*/7 * * * *", "30 2 * * *",
+		"0 4 * * 0", "@monthly", "15 3 29 2 *", "@every 45m" };
+	const int64_t from = INT64_C(1704067200000); /* 2024 */
+	int64_t last, until, at, want;
+	struct cron c;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(exprs); i++) {
+		assert_rc(cron_parse(str_of(exprs[i]), "Europe/Berlin", &c, &e),
+		    RC_OK);
+		want = 0;
+		at = from;
+		for (until = from; until < from + INT64_C(8640000000);
+		     until += 7654321) {
+			while (at <= until) {
+				want = at == from ? 0 : at;
+				assert_true(cron_next(&c, at, &at));
+			}
+			assert_int_equal(cron_last(&c, from, until, &last),
+			    want != 0);
+			if (want != 0)
+				assert_int_equal(last, want);
+			/* The first bound is not part of it. */
+			if (want != 0 && c.every_s == 0)
+				assert_false(cron_last(&c, want, until, &last));
+		}
+		assert_false(cron_last(&c, until, until, &last));
+		assert_false(cron_last(&c, until, from, &last));
+	}
+}
+
 int
 main(void)
 {
@@ -193,6 +230,7 @@ main(void)
 		cmocka_unit_test(spans_join_and_agree_with_offsets),
 		cmocka_unit_test(
 		    a_daily_run_comes_once_a_day_whatever_the_clock_does),
+		cmocka_unit_test(the_last_time_is_the_one_before_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
