@@ -21,10 +21,11 @@ struct agent {
 	int64_t stats_took_ms;
 	struct loop *loop;
 	struct settle *settle;
-	struct secrets *secrets; /* secrets.enc */
-	struct queue *queue;     /* spool/queue.h */
-	struct events *events;   /* into the queue, in batches */
-	struct command *command; /* accepted commands, one job at a time */
-	struct uplink *uplink;   /* Session, Poll as fallback */
+	struct secrets *secrets;   /* secrets.enc */
+	struct queue *queue;       /* spool/queue.h */
+	struct events *events;     /* into the queue, in batches */
+	struct command *command;   /* accepted commands, one job at a time */
+	struct schedule *schedule; /* begins what the plan says */
+	struct uplink *uplink;     /* Session, Poll as fallback */
 };
 #endif

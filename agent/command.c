@@ -8,8 +8,10 @@
 #include "agent/events.h"
 #include "agent/job.h"
 #include "agent/jobfile.h"
+#include "agent/plan.h"
 #include "agent/proc.h"
 #include "agent/run.h"
+#include "agent/schedule.h"
 #include "agent/secrets.h"
 #include "agent/settle.h"
 #include "agent/tell.h"
@@ -48,6 +50,7 @@ struct entry {
 	struct ulid id;
 	enum command_phase phase;
 	Wire__CommandRun *run; /* until it is started */
+	Wire__OwnRun *own;     /* the same; NULL: the controller's */
 	struct buf began, end; /* what was told of it, until it is stored */
 	struct err write;      /* outcome of the pool job */
 	int64_t accepted_ms;
@@ -180,6 +183,12 @@ command_objection(const Wire__CommandRun *run)
 
 /* ------------------------------------------------------------- running */
 
+bool
+command_is_free(const struct command *c)
+{
+	return c->current == NULL && !c->recovering && !c->stopping;
+}
+
 static void
 command_check_idle(struct command *c)
 {
@@ -189,6 +198,14 @@ command_check_idle(struct command *c)
 		return;
 	c->idle = NULL;
 	fn(c->idle_ctx);
+}
+
+/* The place is free: for the plan's next run first. */
+static void
+command_freed(struct command *c)
+{
+	schedule_idle(c->agent->schedule);
+	command_check_idle(c);
 }
 
 static void
@@ -239,7 +256,7 @@ command_on_job_done(void *ctx)
 	command_mark_ended(c->current);
 	c->current = NULL;
 	settle_soon(c->agent->settle);
-	command_check_idle(c);
+	command_freed(c);
 }
 
 static void
@@ -252,28 +269,70 @@ command_write_accepted(void *ctx)
 }
 
 static void
+command_entry_free(struct entry *en)
+{
+	if (en->run != NULL)
+		wire__command_run__free_unpacked(en->run, NULL);
+	if (en->own != NULL)
+		wire__own_run__free_unpacked(en->own, NULL);
+	command_told_free(en);
+	mem_free(en);
+}
+
+/* What cannot be remembered is not done, but for backups that are due. */
+static bool
+command_refused(struct command *c, struct entry *en)
+{
+	if (en->write.rc == RC_OK)
+		return false;
+	if (en->own != NULL) {
+		log_error(LOG_JOB,
+		    "a run of the plan is not on disk, it is made all the "
+		    "same error=%s",
+		    en->write.msg);
+		return false;
+	}
+	command_answer(c, &en->id, false, en->write.msg);
+	map_del(c->seen, command_key(&en->id));
+	c->current = NULL;
+	command_entry_free(en);
+	command_freed(c);
+	return true;
+}
+
+static void
 command_on_accepted(void *ctx)
 {
 	struct entry *en = ctx;
 	struct command *c = en->owner;
 
-	if (en->write.rc != RC_OK) {
-		command_answer(c, &en->id, false, en->write.msg);
-		map_del(c->seen, command_key(&en->id));
-		c->current = NULL;
-		wire__command_run__free_unpacked(en->run, NULL);
-		command_told_free(en);
-		mem_free(en);
-		command_check_idle(c);
+	if (command_refused(c, en))
 		return;
-	}
 	en->phase = COMMAND_RUNNING;
-	command_answer(c, &en->id, true, "");
-	c->job = job_start(c->agent, en->run, command_on_job_done, c);
+	if (en->own == NULL)
+		command_answer(c, &en->id, true, "");
+	c->job = job_start(c->agent, en->run, en->own, command_on_job_done, c);
 	wire__command_run__free_unpacked(en->run, NULL);
 	en->run = NULL;
+	if (en->own != NULL)
+		wire__own_run__free_unpacked(en->own, NULL);
+	en->own = NULL;
 	if (c->stopping)
 		job_stop(c->job);
+}
+
+static struct entry *
+command_accept(struct command *c, const Wire__CommandRun *run,
+    const struct ulid *id)
+{
+	struct entry *en = command_add(c, id, COMMAND_ACCEPTING);
+
+	en->run = run_copy(run);
+	en->accepted_ms = clock_now_ms();
+	c->current = en;
+	loop_work(c->agent->loop, command_write_accepted, command_on_accepted,
+	    en);
+	return en;
 }
 
 static void
@@ -302,12 +361,28 @@ command_run(struct command *c, const Wire__CommandRun *run)
 		    objection != NULL ? objection : "busy");
 		return;
 	}
-	en = command_add(c, &id, COMMAND_ACCEPTING);
-	en->run = run_copy(run);
-	en->accepted_ms = clock_now_ms();
-	c->current = en;
-	loop_work(c->agent->loop, command_write_accepted, command_on_accepted,
-	    en);
+	(void)command_accept(c, run, &id);
+}
+
+bool
+command_own(struct command *c, const Wire__CommandRun *run,
+    const Wire__OwnRun *own)
+{
+	struct ulid id;
+
+	if (!command_is_free(c) || !ulid_parse(str_of(run->job_id), &id) ||
+	    map_get(c->seen, command_key(&id)) != NULL)
+		return false;
+	command_accept(c, run, &id)->own = run_own_copy(own);
+	return true;
+}
+
+bool
+command_has_ended(const struct command *c, const struct ulid *id)
+{
+	const struct entry *en = map_get(c->seen, command_key(id));
+
+	return en != NULL && en->phase == COMMAND_ENDED;
 }
 
 /* --------------------------------------------------- ends without a run */
@@ -321,7 +396,7 @@ command_on_recovered(void *ctx)
 	command_mark_ended(en);
 	if (--c->recovered == 0 && c->unlock == NULL) {
 		c->recovering = false;
-		command_check_idle(c);
+		command_freed(c);
 	}
 }
 
@@ -353,6 +428,8 @@ command_tell_end(struct command *c, struct entry *en, const char *status,
 	f.error = (char *)(uintptr_t)error;
 	f.exit_code = -1;
 	f.finished_at_ms = clock_now_ms();
+	f.retry_at_ms =
+	    schedule_ended(c->agent->schedule, &en->id, status, cause);
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	ev.job_finished = &f;
 	command_keep_end(en, &f);
@@ -407,7 +484,7 @@ command_on_unlock_end(void *ctx, const struct proc_end *end)
 	loop_timer_stop(c->unlock_limit);
 	if (c->recovered == 0) {
 		c->recovering = false;
-		command_check_idle(c);
+		command_freed(c);
 	}
 }
 
@@ -448,6 +525,28 @@ command_unlock(struct command *c)
 	arena_fini(&arena);
 }
 
+/* A run of the plan, of which the controller may not even know that it was
+ * begun; if it does, it drops this. */
+static void
+command_tell_own(struct command *c, const struct ulid *id)
+{
+	Wire__JobStarted s = WIRE__JOB_STARTED__INIT;
+	Wire__Event ev = WIRE__EVENT__INIT;
+	struct plan_run run;
+
+	if (!schedule_tell(c->agent->schedule, id, &run))
+		return;
+	s.job_id = run.job;
+	s.kind = run.cmd.kind;
+	s.started_at_ms = clock_now_ms();
+	s.restic_version = c->agent->restic.version;
+	s.own = &run.own;
+	ev.body_case = WIRE__EVENT__BODY_JOB_STARTED;
+	ev.job_started = &s;
+	events_put(c->agent->events, &ev, false);
+	schedule_told(c->agent->schedule);
+}
+
 static void
 command_recover(struct command *c)
 {
@@ -462,6 +561,7 @@ command_recover(struct command *c)
 		if (en->phase != COMMAND_RECOVERED)
 			continue;
 		any = true;
+		command_tell_own(c, &en->id);
 		command_tell_end(c, en, "failed", "agent_restarted",
 		    "agent stopped during the run");
 	}
@@ -503,10 +603,7 @@ command_free(struct command *c)
 	while (map_next(c->seen, &pos, &key, &value)) {
 		struct entry *en = value;
 
-		if (en->run != NULL)
-			wire__command_run__free_unpacked(en->run, NULL);
-		command_told_free(en);
-		mem_free(en);
+		command_entry_free(en);
 	}
 	map_free(c->seen);
 	loop_timer_free(c->unlock_limit);

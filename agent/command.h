@@ -15,8 +15,10 @@
 struct agent;
 struct command;
 struct Wire__Command;
+struct Wire__CommandRun;
 struct Wire__CommandResult;
 struct Wire__JobProgress;
+struct Wire__OwnRun;
 
 /* Ends jobs a former process left behind ("agent stopped during the run",
  * then unlock), before anything is accepted. */
@@ -31,6 +33,15 @@ void command_handle(struct command *c, const struct Wire__Command *cmd);
 /* How the jobs of the last week began and ended, and that of today began:
  * the controller asked, it was restored from an older copy. */
 void command_tell_again(struct command *c);
+/* A run of the agent's own plan: the same road, but nobody waits for an
+ * answer, and a disk that takes no jobs/<id> does not stop it.  False: it
+ * did not begin, something else is under way.  Copies both. */
+MUST_USE bool command_own(struct command *c, const struct Wire__CommandRun *run,
+    const struct Wire__OwnRun *own);
+/* Nothing runs, is being accepted or is left over from a former process. */
+bool command_is_free(const struct command *c);
+/* The id was seen and its job is over. */
+bool command_has_ended(const struct command *c, const struct ulid *id);
 /* For hello: the ids, at most max; returns how many. */
 size_t command_running(const struct command *c, struct ulid *out, size_t max);
 size_t command_accepted(const struct command *c, struct ulid *out, size_t max);

@@ -5,19 +5,23 @@
 
 #include "agent/agent.h"
 #include "agent/events.h"
+#include "agent/plan.h"
+#include "agent/schedule.h"
 #include "agent/secrets.h"
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
 static void
-config_tell(struct agent *a, uint64_t version)
+config_tell(struct agent *a, uint64_t version, const char *refused)
 {
 	Wire__ConfigAck ack = WIRE__CONFIG_ACK__INIT;
 	Wire__Event ev = WIRE__EVENT__INIT;
 
 	ack.version = version;
 	ack.applied_at_ms = clock_now_ms();
+	ack.refused = (char *)(uintptr_t)refused;
 	ev.body_case = WIRE__EVENT__BODY_CONFIG_ACK;
 	ev.config_ack = &ack;
 	events_put(a->events, &ev, true);
@@ -32,12 +36,44 @@ config_wipe(Wire__RepoSlot *slot)
 	mem_wipe(slot->url, strlen(slot->url));
 }
 
+/* The sentence for the controller; RC_OK whether it is taken or not. */
+static enum rc
+config_put_plan(struct agent *a, Wire__Plan *plan, struct buf *refused,
+    struct err *e)
+{
+	char zone[CRON_ZONE_CAP];
+	struct err why = { 0 };
+	struct buf packed;
+	struct str s;
+	enum rc rc;
+
+	if (plan != NULL && plan_check(plan, &why) != RC_OK) {
+		log_error(LOG_CONF,
+		    "the plan is not taken, the former one stays error=%s",
+		    log_safe(str_of(why.msg)));
+		buf_puts(refused, why.msg);
+		return secrets_put_plan(a->secrets, NULL,
+		    plan->format > PLAN_FORMAT ? plan->format : 0, e);
+	}
+	buf_init(&packed, PLAN_BYTES_MAX);
+	rc = plan != NULL ? plan_pack(plan, &packed) : RC_OK;
+	s = buf_str(&packed);
+	if (rc == RC_OK)
+		rc = secrets_put_plan(a->secrets, &s, 0, e);
+	buf_wipe_fini(&packed);
+	facts_zone(zone);
+	if (plan != NULL)
+		plan_remark(plan, zone[0] != '\0' ? zone : "UTC", refused);
+	return rc;
+}
+
 void
 config_apply(struct agent *a, const struct Wire__Config *c)
 {
 	struct secrets_config held = secrets_config(a->secrets), now = { 0 };
 	struct secrets_repo repo = { 0 };
 	struct err e = { 0 };
+	struct buf refused;
 	enum rc rc;
 
 	now.version = c->version;
@@ -47,6 +83,7 @@ config_apply(struct agent *a, const struct Wire__Config *c)
 	}
 	if (held.version == now.version) {
 		config_wipe(c->repo);
+		plan_wipe(c->plan);
 		return;
 	}
 	if (c->repo != NULL) {
@@ -55,15 +92,21 @@ config_apply(struct agent *a, const struct Wire__Config *c)
 		secret_set(&repo.password, str_of(c->repo->password));
 		config_wipe(c->repo);
 	}
-	rc = secrets_put(a->secrets, SECRETS_REPO,
-	    c->repo != NULL ? &repo : NULL, &now, &e);
+	buf_init(&refused, KIB(4));
+	if ((rc = config_put_plan(a, c->plan, &refused, &e)) == RC_OK)
+		rc = secrets_put(a->secrets, SECRETS_REPO,
+		    c->repo != NULL ? &repo : NULL, &now, &e);
+	plan_wipe(c->plan);
 	secrets_repo_fini(&repo);
 	if (rc != RC_OK) {
 		log_error(LOG_CONF, "configuration not stored error=%s", e.msg);
+		buf_fini(&refused);
 		return;
 	}
 	a->stats_took_ms = 0; /* of the former repository, it may be */
 	log_info(LOG_CONF, "configuration stored version=%llu",
 	    (unsigned long long)now.version);
-	config_tell(a, now.version);
+	config_tell(a, now.version, buf_text(&refused));
+	buf_fini(&refused);
+	schedule_plan(a->schedule);
 }

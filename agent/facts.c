@@ -89,3 +89,71 @@ facts_read(struct facts *out, const char *queue_dir, struct err *e)
 	*out = f;
 	return RC_OK;
 }
+
+/* ------------------------------------------------------------------ zone */
+
+static bool
+facts_zone_take(struct str name, char out[CRON_ZONE_CAP])
+{
+	int32_t offset;
+
+	name = str_trim(name);
+	if (name.n > 0 && str_copy(out, CRON_ZONE_CAP, name) &&
+	    clock_zone_offset(out, 0, &offset))
+		return true;
+	out[0] = '\0';
+	return false;
+}
+
+/* The end of /usr/share/zoneinfo/Europe/Berlin. */
+static bool
+facts_zone_of_path(struct str path, char out[CRON_ZONE_CAP])
+{
+	const struct str folder = STR("zoneinfo/");
+	size_t i;
+
+	for (i = 0; i + folder.n < path.n; i++)
+		if (str_starts(str_sub(path, i, path.n), folder))
+			return facts_zone_take(str_sub(path, i + folder.n,
+			                           path.n),
+			    out);
+	return false;
+}
+
+static bool
+facts_zone_of_file(char out[CRON_ZONE_CAP])
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, KIB(1));
+	ok = fsio_read("/etc/timezone", &b, NULL) == RC_OK &&
+	     facts_zone_take(buf_str(&b), out);
+	buf_fini(&b);
+	return ok;
+}
+
+void
+facts_zone(char out[CRON_ZONE_CAP])
+{
+	const char *tz = getenv("TZ");
+	char link[PATH_MAX];
+	ssize_t n;
+
+	out[0] = '\0';
+	if (tz != NULL) {
+		tz += tz[0] == ':' ? 1 : 0;
+		if (tz[0] == '/')
+			(void)facts_zone_of_path(str_of(tz), out);
+		else
+			(void)facts_zone_take(tz[0] != '\0' ? str_of(tz)
+			                                    : STR("UTC"),
+			    out);
+		return;
+	}
+	n = readlink("/etc/localtime", link, sizeof(link));
+	if (n < 0 && errno == ENOENT)
+		(void)facts_zone_take(STR("UTC"), out);
+	else if (n <= 0 || !facts_zone_of_path(str_from(link, (size_t)n), out))
+		(void)facts_zone_of_file(out);
+}

@@ -4,6 +4,7 @@
 /* What the agent says of its host (M-115), and who it is on it. */
 #include <stdint.h>
 
+#include "lib/base/cron.h"
 #include "lib/base/rc.h"
 
 struct facts {
@@ -17,4 +18,7 @@ struct facts {
 
 MUST_USE enum rc facts_read(struct facts *out, const char *queue_dir,
     struct err *e);
+/* The IANA zone of this host's clock, as it is set now: TZ, /etc/localtime,
+ * /etc/timezone; "" when none of them names one that is known here. */
+void facts_zone(char out[CRON_ZONE_CAP]);
 #endif

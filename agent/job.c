@@ -14,6 +14,7 @@
 #include "agent/redact.h"
 #include "agent/report.h"
 #include "agent/run.h"
+#include "agent/schedule.h"
 #include "agent/secrets.h"
 #include "agent/uplink.h"
 #include "lib/base/arena.h"
@@ -91,6 +92,7 @@ struct job {
 	bool cancelled;
 	bool stopped;  /* cancelled because the agent stops */
 	bool finished; /* the end is told; nothing may follow it */
+	bool own;      /* the agent's plan made it */
 	unsigned escalation;
 	struct restic_seen seen; /* of the step that runs */
 	struct buf document;
@@ -565,6 +567,9 @@ job_finish(struct job *j)
 		    clock_mono_ms() - j->started_mono_ms;
 		f.summary = &j->main_seen.summary;
 	}
+	if (j->own)
+		f.retry_at_ms = schedule_ended(j->agent->schedule, &j->id,
+		    f.status, f.cause);
 	job_keep(&j->end, &f.base);
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	ev.job_finished = &f;
@@ -632,7 +637,7 @@ job_on_unknown_kind(void *ctx)
 }
 
 static void
-job_tell_started(struct job *j)
+job_tell_started(struct job *j, const struct Wire__OwnRun *own)
 {
 	Wire__JobStarted s = WIRE__JOB_STARTED__INIT;
 	Wire__Event ev = WIRE__EVENT__INIT;
@@ -641,6 +646,7 @@ job_tell_started(struct job *j)
 	s.kind = j->cmd->kind;
 	s.started_at_ms = j->started_ms;
 	s.restic_version = j->agent->restic.version;
+	s.own = (Wire__OwnRun *)(uintptr_t)own;
 	job_keep(&j->began, &s.base);
 	ev.body_case = WIRE__EVENT__BODY_JOB_STARTED;
 	ev.job_started = &s;
@@ -649,13 +655,14 @@ job_tell_started(struct job *j)
 
 struct job *
 job_start(struct agent *a, const struct Wire__CommandRun *cmd,
-    job_done_fn *done, void *ctx)
+    const struct Wire__OwnRun *own, job_done_fn *done, void *ctx)
 {
 	struct job *j = MEM_NEW(struct job);
 	struct lines_opts lo = { .loop = a->loop, .events = a->events };
 
 	j->agent = a;
 	j->cmd = run_copy(cmd);
+	j->own = own != NULL;
 	j->done = done;
 	j->ctx = ctx;
 	if (!ulid_parse(str_of(cmd->job_id), &j->id))
@@ -677,7 +684,7 @@ job_start(struct agent *a, const struct Wire__CommandRun *cmd,
 	j->lines = lines_new(&lo);
 	j->limit = loop_timer_new(a->loop, job_on_limit, j);
 	j->escalate = loop_timer_new(a->loop, job_on_escalate, j);
-	job_tell_started(j);
+	job_tell_started(j, own);
 	log_info(LOG_JOB, "job started job=%s kind=%s paths=%zu", j->id_text,
 	    log_safe(str_of(cmd->kind)), cmd->n_includes);
 	if (j->kind != NULL)

@@ -15,14 +15,17 @@
 struct agent;
 struct job;
 struct Wire__CommandRun;
+struct Wire__OwnRun;
 
 /* Called once, after job.finished is durable in the queue; the job is gone
  * afterwards. */
 typedef void job_done_fn(void *ctx);
 
-/* Copies cmd.  Failures to start end the job, through done like all ends. */
+/* Copies cmd.  own: the agent's plan made it and schedule.h decides what comes
+ * after it; NULL: the controller did.  Failures to start end the job, through
+ * done like all ends. */
 struct job *job_start(struct agent *a, const struct Wire__CommandRun *cmd,
-    job_done_fn *done, void *ctx);
+    const struct Wire__OwnRun *own, job_done_fn *done, void *ctx);
 /* SIGINT, after 10 s SIGTERM, after 5 s SIGKILL, to the whole process group.
  * Idempotent; the job ends `cancelled` through done. */
 void job_cancel(struct job *j);

@@ -13,6 +13,7 @@
 #include "agent/doctor.h"
 #include "agent/enrol.h"
 #include "agent/events.h"
+#include "agent/schedule.h"
 #include "agent/secrets.h"
 #include "agent/settle.h"
 #include "agent/uplink.h"
@@ -242,9 +243,11 @@ main_open(struct agent *a, struct err *e)
 		a->no_ownership = restic_restores_without_owner(&a->restic);
 	a->settle = settle_new(a->loop);
 	a->events = events_new(a->loop, a->queue);
-	if ((rc = uplink_new(a, &a->uplink, e)) != RC_OK ||
+	if ((rc = schedule_new(a, &a->schedule, e)) != RC_OK ||
+	    (rc = uplink_new(a, &a->uplink, e)) != RC_OK ||
 	    (rc = command_new(a, &a->command, e)) != RC_OK)
 		return rc;
+	schedule_begin(a->schedule);
 	log_info(LOG_MAIN,
 	    "agent started version=%s host=%s server=%s "
 	    "restic=%s no_ownership=%s",
@@ -259,6 +262,7 @@ main_close(struct agent *a)
 {
 	uplink_free(a->uplink);
 	command_free(a->command);
+	schedule_free(a->schedule);
 	events_free(a->events);
 	settle_free(a->settle);
 	queue_close(a->queue);
@@ -319,6 +323,7 @@ main_on_signal(void *ctx, int signum)
 	st->asked = true;
 	log_info(LOG_MAIN, "stopping signal=%d", signum);
 	loop_timer_start(st->limit, MAIN_STOP_MS, 0);
+	schedule_stop(st->agent->schedule);
 	command_stop(st->agent->command, main_on_idle, st);
 }
 

@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "agent/command.h"
 #include "agent/events.h"
+#include "agent/plan.h"
 #include "agent/secrets.h"
 #include "lib/base/mem.h"
 #include "version.h"
@@ -285,6 +286,9 @@ hello_make(struct agent *a, struct hello *h)
 	h->wire.n_running_job_ids = running;
 	h->wire.accepted_job_ids = h->jobs + running;
 	h->wire.n_accepted_job_ids = accepted;
+	facts_zone(h->zone);
+	h->wire.zone = h->zone;
+	h->wire.plan_format = PLAN_FORMAT;
 	return RC_OK;
 }
 

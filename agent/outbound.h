@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/cron.h"
 #include "lib/base/rc.h"
 #include "lib/base/ulid.h"
 #include "proto/agent.pb-c.h"
@@ -79,6 +80,7 @@ struct hello {
 	uint8_t epoch[16];
 	char job_text[2 * HELLO_JOBS][ULID_TEXT_CAP];
 	char *jobs[2 * HELLO_JOBS];
+	char zone[CRON_ZONE_CAP];
 };
 /* RC_BUSY: the queue is busy, wait for events_on_ready. */
 MUST_USE enum rc hello_make(struct agent *a, struct hello *out);

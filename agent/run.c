@@ -16,3 +16,17 @@ run_copy(const Wire__CommandRun *cmd)
 	ASSERT(copy != NULL);
 	return copy;
 }
+
+Wire__OwnRun *
+run_own_copy(const Wire__OwnRun *own)
+{
+	size_t n = wire__own_run__get_packed_size(own);
+	uint8_t *bytes = mem_alloc(n);
+	Wire__OwnRun *copy;
+
+	wire__own_run__pack(own, bytes);
+	copy = wire__own_run__unpack(NULL, n, bytes);
+	mem_free(bytes);
+	ASSERT(copy != NULL);
+	return copy;
+}

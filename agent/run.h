@@ -6,4 +6,5 @@
 
 /* Never NULL; wire__command_run__free_unpacked() it. */
 Wire__CommandRun *run_copy(const Wire__CommandRun *cmd);
+Wire__OwnRun *run_own_copy(const Wire__OwnRun *own);
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/plan.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
 #include "lib/base/mem.h"
@@ -11,7 +12,7 @@
 #define SECRETS_AD STR("rm-agent-repo-creds-v1")
 
 enum {
-	SECRETS_FILE_MAX = 65536
+	SECRETS_FILE_MAX = 65536 + PLAN_BYTES_MAX
 };
 
 struct secrets {
@@ -44,6 +45,8 @@ secrets_free_record(Rec__AgentSecrets *rec)
 		return;
 	secrets_wipe_repo(rec->repo);
 	secrets_wipe_repo(rec->admin);
+	if (rec->plan.len > 0)
+		mem_wipe(rec->plan.data, rec->plan.len);
 	rec__agent_secrets__free_unpacked(rec, NULL);
 }
 
@@ -82,6 +85,9 @@ secrets_read(struct secrets *s, Rec__AgentSecrets **out, struct err *e)
 	ASSERT(*out != NULL);
 	s->config = (struct secrets_config){ (*out)->config_version,
 		(*out)->bandwidth_up_kbps, (*out)->bandwidth_down_kbps };
+	/* What its plan was too new for this agent has grown to know. */
+	if ((*out)->refused_format > 0 && (*out)->refused_format <= PLAN_FORMAT)
+		s->config.version = 0;
 	return RC_OK;
 }
 
@@ -209,6 +215,58 @@ secrets_put(struct secrets *s, enum secrets_slot slot,
 	rec->bandwidth_down_kbps = config->down_kbps;
 	if ((rc = secrets_write(s, rec, e)) == RC_OK)
 		s->config = *config;
+	secrets_free_record(rec);
+	return rc;
+}
+
+enum rc
+secrets_plan(struct secrets *s, struct buf *out, struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	enum rc rc;
+
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	if (rec->plan.len == 0)
+		rc = err_set(e, RC_NOTFOUND, "this host has no plan yet");
+	else
+		buf_put(out, rec->plan.data, rec->plan.len);
+	secrets_free_record(rec);
+	if (rc == RC_OK && buf_rc(out) != RC_OK)
+		rc = err_set(e, buf_rc(out), "the plan is too large");
+	return rc;
+}
+
+static void
+secrets_replace_plan(Rec__AgentSecrets *rec, struct str packed)
+{
+	if (rec->plan.len > 0)
+		mem_wipe(rec->plan.data, rec->plan.len);
+	mem_free(rec->plan.data);
+	rec->plan.len = packed.n;
+	rec->plan.data = NULL;
+	if (packed.n > 0)
+		rec->plan.data = (uint8_t *)mem_strndup(packed.p, packed.n);
+}
+
+enum rc
+secrets_put_plan(struct secrets *s, const struct str *packed,
+    uint32_t refused_format, struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	bool other;
+	enum rc rc;
+
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	other = packed != NULL &&
+	        !str_eq(*packed, str_from(rec->plan.data, rec->plan.len));
+	if (other)
+		secrets_replace_plan(rec, *packed);
+	if (other || rec->refused_format != refused_format) {
+		rec->refused_format = refused_format;
+		rc = secrets_write(s, rec, e);
+	}
 	secrets_free_record(rec);
 	return rc;
 }

@@ -13,6 +13,7 @@
 #include "lib/base/crypt.h"
 #include "lib/base/rc.h"
 
+struct buf;
 struct secrets;
 
 struct secrets_repo {
@@ -45,6 +46,15 @@ MUST_USE enum rc secrets_get(struct secrets *s, enum secrets_slot slot,
 MUST_USE enum rc secrets_put(struct secrets *s, enum secrets_slot slot,
     const struct secrets_repo *repo, const struct secrets_config *config,
     struct err *e);
+/* The packed Plan; RC_NOTFOUND: there is none. */
+MUST_USE enum rc secrets_plan(struct secrets *s, struct buf *out,
+    struct err *e);
+/* packed NULL: the one that is held stays; empty: none.  Comes before the
+ * Config's version is put: a plan that was lost is not taken for had.
+ * refused_format: of a plan too new for this agent; once it understands it,
+ * secrets_config() says that no version is held.  0: none. */
+MUST_USE enum rc secrets_put_plan(struct secrets *s, const struct str *packed,
+    uint32_t refused_format, struct err *e);
 void secrets_repo_fini(struct secrets_repo *r);
 /* As of the last successful open, get or put. */
 struct secrets_config secrets_config(const struct secrets *s);

@@ -3,6 +3,7 @@
 #include "agent/backoff.h"
 #include "agent/command.h"
 #include "agent/config.h"
+#include "agent/schedule.h"
 #include "agent/uplink_own.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -30,6 +31,7 @@ uplink_on_resume(struct uplink *u, const Wire__HelloReply *h)
 	u->failures = 0;
 	if (h->config != NULL)
 		config_apply(u->agent, h->config);
+	schedule_contact(u->agent->schedule);
 	return true;
 }
 
@@ -204,6 +206,7 @@ uplink_on_beat(void *ctx)
 	m.body_case = WIRE__AGENT_MESSAGE__BODY_HEARTBEAT;
 	m.heartbeat = &beat;
 	uplink_send(u, &m);
+	schedule_contact(u->agent->schedule);
 }
 
 void

@@ -19,6 +19,10 @@
 static struct fake {
 	size_t progress;
 	bool forgotten;
+	/* the answers to commands */
+	size_t answers;
+	bool accepted;
+	char error[80];
 } fake;
 
 void
@@ -27,6 +31,15 @@ uplink_progress(struct uplink *u, const Wire__JobProgress *p)
 	(void)u;
 	fake.forgotten = p == NULL;
 	fake.progress += p != NULL ? 1 : 0;
+}
+
+void
+uplink_result(struct uplink *u, const Wire__CommandResult *r)
+{
+	(void)u;
+	fake.answers++;
+	fake.accepted = r->accepted;
+	assert_true(str_copy(fake.error, sizeof(fake.error), str_of(r->error)));
 }
 
 struct fixture {
@@ -121,7 +134,7 @@ fixture_close(struct fixture *f)
 static inline struct job *
 start(struct fixture *f)
 {
-	struct job *j = job_start(&f->a, &f->cmd, help_mark, &f->done);
+	struct job *j = job_start(&f->a, &f->cmd, NULL, help_mark, &f->done);
 
 	assert_false(f->done);
 	return j;

@@ -26,7 +26,7 @@ struct job {
 
 static struct fake {
 	struct job job; /* the one that runs */
-	bool runs;
+	bool runs, own;
 	unsigned started;
 	size_t answers;
 	char answer_id[64][ULID_TEXT_CAP];
@@ -35,10 +35,11 @@ static struct fake {
 } fake;
 
 struct job *
-job_start(struct agent *a, const Wire__CommandRun *cmd, job_done_fn *done,
-    void *ctx)
+job_start(struct agent *a, const Wire__CommandRun *cmd, const Wire__OwnRun *own,
+    job_done_fn *done, void *ctx)
 {
 	(void)a;
+	fake.own = own != NULL;
 	assert_false(fake.runs); /* one at a time */
 	fake.runs = true;
 	fake.started++;

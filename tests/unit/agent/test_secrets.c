@@ -184,8 +184,8 @@ credentials_beyond_the_limit_are_refused(void **state)
 
 	assert_rc(secrets_open(file_in(*state), key, &s, NULL), RC_OK);
 	put(s, SECRETS_REPO, PASSWORD, 1);
-	buf_init(&b, KIB(256));
-	while (b.len < KIB(128))
+	buf_init(&b, MIB(8));
+	while (b.len < MIB(5)) /* beyond a plan of 4 MiB */
 		buf_putc(&b, 'x');
 	secret_set(&repo.url, STR("u"));
 	secret_set(&repo.username, STR(""));

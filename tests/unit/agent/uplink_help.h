@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "agent/command.h"
+#include "agent/schedule.h"
 #include "agent/secrets.h"
 #include "agent/settle.h"
 #include "agent/uplink.h"
@@ -38,7 +39,7 @@ static struct fake {
 	struct grpc_ccall calls[64];
 	size_t n_conns, n_calls;
 	size_t taken; /* connections that the test has dealt with */
-	size_t commands, told_again;
+	size_t commands, told_again, contacts, plans;
 	char command_id[ULID_TEXT_CAP];
 	bool answer_at_once; /* a command is answered from inside */
 	struct agent *agent;
@@ -150,6 +151,20 @@ size_t
 command_accepted(const struct command *c, struct ulid *out, size_t max)
 {
 	return command_running(c, out, max);
+}
+
+void
+schedule_contact(struct schedule *s)
+{
+	(void)s;
+	fake.contacts++;
+}
+
+void
+schedule_plan(struct schedule *s)
+{
+	(void)s;
+	fake.plans++;
 }
 
 /* ------------------------------------------------------------- fixture */
