@@ -151,7 +151,7 @@ results_of_many_runs_are_told(void **state)
 	check_safe(s);
 	must(s, "2 backups started.");
 	must(s, "1 was waiting already and is not started twice.");
-	must(s, "Offline, nothing was started there: mail-01.");
+	must(s, "Offline, waiting up to a day for them to return: mail-01.");
 	must(s, "to back up: &lt;img");
 	ask(s, &(struct ask){ "dashboard", NULL, 2, { "ticked", "0" } }, 200);
 	must(s, "No host was ticked.");
