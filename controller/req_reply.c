@@ -130,6 +130,8 @@ fail_json(struct req *r, int status, const struct err *e)
 	json_obj(&j, NULL);
 	json_put(&j, "code", e->code != NULL ? e->code : info->json_code);
 	json_put(&j, "message", e->msg[0] != '\0' ? e->msg : info->text);
+	if (e->field != NULL)
+		json_put(&j, "field", e->field);
 	json_obj_end(&j);
 	req_text(r, status, "application/json", buf_str(&b));
 	buf_fini(&b);

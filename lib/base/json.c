@@ -167,6 +167,7 @@ wrong_type(const struct reader *r)
 		[JSON_BOOL] = "true or false",
 		[JSON_STRS] = "a list of texts",
 		[JSON_PAIRS] = "an object of texts",
+		[JSON_OBJ] = "an object",
 	};
 
 	return err_set(r->e, RC_INVALID, "%s: must be %s", r->f->name,
@@ -342,6 +343,8 @@ read_null(const struct reader *r)
 	case JSON_PAIRS:
 		*(struct json_pairs *)at = (struct json_pairs){ NULL, 0 };
 		break;
+	case JSON_OBJ:
+		break;
 	}
 }
 
@@ -363,15 +366,33 @@ read_value(const struct reader *r, const json_t *v)
 		return read_strs(r, v);
 	case JSON_PAIRS:
 		return read_pairs(r, v);
+	case JSON_OBJ:
+		return json_typeof(v) == JSON_OBJECT ? RC_OK : wrong_type(r);
 	}
 	return RC_INVALID; /* no such type */
+}
+
+/* "a.b" is in the object a; what is not there is not in it. */
+static const json_t *
+find_member(const json_t *root, const char *name)
+{
+	const char *dot;
+	char outer[64];
+
+	while ((dot = strchr(name, '.')) != NULL) {
+		ASSERT(str_copy(outer, sizeof(outer),
+		    str_from(name, (size_t)(dot - name))));
+		root = json_object_get(root, outer);
+		name = dot + 1;
+	}
+	return json_object_get(root, name);
 }
 
 static enum rc
 read_member(const struct reader *r, const json_t *root)
 {
 	const struct json_field *f = r->f;
-	const json_t *v = json_object_get(root, f->name);
+	const json_t *v = find_member(root, f->name);
 	enum rc rc;
 
 	if (v == NULL) {
@@ -406,6 +427,8 @@ json_read(struct str text, const struct json_field *fields, size_t n, void *out,
 	for (i = 0; i < n && rc == RC_OK; i++) {
 		r.f = &fields[i];
 		rc = read_member(&r, root);
+		if (rc != RC_OK && e != NULL)
+			e->field = fields[i].name;
 	}
 	json_decref(root);
 	return rc;

@@ -7,8 +7,8 @@
  * A reader table maps members to fields of a C struct.  Strings and arrays
  * live in the arena.  Unknown members are ignored; duplicates, wrong types,
  * NUL in strings and depth over 32 are refused with a message that names
- * the member (or the place, when the text itself is malformed) and never
- * quotes a value.  Malformed text, duplicates and depth are RC_PROTO, a bad
+ * the member (or the place, when the text itself is malformed; err.field is
+ * the member then, too) and never quotes a value.  Malformed text, duplicates and depth are RC_PROTO, a bad
  * value RC_INVALID, no room in the arena RC_LIMIT.
  */
 #include <stdbool.h>
@@ -29,7 +29,8 @@ enum json_type {
 	JSON_STRS, /* struct json_strs; max elements, each max_each bytes */
 	/* struct json_pairs: an object of texts, a null among them is NULL;
 	 * max members, each value max_each bytes */
-	JSON_PAIRS
+	JSON_PAIRS,
+	JSON_OBJ   /* nothing of its own: "a.b" names a member of it */
 };
 
 struct json_strs {

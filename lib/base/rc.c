@@ -89,6 +89,7 @@ err_set(struct err *e, enum rc rc, const char *fmt, ...)
 		return rc;
 	e->rc = rc;
 	e->code = NULL;
+	e->field = NULL;
 	va_start(ap, fmt);
 	format(e, fmt, ap);
 	va_end(ap);
@@ -104,10 +105,27 @@ err_code(struct err *e, enum rc rc, const char *code, const char *fmt, ...)
 		return rc;
 	e->rc = rc;
 	e->code = code;
+	e->field = NULL;
 	va_start(ap, fmt);
 	format(e, fmt, ap);
 	va_end(ap);
 	return rc;
+}
+
+enum rc
+err_field(struct err *e, const char *field, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e == NULL)
+		return RC_INVALID;
+	e->rc = RC_INVALID;
+	e->code = NULL;
+	e->field = field;
+	va_start(ap, fmt);
+	format(e, fmt, ap);
+	va_end(ap);
+	return RC_INVALID;
 }
 
 enum rc
@@ -158,6 +176,7 @@ err_errno(struct err *e, int errnum, const char *fmt, ...)
 		return rc_from_errno(errnum);
 	e->rc = rc_from_errno(errnum);
 	e->code = NULL;
+	e->field = NULL;
 	va_start(ap, fmt);
 	format(e, fmt, ap);
 	va_end(ap);

@@ -63,11 +63,13 @@ enum rc rc_from_grpc(int grpc_status);
 /*
  * A failure told to a person: what happened, to what, and what to do.
  * code: NULL, or a static name that replaces rc_info()->json_code on the
- * wire, such as "admin_creds_required".  msg never holds a secret.
+ * wire, such as "admin_creds_required".  field: NULL, or the static name of
+ * the member or form field that is wrong.  msg never holds a secret.
  */
 struct err {
 	enum rc rc;
 	const char *code;
+	const char *field;
 	char msg[240];
 };
 
@@ -77,6 +79,9 @@ enum rc err_set(struct err *e, enum rc rc, const char *fmt, ...)
 /* The same with a code of its own. */
 enum rc err_code(struct err *e, enum rc rc, const char *code, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
+/* RC_INVALID, about that field. */
+enum rc err_field(struct err *e, const char *field, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 /* Puts "prefix: " before the message; returns e->rc. */
 enum rc err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* From errno: ENOENT RC_NOTFOUND, EACCES and EPERM RC_DENIED, ENOSPC and

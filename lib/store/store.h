@@ -81,6 +81,9 @@ enum rc store_fail(struct store_tx *tx, enum rc rc, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 enum rc store_fail_code(struct store_tx *tx, enum rc rc, const char *code,
     const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* RC_INVALID, about that field of what was asked for. */
+enum rc store_fail_field(struct store_tx *tx, const char *field,
+    const char *fmt, ...) PRINTF_LIKE(3, 4);
 struct arena *store_arena(struct store_tx *tx);
 /* Transaction number: of the snapshot, or the one being written. */
 uint64_t store_txid(const struct store_tx *tx);

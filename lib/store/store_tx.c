@@ -245,6 +245,23 @@ store_fail_code(struct store_tx *tx, enum rc rc, const char *code,
 	return fail(tx, rc, code, msg);
 }
 
+enum rc
+store_fail_field(struct store_tx *tx, const char *field, const char *fmt, ...)
+{
+	char msg[sizeof(tx->err.msg)];
+	bool first = tx->err.rc == RC_OK;
+	va_list ap;
+	enum rc rc;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	rc = fail(tx, RC_INVALID, NULL, msg);
+	if (first)
+		tx->err.field = field;
+	return rc;
+}
+
 struct arena *
 store_arena(struct store_tx *tx)
 {
