@@ -99,6 +99,19 @@ plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g)
 }
 
 void
+plan_store_del(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group)
+{
+	struct key k;
+
+	group_key(&k, host, group);
+	if (!table_del(tx, TB_GROUP, &k))
+		return;
+	store_bump(tx, VER_HOSTS);
+	store_bump_host(tx, host);
+}
+
+void
 plan_store_of_host(struct store_tx *tx, const struct ulid *host,
     plan_store_fn *fn, void *ctx)
 {

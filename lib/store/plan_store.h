@@ -13,6 +13,9 @@ struct Rec__SourceGroup *plan_store_get(struct store_tx *tx,
 struct Rec__SourceGroup *plan_store_find(struct store_tx *tx,
     const struct ulid *host, const struct ulid *group);
 void plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g);
+/* What it was in the past (days, jobs) stays. */
+void plan_store_del(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group);
 typedef bool plan_store_fn(void *ctx, const struct Rec__SourceGroup *g);
 /* In order of creation. */
 void plan_store_of_host(struct store_tx *tx, const struct ulid *host,

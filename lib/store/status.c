@@ -110,6 +110,16 @@ status_behind(const struct Rec__Host *h)
 }
 
 const char *
+status_drift(const struct Rec__Host *h)
+{
+	if (h->applied_config_version != h->config_version)
+		return "its agent has not taken the latest changes yet";
+	if (h->plan_format == 0)
+		return "its agent is too old for schedules: update it";
+	return h->plan_refused;
+}
+
+const char *
 status_repo_name(Rec__RepoStatus s)
 {
 	switch (s) {

@@ -47,6 +47,8 @@ const char *status_host_name(enum status_host s);
 /* Its agent is older than this program; and online. */
 bool status_outdated(const struct Rec__Host *h);
 bool status_behind(const struct Rec__Host *h);
+/* Why the agent does not hold what is in force, in words; "" it does. */
+const char *status_drift(const struct Rec__Host *h);
 /* unknown, ready, init_failed */
 const char *status_repo_name(Rec__RepoStatus s);
 #endif

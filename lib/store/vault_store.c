@@ -196,6 +196,7 @@ vault_del_host(struct store_tx *tx, const struct ulid *host)
 	struct key k;
 
 	vault_each_token(tx, vault_on_token_of_host, &search);
+	vault_del_hooks_of(tx, host);
 	if (h == NULL)
 		return;
 	forget_bearers(tx, h);

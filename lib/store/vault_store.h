@@ -62,7 +62,16 @@ struct Rec__HostSecrets *vault_find_host(struct store_tx *tx,
 /* Keeps the index from bearer, and from the previous one, to host. */
 void vault_put_host(struct store_tx *tx, const struct ulid *host,
     const struct Rec__HostSecrets *h);
-/* Also the tokens it used: none of them enrols again. */
+/* Hooks of a source group; group NULL: the host's defaults. */
+struct Rec__Hooks *vault_find_hooks(struct store_tx *tx,
+    const struct ulid *host, const struct ulid *group);
+/* Inserts or replaces; with neither of the two the row goes. */
+void vault_put_hooks(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group, const struct Rec__Hooks *h);
+void vault_del_hooks_of(struct store_tx *tx, const struct ulid *host);
+/* Removes those of hosts and groups that state does not know; how many. */
+size_t vault_sweep_hooks(struct store_tx *state, struct store_tx *vault);
+/* Also its hooks, and the tokens it used: none of them enrols again. */
 void vault_del_host(struct store_tx *tx, const struct ulid *host);
 bool vault_host_of_bearer(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE], struct ulid *out);
@@ -76,8 +85,8 @@ size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
 /*
  * Vault and state cannot be committed as one, and the vault goes first: what
  * it has and state lacks is left of an op that failed between the two.
- * Removes the secrets of hosts, the passwords, sessions and setup links of
- * users and the API tokens that state does not know; a token used by such a
+ * Removes the secrets of hosts, hooks, the passwords, sessions and setup links
+ * of users and the API tokens that state does not know; a token used by such a
  * host is unused again.  Returns how many rows.  Run by op_queue_new() at start, and by the queue after a
  * commit that failed half-way.
  */

@@ -182,6 +182,7 @@ vault_reconcile(struct store_tx *state, struct store_tx *vault)
 	/* Tokens first: deleting a host deletes the tokens it used. */
 	vault_each_token(vault, vault_on_reconcile_token, &r);
 	vault_each_host(vault, vault_on_reconcile_host, &r);
+	r.removed += vault_sweep_hooks(state, vault);
 	reconcile_users(&r, TB_PASSWORD);
 	reconcile_users(&r, TB_SESSION_USER);
 	reconcile_tickets(&r, VAULT_API_TOKEN, TB_API_TOKEN);
