@@ -11,6 +11,7 @@
 #include "controller/jobs.h"
 #include "controller/op.h"
 #include "controller/pb.h"
+#include "controller/plan.h"
 #include "controller/rules.h"
 #include "controller/sse.h"
 #include "lib/base/buf.h"
@@ -32,8 +33,8 @@ enum {
 struct facts {
 	struct ulid host;
 	const char *agent_version, *restic_version;
-	const char *hostname, *os, *arch;
-	uint32_t protocol;
+	const char *hostname, *os, *arch, *zone;
+	uint32_t protocol, plan_format;
 	int64_t boot_ms;
 	int64_t now_ms;
 	bool forget_duplicate;
@@ -56,6 +57,8 @@ hello_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	h->reported_name = pb_text(f->hostname);
 	h->os = pb_text(f->os);
 	h->arch = pb_text(f->arch);
+	h->zone = pb_text(f->zone);
+	h->plan_format = f->plan_format;
 	h->protocol_version = f->protocol;
 	h->boot_time_ms = f->boot_ms;
 	h->online = true;
@@ -92,6 +95,16 @@ agents_on_hello_stored(struct op *op, void *ctx)
 	courier_hello(a->ctl->courier, &f->host);
 }
 
+/* A zone that is not known here is as good as none. */
+static const char *
+known_zone(const char *zone)
+{
+	int32_t offset;
+
+	return zone[0] != '\0' && clock_zone_offset(zone, 0, &offset) ? zone
+	                                                              : "";
+}
+
 static void
 store_hello(struct agents *a, struct peer *p, const struct Wire__Hello *h)
 {
@@ -106,6 +119,8 @@ store_hello(struct agents *a, struct peer *p, const struct Wire__Hello *h)
 	f->hostname = pb_keep(&op->arena, h->hostname, WORD_MAX);
 	f->os = pb_keep(&op->arena, h->os, WORD_MAX);
 	f->arch = pb_keep(&op->arena, h->arch, WORD_MAX);
+	f->zone = arena_dup(&op->arena, known_zone(h->zone));
+	f->plan_format = h->plan_format;
 	f->protocol = h->protocol_version;
 	f->boot_ms = h->boot_time_ms;
 	f->now_ms = clock_now_ms();
@@ -264,7 +279,8 @@ check_words(const struct Wire__Hello *h, struct err *e)
 	if (pb_word_ok(h->hostname, WORD_MAX) && pb_word_ok(h->os, WORD_MAX) &&
 	    pb_word_ok(h->arch, WORD_MAX) &&
 	    pb_word_ok(h->agent_version, WORD_MAX) &&
-	    pb_word_ok(h->restic_version, WORD_MAX))
+	    pb_word_ok(h->restic_version, WORD_MAX) &&
+	    pb_word_ok(h->zone, PLAN_ZONE_MAX))
 		return RC_OK;
 	return err_code(e, RC_PROTO, "bad_request",
 	    "hello has a text that is too long or malformed");
@@ -300,9 +316,10 @@ hash_facts(const struct Wire__Hello *h, uint8_t out[CRYPT_HASH_SIZE])
 	struct buf b;
 
 	buf_init(&b, KIB(4));
-	buf_printf(&b, "%s\n%s\n%s\n%s\n%s\n%u\n%lld", h->agent_version,
-	    h->restic_version, h->hostname, h->os, h->arch,
-	    (unsigned)h->protocol_version, (long long)h->boot_time_ms);
+	buf_printf(&b, "%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u\n%lld", h->agent_version,
+	    h->restic_version, h->hostname, h->os, h->arch, h->zone,
+	    (unsigned)h->protocol_version, (unsigned)h->plan_format,
+	    (long long)h->boot_time_ms);
 	crypt_sha256(buf_str(&b), out);
 	buf_fini(&b);
 }
@@ -399,6 +416,7 @@ make_config(struct agents *a, const struct Rec__Host *h)
 struct Wire__Config *
 agents_config(struct agents *a, const struct ulid *host)
 {
+	struct hooks_from from = { .key = a->ctl->key, .arena = &a->scratch };
 	struct store_tx *state, *vault;
 	const struct Rec__Host *h;
 	Wire__Config *c = NULL;
@@ -410,11 +428,17 @@ agents_config(struct agents *a, const struct ulid *host)
 		c = make_config(a, h);
 	if (c != NULL)
 		c->repo = open_slot(a, vault, host);
+	from.vault = vault;
+	if (c != NULL)
+		c->plan = plan_make(state, &from, h);
 	/* A host with a repository but without credentials that we can read
 	 * keeps those it has: it backs up without us. */
 	if (store_rc(state) != RC_OK || store_rc(vault) != RC_OK ||
-	    (c != NULL && c->repo == NULL && h->repo_url[0] != '\0'))
+	    (c != NULL && (c->plan == NULL ||
+	                      (c->repo == NULL && h->repo_url[0] != '\0')))) {
+		agents_config_wipe(c);
 		c = NULL;
+	}
 	store_abort(vault);
 	store_abort(state);
 	return c;
@@ -440,6 +464,8 @@ agents_config_version(struct agents *a, const struct ulid *host, uint64_t *out)
 void
 agents_config_wipe(struct Wire__Config *c)
 {
-	if (c != NULL)
-		creds_wipe_slot(c->repo);
+	if (c == NULL)
+		return;
+	plan_wipe(c->plan);
+	creds_wipe_slot(c->repo);
 }

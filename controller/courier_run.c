@@ -2,6 +2,7 @@
 #include "controller/courier_run.h"
 
 #include "controller/creds.h"
+#include "controller/hooks.h"
 #include "controller/jobs_own.h"
 #include "controller/pb.h"
 #include "lib/base/arena.h"
@@ -147,6 +148,25 @@ add_ids(const struct courier_run *from, Wire__CommandRun *out, struct err *e)
 	return RC_OK;
 }
 
+/* A group that was deleted since has none. */
+static enum rc
+add_hooks(const struct courier_run *from, Wire__CommandRun *out, struct err *e)
+{
+	const struct hooks_from h = { from->vault, from->key,
+		store_arena(from->state) };
+	const struct Rec__SourceGroup *g = NULL;
+	struct ulid host, group;
+
+	if (pb_id_get(&from->host->id, &host) &&
+	    pb_id_get(&from->job->group_id, &group))
+		g = plan_store_find(from->state, &host, &group);
+	if (g != NULL)
+		out->hooks = hooks_resolve(&h, from->host, g);
+	if (store_rc(from->state) == RC_OK && store_rc(from->vault) == RC_OK)
+		return RC_OK;
+	return err_set(e, RC_IO, "the hooks cannot be read");
+}
+
 enum rc
 courier_run_make(const struct courier_run *from, Wire__CommandRun *out,
     struct err *e)
@@ -166,6 +186,8 @@ courier_run_make(const struct courier_run *from, Wire__CommandRun *out,
 	if ((rc = add_ids(from, out, e)) != RC_OK ||
 	    (rc = add_bounds(from, out, e)) != RC_OK)
 		return rc;
+	if (j->kind == REC__JOB_KIND__KIND_BACKUP)
+		rc = add_hooks(from, out, e);
 	if (j->kind == REC__JOB_KIND__KIND_FORGET)
 		rc = add_groups(from, out, e);
 	if (rc == RC_OK && (j->kind == REC__JOB_KIND__KIND_FORGET ||
@@ -177,6 +199,8 @@ courier_run_make(const struct courier_run *from, Wire__CommandRun *out,
 void
 courier_run_wipe(Wire__CommandRun *c)
 {
+	hooks_wipe(c->hooks);
+	c->hooks = NULL;
 	creds_wipe_slot(c->admin);
 	c->admin = NULL;
 }

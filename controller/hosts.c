@@ -16,7 +16,6 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
-#include "lib/store/plan_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/status.h"
 
@@ -226,42 +225,6 @@ hosts_snapshots(struct req *r)
 		    p.per_page, hosts_on_snapshot, &g);
 		json_arr_end(&g.j);
 		paging_put(&p, &g.j);
-	}
-	reading_answer(&g, r);
-}
-
-/* ----------------------------------------------------------- source groups */
-
-static bool
-hosts_on_group(void *ctx, const struct Rec__SourceGroup *s)
-{
-	struct json_out *j = &((struct hosts_reading *)ctx)->j;
-
-	json_obj(j, NULL);
-	pb_put_id(j, "id", &s->id);
-	json_put(j, "name", s->name);
-	json_put_strs(j, "includes", s->includes, s->n_includes);
-	json_put_strs(j, "excludes", s->excludes, s->n_excludes);
-	json_put_time(j, "created_at", s->created_at_ms);
-	pb_put_id(j, "last_job_id", &s->last_job);
-	json_put(j, "last_status",
-	    s->last_incomplete ? "incomplete" : job_state_name(s->last_state));
-	json_put_time(j, "last_success_at", s->last_success_at_ms);
-	json_obj_end(j);
-	return true;
-}
-
-void
-hosts_groups(struct req *r)
-{
-	struct hosts_reading g;
-	struct ulid id;
-
-	reading_begin(&g, r);
-	if (find_host(&g, r, &id) != NULL) {
-		json_arr(&g.j, "items");
-		plan_store_of_host(g.state, &id, hosts_on_group, &g);
-		json_arr_end(&g.j);
 	}
 	reading_answer(&g, r);
 }

@@ -10,5 +10,4 @@ void hosts_csv(struct req *r);       /* GET /hosts.csv: the same, all of them */
 void hosts_get(struct req *r);       /* GET /api/hosts/{id} */
 void hosts_summary(struct req *r);   /* GET /api/fleet/summary */
 void hosts_snapshots(struct req *r); /* GET /api/hosts/{id}/snapshots */
-void hosts_groups(struct req *r);    /* GET /api/hosts/{id}/source-groups */
 #endif

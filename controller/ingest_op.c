@@ -12,6 +12,8 @@
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
+#include "lib/store/plan_store.h"
+#include "lib/store/schedule_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/store.h"
 #include "proto/agent.pb-c.h"
@@ -102,6 +104,57 @@ job_for(struct apply *ap, const char *text)
 	return t->job;
 }
 
+/* The event dies before the job is put. */
+static void
+keep_paths(struct apply *ap, char *const *from, size_t n, char ***to,
+    size_t *out_n)
+{
+	char **v = arena_array(ap->arena, n + 1, sizeof(*v));
+	size_t i;
+
+	*out_n = 0;
+	for (i = 0; v != NULL && i < n; i++)
+		v[(*out_n)++] = arena_dup(ap->arena, from[i]);
+	*to = v;
+}
+
+/* What the agent's own plan made, said with ids that need not be those of
+ * this host any more, or at all. */
+static void
+take_own(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
+{
+	const struct Rec__SourceGroup *g = NULL;
+	int64_t now = ap->p->batch->now_ms;
+	struct ulid id;
+
+	if (ulid_parse(str_of(own->schedule_id), &id) &&
+	    schedule_store_find(ap->tx, &ap->p->host, &id) != NULL)
+		j->schedule_id = pb_id_keep(ap->arena, &id);
+	if (ulid_parse(str_of(own->group_id), &id))
+		g = plan_store_find(ap->tx, &ap->p->host, &id);
+	if (g != NULL)
+		j->group_id = pb_id_keep(ap->arena, &id);
+	j->group_name = g != NULL ? g->name
+	                : pb_word_ok(own->group_name, WORD_MAX)
+	                    ? pb_keep(ap->arena, own->group_name, WORD_MAX)
+	                    : pb_text("");
+	j->due_at_ms =
+	    own->due_at_ms > 0 ? rules_time(own->due_at_ms, 1, now) : 0;
+	j->attempt = own->attempt;
+	j->catch_up = own->catch_up;
+	/* Long lists are left out by the agent: an event has 64 KiB. */
+	keep_paths(ap, own->includes, own->n_includes, &j->includes,
+	    &j->n_includes);
+	keep_paths(ap, own->excludes, own->n_excludes, &j->excludes,
+	    &j->n_excludes);
+	if (j->n_includes == 0 && g != NULL) {
+		j->includes = g->includes;
+		j->n_includes = g->n_includes;
+		j->excludes = g->excludes;
+		j->n_excludes = g->n_excludes;
+	}
+}
+
 static void
 apply_started(struct apply *ap)
 {
@@ -114,6 +167,8 @@ apply_started(struct apply *ap)
 	j->state = REC__JOB_STATE__JOB_RUNNING;
 	if (j->kind == REC__JOB_KIND__KIND_UNKNOWN)
 		j->kind = job_kind_parse(str_of(s->kind));
+	if (s->own != NULL && j->actor_kind == REC__ACTOR_KIND__ACTOR_SCHEDULE)
+		take_own(ap, j, s->own);
 	if (j->accepted_at_ms == 0)
 		j->accepted_at_ms = now;
 	j->started_at_ms =
@@ -177,6 +232,7 @@ apply_finished(struct apply *ap)
 	j->incomplete = f->incomplete;
 	j->unread_count = f->unread_count;
 	j->finished_lines = f->log_lines;
+	j->retry_at_ms = f->retry_at_ms > 0 ? f->retry_at_ms : 0;
 	if (f->summary != NULL)
 		take_stats(ap, j, f->summary);
 	end.state = state_of(f->status);
@@ -273,6 +329,15 @@ apply_stats(struct apply *ap)
 }
 
 static void
+apply_ack(struct apply *ap)
+{
+	const Wire__ConfigAck *ack = ap->ev->config_ack;
+
+	ap->host->applied_config_version = ack->version;
+	ap->host->plan_refused = pb_keep(ap->arena, ack->refused, SENTENCE_MAX);
+}
+
+static void
 apply_event(struct apply *ap)
 {
 	ap->p->host_changed = true;
@@ -290,7 +355,7 @@ apply_event(struct apply *ap)
 		apply_stats(ap);
 		return;
 	case WIRE__EVENT__BODY_CONFIG_ACK:
-		ap->host->applied_config_version = ap->ev->config_ack->version;
+		apply_ack(ap);
 		return;
 	case WIRE__EVENT__BODY_LOG: /* log_only() */
 	case WIRE__EVENT__BODY_GAP:

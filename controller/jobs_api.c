@@ -350,6 +350,11 @@ jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 	pb_put_id(j, "actor_id", &job->actor_id);
 	pb_put_id(j, "source_group_id", &job->group_id);
 	json_put(j, "source_group", job->group_name);
+	pb_put_id(j, "schedule_id", &job->schedule_id);
+	json_put_time(j, "due_at", job->due_at_ms);
+	json_put_uint(j, "attempt", job->attempt);
+	json_put_bool(j, "catch_up", job->catch_up);
+	json_put_time(j, "retry_at", job->retry_at_ms);
 	json_put_time(j, "created_at", job->created_at_ms);
 	json_put_time(j, "accepted_at", job->accepted_at_ms);
 	json_put_time(j, "started_at", job->started_at_ms);

@@ -10,6 +10,7 @@
 #include "lib/base/mem.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
+#include "lib/store/schedule_store.h"
 
 static bool
 id_is(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
@@ -36,6 +37,19 @@ move_group(struct store_tx *tx, const struct ulid *host,
 		return;
 	rules_group_backup(g, j, now_ms);
 	plan_store_put(tx, g);
+}
+
+static void
+move_schedule(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__Job *j, int64_t now_ms)
+{
+	struct Rec__Schedule *s = NULL;
+	struct ulid id;
+
+	if (pb_id_get(&j->schedule_id, &id))
+		s = schedule_store_find(tx, host, &id);
+	if (s != NULL && rules_schedule_backup(s, j, now_ms))
+		schedule_store_put(tx, s);
 }
 
 struct day_search {
@@ -102,7 +116,10 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 	lease_on_backup(tx, h, j);
 	if (j->kind != REC__JOB_KIND__KIND_BACKUP || rules_never_ran(j))
 		return;
-	if (!pb_id_get(&h->id, &host) || !pb_id_get(&j->group_id, &group))
+	if (!pb_id_get(&h->id, &host))
+		return;
+	move_schedule(tx, &host, j, end->now_ms);
+	if (!pb_id_get(&j->group_id, &group))
 		return;
 	move_group(tx, &host, &group, j, end->now_ms);
 	move_day(tx, &host, &group, j, end);

@@ -12,14 +12,17 @@
 #include "controller/enrol.h"
 #include "controller/forget.h"
 #include "controller/host_edit.h"
+#include "controller/hooks.h"
 #include "controller/hosts.h"
 #include "controller/jobs.h"
 #include "controller/metrics.h"
 #include "controller/page.h"
 #include "controller/publish.h"
 #include "controller/req.h"
+#include "controller/schedules.h"
 #include "controller/search.h"
 #include "controller/server.h"
+#include "controller/sources.h"
 #include "controller/sse.h"
 #include "controller/tags.h"
 #include "controller/tokens.h"
@@ -148,7 +151,22 @@ static const struct route routes[] = {
 	{ "POST", "/api/hosts/{id}/repo/unlock", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, jobs_repo_maintain },
 	{ "POST", "/api/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &jobs_reinit_body, jobs_repo_reinit },
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
-	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_groups },
+	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sources_list },
+	{ "POST", "/api/hosts/{id}/source-groups", ROUTE_OPERATOR, ROUTE_JSON, KIB(256), &sources_body, sources_post },
+	{ "GET",  "/api/hosts/{id}/source-groups/{gid}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sources_get },
+	{ "PUT",  "/api/hosts/{id}/source-groups/{gid}", ROUTE_OPERATOR, ROUTE_JSON, KIB(256), &sources_body, sources_put },
+	{ "DELETE", "/api/hosts/{id}/source-groups/{gid}", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, sources_delete },
+	{ "GET",  "/api/hosts/{id}/schedules", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, schedules_list },
+	{ "POST", "/api/hosts/{id}/schedules", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &schedules_body, schedules_post },
+	{ "GET",  "/api/hosts/{id}/schedules/{sid}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, schedules_get },
+	{ "PUT",  "/api/hosts/{id}/schedules/{sid}", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &schedules_body, schedules_put },
+	{ "DELETE", "/api/hosts/{id}/schedules/{sid}", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, schedules_delete },
+	{ "GET",  "/api/hosts/{id}/hooks", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, hooks_get },
+	{ "PUT",  "/api/hosts/{id}/hooks", ROUTE_ADMIN, ROUTE_JSON, KIB(64), &hooks_put_body, hooks_put },
+	{ "DELETE", "/api/hosts/{id}/hooks", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, hooks_delete },
+	{ "GET",  "/api/hosts/{id}/source-groups/{gid}/hooks", ROUTE_ADMIN, ROUTE_NO_BODY, 0, NULL, hooks_get },
+	{ "PUT",  "/api/hosts/{id}/source-groups/{gid}/hooks", ROUTE_ADMIN, ROUTE_JSON, KIB(64), &hooks_put_body, hooks_put },
+	{ "DELETE", "/api/hosts/{id}/source-groups/{gid}/hooks", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, hooks_delete },
 	{ "GET",  "/api/fleet/summary", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_summary },
 	{ "GET",  "/api/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, jobs_list },
 	{ "POST", "/api/hosts/{id}/jobs", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &jobs_dispatch_body, jobs_dispatch },

@@ -194,3 +194,24 @@ rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j,
 	    rules_later(j->finished_at_ms, g->last_success_at_ms, now_ms))
 		g->last_success_at_ms = j->finished_at_ms;
 }
+
+bool
+rules_schedule_backup(struct Rec__Schedule *s, const struct Rec__Job *j,
+    int64_t now_ms)
+{
+	int64_t at = j->finished_at_ms;
+
+	if (!is_backup(j) || j->actor_kind != REC__ACTOR_KIND__ACTOR_SCHEDULE)
+		return false;
+	if (j->state == REC__JOB_STATE__JOB_SUCCEEDED &&
+	    rules_later(at, s->last_success_at_ms, now_ms))
+		s->last_success_at_ms = at;
+	if (at == s->last_at_ms || rules_later(at, s->last_at_ms, now_ms)) {
+		s->last_job = j->id;
+		s->last_state = j->state;
+		s->last_incomplete = j->incomplete;
+		s->last_at_ms = at;
+		s->last_due_ms = j->due_at_ms;
+	}
+	return true;
+}

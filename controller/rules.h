@@ -80,4 +80,7 @@ void rules_host_backup(struct Rec__Host *h, const struct Rec__Job *j,
 void rules_host_repo(struct Rec__Host *h, const struct Rec__Job *j);
 void rules_group_backup(struct Rec__SourceGroup *g, const struct Rec__Job *j,
     int64_t now_ms);
+/* And what its schedule tells; false: not a run that counts for it. */
+bool rules_schedule_backup(struct Rec__Schedule *s, const struct Rec__Job *j,
+    int64_t now_ms);
 #endif

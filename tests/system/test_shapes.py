@@ -93,6 +93,8 @@ JOB = {
     "id": ulid, "host_id": ulid, "kind": str, "status": str,
     "incomplete": bool, "unread_count": int, "actor_kind": str,
     "actor_id": ID, "source_group_id": ID, "source_group": str,
+    "schedule_id": ID, "due_at": TIME, "attempt": int, "catch_up": bool,
+    "retry_at": TIME,
     "created_at": when, "accepted_at": TIME, "started_at": TIME,
     "finished_at": TIME, "exit_code": Or(int, None), "error": str,
     "blocked": str, "expires_at": TIME, "check_part": int, "check_of": int,
@@ -103,6 +105,26 @@ JOB = {
     "log": {"bytes": int, "lines": int, "truncated": bool, "closed": bool,
             "expired": bool, "damaged": bool},
 }
+COUNTER = {f"keep_{d}": int for d in (
+    "last", "hourly", "daily", "weekly", "monthly", "yearly")}
+GROUP = {
+    "id": ulid, "name": str, "includes": [str], "excludes": [str],
+    "retention_policy": COUNTER, "retry_max": int,
+    "retry_backoff_seconds": int, "conflict_dimension": str, "conflict": str,
+    "has_pre_hook": bool, "has_post_hook": bool, "hook_limit_seconds": int,
+    "schedule_ids": [ulid], "created_at": when, "updated_at": TIME,
+    "last_job_id": ID, "last_status": str, "last_success_at": TIME,
+}
+SCHEDULE = {
+    "id": ulid, "host_id": ulid, "cron": str, "zone": str,
+    "effective_zone": str, "enabled": bool, "source_group_ids": [ulid],
+    "jitter_seconds": int, "created_at": when, "updated_at": when,
+    "next_due_at": TIME, "next_run_at": TIME, "last_job_id": ID,
+    "last_status": str, "last_run_at": TIME, "last_due_at": TIME,
+    "last_success_at": TIME,
+}
+HOOKS = {"has_pre_hook": bool, "has_post_hook": bool,
+         "hook_limit_seconds": int}
 PROGRESS = {
     "percent_done": number, "files_done": int, "total_files": int,
     "bytes_done": int, "total_bytes": int, "eta_seconds": int,
@@ -217,10 +239,24 @@ def test_hosts_and_jobs(console, agent):
     assert len(jobs["items"]) == 2
     is_shaped(ask("POST", f"{host}/jobs", {"kind": "init"}), STARTED_JOB)
     groups = ask("GET", f"{host}/source-groups")
-    is_shaped(groups, {"items": [{
-        "id": ulid, "name": str, "includes": [str], "excludes": [str],
-        "created_at": when, "last_job_id": ulid, "last_status": str,
-        "last_success_at": when}]})
+    is_shaped(groups, {"items": [{**GROUP, "last_job_id": ulid,
+                                  "last_success_at": when}]})
+    group = ask("POST", f"{host}/source-groups", {
+        "name": "other", "includes": ["/srv"]})
+    is_shaped(group, {**GROUP, "updated_at": when})
+    schedule = ask("POST", f"{host}/schedules", {
+        "cron": "@daily", "source_group_ids": [group["id"]]})
+    is_shaped(schedule, {**SCHEDULE, "next_due_at": when,
+                         "next_run_at": when})
+    is_shaped(ask("GET", f"{host}/schedules"), {
+        "version": int, "applied_version": int, "in_sync": bool,
+        "drift": str, "host_zone": str, "items": [SCHEDULE]})
+    used = console.client.request(
+        "DELETE", f"{host}/source-groups/{group['id']}", {})
+    is_shaped(used.json(), {**ERROR, "schedules": [
+        {"id": ulid, "cron": str}]})
+    is_shaped(ask("PUT", f"{host}/hooks", {}), HOOKS)
+    is_shaped(ask("GET", f"{host}/source-groups/{group['id']}/hooks"), HOOKS)
     queued = ask("POST", f"{host}/source-groups/"
                  f"{groups['items'][0]['id']}/run", {})
     is_shaped(queued, STARTED_JOB)
@@ -424,7 +460,7 @@ def test_refusals(console):
                 "token": "A" * 43, "hostname": "h", "os": "linux",
                 "arch": "amd64"}), 401, "unauthorised")):
         assert answer.status == status, (status, answer.body[:300])
-        is_shaped(answer.json(), ERROR)
+        is_shaped(answer.json(), Or(ERROR, {**ERROR, "field": str}))
         assert answer.json()["code"] == code and answer.json()["message"]
     console.mint("web-1", "/srv")
     offline = client.ok("POST", "/api/agents/enroll", {

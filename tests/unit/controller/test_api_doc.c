@@ -10,7 +10,7 @@
 #include "lib/base/buf.h"
 
 enum {
-	ENTRIES_MAX = 200
+	ENTRIES_MAX = 400
 };
 
 /* One address of the page with what is said of it. */
