@@ -30,7 +30,7 @@ enum json_type {
 	/* struct json_pairs: an object of texts, a null among them is NULL;
 	 * max members, each value max_each bytes */
 	JSON_PAIRS,
-	JSON_OBJ   /* nothing of its own: "a.b" names a member of it */
+	JSON_OBJ /* nothing of its own: "a.b" names a member of it */
 };
 
 struct json_strs {
