@@ -9,6 +9,7 @@
 #include "lib/base/cadence.h"
 #include "lib/base/cron.h"
 #include "lib/net/grpc.h"
+#include "lib/store/next_run.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/store.h"
@@ -140,6 +141,7 @@ plan_changed(struct store_tx *tx, struct Rec__Host *h, int64_t now_ms)
 		(void)store_fail(tx, RC_LIMIT, "the plan is too large");
 		return;
 	}
+	h->backup_interval_s = next_run_interval_s(tx, &id, now_ms);
 	plan_load(tx, &id, p);
 	for (i = 0; i < p->n_groups; i++) {
 		g = *p->groups[i];

@@ -57,8 +57,8 @@ int64_t plan_gap_ms(struct plan *p, const struct ulid *group, int64_t now_ms);
 const char *plan_conflict(const struct Rec__Retention *keep, int64_t gap_ms);
 
 /* After a change of groups or schedules, inside its op: stores anew which
- * groups keep more than is made, and raises the version of h, which the
- * caller puts. */
+ * groups keep more than is made, and sets in h, which the caller puts, how
+ * far apart its backups are, and a higher version. */
 void plan_changed(struct store_tx *tx, struct Rec__Host *h, int64_t now_ms);
 
 /* As the agent is sent it, in the arena of from; NULL: no room.  Wipe it by

@@ -10,19 +10,11 @@
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
+#include "lib/store/next_run.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/store.h"
 
 /* ------------------------------------------------------------------- rules */
-
-const char *
-schedules_zone(const struct Rec__Schedule *s, const struct Rec__Host *h,
-    const char *usual)
-{
-	if (s->zone[0] != '\0')
-		return s->zone;
-	return h->zone[0] != '\0' ? h->zone : usual;
-}
 
 /* The parser is the agent's own; what parses and never fires is refused, too,
  * such as 30 February. */
@@ -43,8 +35,8 @@ check_times(struct store_tx *tx, const struct Rec__Schedule *s,
 		    "zone: \"%.60s\" is not known here; it takes an IANA name "
 		    "such as Europe/Berlin",
 		    s->zone);
-	if (cron_parse(str_of(s->cron), schedules_zone(s, h, ed->usual_zone),
-	        &c, &e) != RC_OK)
+	if (cron_parse(str_of(s->cron), next_run_zone(s, h, ed->usual_zone), &c,
+	        &e) != RC_OK)
 		return store_fail_field(tx, "cron", "%s", e.msg);
 	if (!cron_next(&c, ed->now_ms, &next))
 		return store_fail_field(tx, "cron",

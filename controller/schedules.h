@@ -60,9 +60,4 @@ struct schedules_gone {
 };
 enum rc schedules_delete_op(struct store_tx *state, struct store_tx *vault,
     struct op *op);
-
-/* The zone a schedule's times are read in: its own, else the host's, else
- * RM_TIMEZONE. */
-const char *schedules_zone(const struct Rec__Schedule *s,
-    const struct Rec__Host *h, const char *usual);
 #endif

@@ -12,9 +12,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/cron.h"
 #include "lib/base/json.h"
-#include "lib/base/spread.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
+#include "lib/store/next_run.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/status.h"
 #include "lib/store/store.h"
@@ -58,28 +58,22 @@ struct answer {
 
 /* When it becomes due, and when it then begins; paused: never. */
 static void
-put_next(struct answer *an, const struct Rec__Schedule *s)
+put_next(struct answer *an, const struct Rec__Schedule *s, const char *zone)
 {
-	struct ulid host, id;
-	int64_t due = 0, begins = 0, late;
-	struct cron c;
-	struct err e;
+	struct next_run next = { 0 };
+	struct next_run_rule rule;
 
-	(void)pb_id_get(&s->id, &id);
-	(void)pb_id_get(&s->host_id, &host);
-	late = spread_ms(&host, &id, s->jitter_s);
-	if (s->enabled &&
-	    cron_parse(str_of(s->cron),
-	        schedules_zone(s, an->host, an->usual_zone), &c, &e) == RC_OK &&
-	    cron_next(&c, an->now_ms - late, &due))
-		begins = due + late;
-	json_put_time(&an->j, "next_due_at", due);
-	json_put_time(&an->j, "next_run_at", begins);
+	if (!s->enabled || !next_run_rule(s, zone, &rule) ||
+	    !next_run(&rule, an->now_ms, &next))
+		next = (struct next_run){ 0 };
+	json_put_time(&an->j, "next_due_at", next.due_ms);
+	json_put_time(&an->j, "next_run_at", next.at_ms);
 }
 
 static void
 put_schedule(struct answer *an, const struct Rec__Schedule *s)
 {
+	const char *zone = next_run_zone(s, an->host, an->usual_zone);
 	struct json_out *j = &an->j;
 	size_t i;
 
@@ -87,8 +81,7 @@ put_schedule(struct answer *an, const struct Rec__Schedule *s)
 	pb_put_id(j, "host_id", &s->host_id);
 	json_put(j, "cron", s->cron);
 	json_put(j, "zone", s->zone);
-	json_put(j, "effective_zone",
-	    schedules_zone(s, an->host, an->usual_zone));
+	json_put(j, "effective_zone", zone);
 	json_put_bool(j, "enabled", s->enabled);
 	json_arr(j, "source_group_ids");
 	for (i = 0; i < s->n_group_ids; i++)
@@ -97,7 +90,7 @@ put_schedule(struct answer *an, const struct Rec__Schedule *s)
 	json_put_uint(j, "jitter_seconds", s->jitter_s);
 	json_put_time(j, "created_at", s->created_at_ms);
 	json_put_time(j, "updated_at", s->updated_at_ms);
-	put_next(an, s);
+	put_next(an, s, zone);
 	pb_put_id(j, "last_job_id", &s->last_job);
 	json_put(j, "last_status",
 	    s->last_incomplete ? "incomplete" : job_state_name(s->last_state));
