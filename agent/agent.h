@@ -19,6 +19,9 @@ struct agent {
 	unsigned stuck;       /* pool threads that a dead mount holds */
 	int64_t stats_at_ms;  /* monotonic: the latest repository statistics */
 	int64_t stats_took_ms;
+	uint64_t stats_bytes; /* the size they told */
+	uint64_t added_bytes; /* by backups since then */
+	bool repo_known;      /* its id was told since the agent began */
 	struct loop *loop;
 	struct settle *settle;
 	struct secrets *secrets;   /* secrets.enc */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "agent/access.h"
 #include "agent/agent.h"
 #include "agent/events.h"
 #include "agent/job.h"
@@ -67,7 +68,7 @@ struct command {
 	unsigned marking; /* ends being written to jobs/<id> */
 	bool stopping;    /* nothing is accepted any more */
 	struct proc *unlock;
-	char **unlock_env;
+	struct access *unlock_access;
 	struct loop_timer *unlock_limit;
 	command_idle_fn *idle;
 	void *idle_ctx;
@@ -271,8 +272,7 @@ command_write_accepted(void *ctx)
 static void
 command_entry_free(struct entry *en)
 {
-	if (en->run != NULL)
-		wire__command_run__free_unpacked(en->run, NULL);
+	run_free(en->run);
 	if (en->own != NULL)
 		wire__own_run__free_unpacked(en->own, NULL);
 	command_told_free(en);
@@ -312,7 +312,7 @@ command_on_accepted(void *ctx)
 	if (en->own == NULL)
 		command_answer(c, &en->id, true, "");
 	c->job = job_start(c->agent, en->run, en->own, command_on_job_done, c);
-	wire__command_run__free_unpacked(en->run, NULL);
+	run_free(en->run);
 	en->run = NULL;
 	if (en->own != NULL)
 		wire__own_run__free_unpacked(en->own, NULL);
@@ -479,8 +479,8 @@ command_on_unlock_end(void *ctx, const struct proc_end *end)
 	log_info(LOG_JOB, "unlock after an interrupted run exit=%d",
 	    end->exit_code);
 	c->unlock = NULL;
-	restic_env_free(c->unlock_env);
-	c->unlock_env = NULL;
+	access_free(c->unlock_access);
+	c->unlock_access = NULL;
 	loop_timer_stop(c->unlock_limit);
 	if (c->recovered == 0) {
 		c->recovering = false;
@@ -503,6 +503,9 @@ command_unlock(struct command *c)
 {
 	struct agent *a = c->agent;
 	struct secrets_config caps = secrets_config(a->secrets);
+	struct restic_call call = { .step = RESTIC_UNLOCK,
+		.caps = &caps,
+		.hostname = a->facts.hostname };
 	struct proc_opts o = { .loop = a->loop };
 	struct secrets_repo repo;
 	struct arena arena;
@@ -510,12 +513,13 @@ command_unlock(struct command *c)
 	if (a->restic.number == 0 ||
 	    secrets_get(a->secrets, SECRETS_REPO, &repo, NULL) != RC_OK)
 		return;
-	c->unlock_env = restic_env(&a->restic, &repo, a->settings.state_dir);
+	c->unlock_access =
+	    access_new(&a->restic, &repo, a->settings.state_dir, NULL);
 	secrets_repo_fini(&repo);
 	arena_init(&arena, KIB(64));
-	o.argv = restic_argv(&a->restic, RESTIC_UNLOCK, NULL, &caps,
-	    a->facts.hostname, &arena);
-	o.envp = c->unlock_env;
+	call.access = c->unlock_access;
+	o.argv = restic_argv(&a->restic, &call, &arena);
+	access_give(c->unlock_access, &o);
 	o.on_line = command_on_unlock_line;
 	o.on_end = command_on_unlock_end;
 	o.ctx = c;
@@ -607,16 +611,17 @@ command_free(struct command *c)
 	}
 	map_free(c->seen);
 	loop_timer_free(c->unlock_limit);
-	restic_env_free(c->unlock_env);
+	access_free(c->unlock_access);
 	mem_free(c);
 }
 
 void
-command_handle(struct command *c, const struct Wire__Command *cmd)
+command_handle(struct command *c, struct Wire__Command *cmd)
 {
 	switch (cmd->body_case) {
 	case WIRE__COMMAND__BODY_RUN:
 		command_run(c, cmd->run);
+		run_wipe(cmd->run);
 		return;
 	case WIRE__COMMAND__BODY_CANCEL:
 		command_cancel(c, cmd->cancel);

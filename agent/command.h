@@ -29,7 +29,7 @@ void command_free(struct command *c);
 
 /* From the uplink.  The answer comes through uplink_result(), not from
  * inside. */
-void command_handle(struct command *c, const struct Wire__Command *cmd);
+void command_handle(struct command *c, struct Wire__Command *cmd);
 /* How the jobs of the last week began and ended, and that of today began:
  * the controller asked, it was restored from an older copy. */
 void command_tell_again(struct command *c);

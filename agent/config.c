@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/config.h"
 
-#include <string.h>
-
 #include "agent/agent.h"
 #include "agent/events.h"
 #include "agent/plan.h"
+#include "agent/run.h"
 #include "agent/schedule.h"
 #include "agent/secrets.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/base/mem.h"
 
 static void
 config_tell(struct agent *a, uint64_t version, const char *refused)
@@ -25,15 +23,6 @@ config_tell(struct agent *a, uint64_t version, const char *refused)
 	ev.body_case = WIRE__EVENT__BODY_CONFIG_ACK;
 	ev.config_ack = &ack;
 	events_put(a->events, &ev, true);
-}
-
-static void
-config_wipe(Wire__RepoSlot *slot)
-{
-	if (slot == NULL)
-		return;
-	mem_wipe(slot->password, strlen(slot->password));
-	mem_wipe(slot->url, strlen(slot->url));
 }
 
 /* The sentence for the controller; RC_OK whether it is taken or not. */
@@ -82,15 +71,13 @@ config_apply(struct agent *a, const struct Wire__Config *c)
 		now.down_kbps = c->caps->bandwidth_down_kbps;
 	}
 	if (held.version == now.version) {
-		config_wipe(c->repo);
+		run_wipe_slot(c->repo);
 		plan_wipe(c->plan);
 		return;
 	}
 	if (c->repo != NULL) {
-		secret_set(&repo.url, str_of(c->repo->url));
-		secret_set(&repo.username, str_of(c->repo->username));
-		secret_set(&repo.password, str_of(c->repo->password));
-		config_wipe(c->repo);
+		secrets_repo_from(c->repo, &repo);
+		run_wipe_slot(c->repo);
 	}
 	buf_init(&refused, KIB(4));
 	if ((rc = config_put_plan(a, c->plan, &refused, &e)) == RC_OK)
@@ -103,7 +90,9 @@ config_apply(struct agent *a, const struct Wire__Config *c)
 		buf_fini(&refused);
 		return;
 	}
-	a->stats_took_ms = 0; /* of the former repository, it may be */
+	/* Of the former repository, it may be. */
+	a->stats_at_ms = 0;
+	a->repo_known = false;
 	log_info(LOG_CONF, "configuration stored version=%llu",
 	    (unsigned long long)now.version);
 	config_tell(a, now.version, buf_text(&refused));

@@ -2,9 +2,15 @@
 #ifndef AGENT_JOB_H
 #define AGENT_JOB_H
 /*
- * One run: started, its steps (restic calls) one after the other, log lines
- * and progress on the way, the judgement, finished.  Steps stand in job.c in
- * the order they happen.  A job never depends on a connection.
+ * One run of any kind: started, its steps one after the other, log lines and
+ * progress on the way, the judgement, finished.  A job never depends on a
+ * connection.
+ *
+ *   job.c     its life: what it needs, the hooks around it, the end
+ *   kinds.c   which kinds there are, and what each of them runs
+ *   forget.c  the one whose steps depend on what was found
+ *   survey.c  what is looked at in the repository afterwards
+ *   step.c    one call of restic
  */
 #include <stdbool.h>
 
@@ -26,8 +32,9 @@ typedef void job_done_fn(void *ctx);
  * done like all ends. */
 struct job *job_start(struct agent *a, const struct Wire__CommandRun *cmd,
     const struct Wire__OwnRun *own, job_done_fn *done, void *ctx);
-/* SIGINT, after 10 s SIGTERM, after 5 s SIGKILL, to the whole process group.
- * Idempotent; the job ends `cancelled` through done. */
+/* restic: SIGINT, after 10 s SIGTERM, after 5 s SIGKILL; a hook: SIGTERM,
+ * after 5 s SIGKILL; to the whole process group.  Idempotent; the job ends
+ * `cancelled` through done, behind its post_hook. */
 void job_cancel(struct job *j);
 /* The same because the agent stops: the job ends `failed`. */
 void job_stop(struct job *j);

@@ -46,6 +46,10 @@ outcome_failed(const struct restic_seen *seen, int exit_code,
 	if (exit_code == 12 || seen->wrong_password)
 		outcome_set(out, "failed", "wrong_password",
 		    "the password does not open the repository");
+	else if (seen->kept_by_server)
+		outcome_set(out, "failed", "append_only",
+		    "the server removes nothing for this user: it is in "
+		    "append-only mode");
 	else if (exit_code == 11 || seen->locked)
 		outcome_set(out, "failed", "locked",
 		    "repository locked: %.200s", said);
@@ -68,6 +72,13 @@ outcome_failed(const struct restic_seen *seen, int exit_code,
 		    "restic ended with exit code %d", exit_code);
 }
 
+void
+outcome_cancelled(struct outcome *out)
+{
+	*out = (struct outcome){ .exit_code = OUTCOME_CANCELLED_EXIT };
+	outcome_set(out, "cancelled", "cancelled", "%s", "");
+}
+
 /* What ends every kind of job alike; false: go on judging. */
 static bool
 outcome_common(const struct outcome_in *in, struct outcome *out)
@@ -76,8 +87,7 @@ outcome_common(const struct outcome_in *in, struct outcome *out)
 		.cause = "",
 		.exit_code = in->exit_code };
 	if (in->cancelled) {
-		outcome_set(out, "cancelled", "cancelled", "%s", "");
-		out->exit_code = OUTCOME_CANCELLED_EXIT;
+		outcome_cancelled(out);
 	} else if (in->start->rc != RC_OK) {
 		outcome_set(out, "failed", "spawn_failed", "%s",
 		    in->start->msg);
@@ -181,6 +191,68 @@ outcome_init(const struct outcome_in *in, struct outcome *out)
 		outcome_set(out, "failed", "not_verified",
 		    "the repository could not be opened: %.190s",
 		    in->list->msg);
+}
+
+void
+outcome_plain(const struct outcome_in *in, struct outcome *out)
+{
+	if (outcome_common(in, out))
+		return;
+	if (in->exit_code != 0)
+		outcome_failed(in->seen, in->exit_code, out);
+	else
+		outcome_set(out, "succeeded", "", "%s", "");
+}
+
+uint64_t
+outcome_damages(const struct restic_seen *seen)
+{
+	if (!seen->damaged)
+		return 0;
+	return seen->damages > 0 ? seen->damages : 1;
+}
+
+void
+outcome_check(const struct outcome_in *in, struct outcome *out)
+{
+	uint64_t n = outcome_damages(in->seen);
+
+	if (outcome_common(in, out))
+		return;
+	if (n > 0)
+		outcome_set(out, "failed", "check_errors",
+		    "the repository is damaged: %" PRIu64
+		    " error%s found, see the log",
+		    n, n == 1 ? " was" : "s were");
+	else
+		outcome_plain(in, out);
+}
+
+void
+outcome_forget(const struct outcome_in *in, struct outcome *out)
+{
+	if (outcome_common(in, out))
+		return;
+	if (!in->listed && in->exit_code != 0)
+		outcome_failed(in->seen, in->exit_code, out);
+	else if (!in->listed)
+		outcome_set(out, "failed", "not_verified",
+		    "whether the snapshots are gone could not be seen: %.170s",
+		    in->list->msg);
+	else if (in->vanished > 0)
+		outcome_set(out, "failed", "snapshots_missing",
+		    "%" PRIu64 " snapshot%s that should stay %s not listed any "
+		    "more",
+		    in->vanished, in->vanished == 1 ? "" : "s",
+		    in->vanished == 1 ? "is" : "are");
+	else if (in->left == 0)
+		outcome_set(out, "succeeded", "", "%s", "");
+	else if (in->exit_code != 0 || in->seen->kept_by_server)
+		outcome_failed(in->seen, in->exit_code, out);
+	else
+		outcome_set(out, "failed", "not_forgotten",
+		    "%" PRIu64 " snapshot%s still listed after restic forget",
+		    in->left, in->left == 1 ? " is" : "s are");
 }
 
 void

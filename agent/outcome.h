@@ -25,6 +25,9 @@ struct outcome_in {
 	const struct err *list; /* rc other than RC_OK: could not be had */
 	const struct restic_seen *list_seen;
 	bool listed; /* the new snapshot is in it */
+	/* forget, by the lists before and afterwards: */
+	uint64_t left;     /* snapshots that should be gone */
+	uint64_t vanished; /* that should be there */
 };
 
 struct outcome {
@@ -39,6 +42,16 @@ struct outcome {
 void outcome_backup(const struct outcome_in *in, struct outcome *out);
 /* init is proven by a list that opens with our password. */
 void outcome_init(const struct outcome_in *in, struct outcome *out);
+/* Exit code 0 is all there is to know: prune, unlock. */
+void outcome_plain(const struct outcome_in *in, struct outcome *out);
+/* A repository with errors is a failure, whatever was found beside. */
+void outcome_check(const struct outcome_in *in, struct outcome *out);
+/* Proven by the list afterwards: restic 0.18 says success where a server
+ * keeps everything. */
+void outcome_forget(const struct outcome_in *in, struct outcome *out);
+/* What check found: 0 when it found nothing. */
+uint64_t outcome_damages(const struct restic_seen *seen);
+void outcome_cancelled(struct outcome *out);
 /* A job that never ran a step: cause from err->code, exit code -1. */
 void outcome_not_run(const struct err *err, struct outcome *out);
 #endif

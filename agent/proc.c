@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ struct proc {
 	unsigned waiting; /* ends still to come: exit, out, err */
 	unsigned open;    /* handles not yet closed */
 	bool finishing;
+	bool end_group;
 	struct proc_end end;
 	void (*on_line)(void *ctx, bool is_stderr, struct str line);
 	void (*on_end)(void *ctx, const struct proc_end *end);
@@ -188,6 +190,20 @@ proc_on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *b)
 
 /* --------------------------------------------------------------- exit */
 
+/* Before the child is reaped: its number, which is the group's, may be
+ * somebody else's afterwards. */
+static void
+proc_end_group(const struct proc *p)
+{
+	siginfo_t info = { 0 };
+
+	if (p->end_group &&
+	    waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
+	        0 &&
+	    info.si_pid != 0)
+		kill(-p->pid, SIGKILL);
+}
+
 static void
 proc_on_exit(uv_poll_t *h, int status, int events)
 {
@@ -196,8 +212,10 @@ proc_on_exit(uv_poll_t *h, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (p->pid == 0 ||
-	    waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG) != 0 ||
+	if (p->pid == 0)
+		return;
+	proc_end_group(p);
+	if (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG) != 0 ||
 	    info.si_pid == 0)
 		return;
 	p->pid = 0;
@@ -223,7 +241,16 @@ proc_signal(struct proc *p, int signum)
 
 struct proc_pipes {
 	int out[2], err[2], fault[2], in;
+	int files[PROC_FILES_MAX];
 };
+
+static void
+proc_fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
 
 static void
 proc_pipes_close(struct proc_pipes *q)
@@ -232,22 +259,18 @@ proc_pipes_close(struct proc_pipes *q)
 		&q->fault[0], &q->fault[1], &q->in };
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(all); i++) {
-		if (*all[i] >= 0)
-			close(*all[i]);
-		*all[i] = -1;
-	}
+	for (i = 0; i < ARRAY_LEN(all); i++)
+		proc_fd_close(all[i]);
+	for (i = 0; i < PROC_FILES_MAX; i++)
+		proc_fd_close(&q->files[i]);
 }
 
-/* A file in memory: a pipe would have to be fed while the child runs. */
+/* A pipe would have to be fed while the child runs. */
 static int
-proc_input(struct str text)
+proc_memory(struct str text)
 {
-	int fd;
+	int fd = memfd_create("input", MFD_CLOEXEC);
 
-	if (text.n == 0)
-		return open("/dev/null", O_RDONLY | O_CLOEXEC);
-	fd = memfd_create("input", MFD_CLOEXEC);
 	if (fd >= 0 && (fsio_write_all(fd, text, NULL) != RC_OK ||
 	                   lseek(fd, 0, SEEK_SET) != 0)) {
 		close(fd);
@@ -256,13 +279,58 @@ proc_input(struct str text)
 	return fd;
 }
 
+/* Out of the way of the numbers that the child's files take. */
 static bool
-proc_pipes_open(struct proc_pipes *q, struct str input)
+proc_raise(int *fd)
 {
-	*q = (struct proc_pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
-	q->in = proc_input(input);
+	int high =
+	    fcntl(*fd, F_DUPFD_CLOEXEC, PROC_FIRST_FILE + PROC_FILES_MAX);
+
+	proc_fd_close(fd);
+	*fd = high;
+	return high >= 0;
+}
+
+static bool
+proc_files_open(struct proc_pipes *q, const struct proc_opts *o)
+{
+	size_t i;
+
+	ASSERT(o->n_files <= PROC_FILES_MAX);
+	for (i = 0; i < o->n_files; i++) {
+		q->files[i] = proc_memory(o->files[i]);
+		if (q->files[i] < 0 || fchmod(q->files[i], 0400) != 0 ||
+		    !proc_raise(&q->files[i]))
+			return false;
+	}
+	return proc_raise(&q->fault[1]);
+}
+
+static bool
+proc_pipes_open(struct proc_pipes *q, const struct proc_opts *o)
+{
+	*q = (struct proc_pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, -1,
+		{ -1, -1, -1, -1 } };
+	q->in = o->input.n > 0 ? proc_memory(o->input)
+	                       : open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return q->in >= 0 && pipe2(q->out, O_CLOEXEC) == 0 &&
-	       pipe2(q->err, O_CLOEXEC) == 0 && pipe2(q->fault, O_CLOEXEC) == 0;
+	       pipe2(q->err, O_CLOEXEC) == 0 &&
+	       pipe2(q->fault, O_CLOEXEC) == 0 && proc_files_open(q, o);
+}
+
+/* In the child.  Nothing that is still needed stands at those numbers: the
+ * outputs are at 1 and 2 already. */
+static bool
+proc_files_place(const struct proc_pipes *q, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (dup2(q->files[i], PROC_FIRST_FILE + (int)i) < 0)
+			return false;
+	syscall(SYS_close_range, PROC_FIRST_FILE + (unsigned)n, ~0U,
+	    CLOSE_RANGE_CLOEXEC);
+	return true;
 }
 
 /* Between fork and exec: only what is safe there (signal-safety(7)). */
@@ -282,10 +350,8 @@ proc_child(const struct proc_pipes *q, const struct proc_opts *o, pid_t parent)
 	/* The agent may have died before the request was in force. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
 	    dup2(q->in, 0) == 0 && dup2(q->out[1], 1) == 1 &&
-	    dup2(q->err[1], 2) == 2) {
-		syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+	    dup2(q->err[1], 2) == 2 && proc_files_place(q, o->n_files))
 		execve(o->argv[0], o->argv, o->envp);
-	}
 	fault = errno;
 	if (write(q->fault[1], &fault, sizeof(fault)) < 0)
 		_exit(126);
@@ -363,7 +429,7 @@ proc_run(struct proc *p, const struct proc_opts *o)
 	struct proc_pipes q;
 	enum rc rc;
 
-	if (!proc_pipes_open(&q, o->input))
+	if (!proc_pipes_open(&q, o))
 		rc = err_errno(&p->end.err, errno, "cannot make pipes for %s",
 		    o->argv[0]);
 	else
@@ -386,6 +452,7 @@ proc_start(const struct proc_opts *o)
 	p->loop = o->loop;
 	p->pidfd = -1;
 	p->line_max = o->line_max > 0 ? o->line_max : MIB(1);
+	p->end_group = o->end_group;
 	p->on_line = o->on_line;
 	p->on_end = o->on_end;
 	p->ctx = o->ctx;

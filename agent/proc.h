@@ -20,6 +20,12 @@
 struct loop;
 struct proc;
 
+enum {
+	PROC_FILES_MAX = 4,
+	PROC_FIRST_FILE = 3
+};
+#define PROC_FILE "/proc/self/fd/%zu"
+
 struct proc_end {
 	/* RC_OK: it ran; else it could not be started and err says why. */
 	struct err err;
@@ -33,7 +39,14 @@ struct proc_opts {
 	char *const *argv; /* argv[0] is an absolute path; lent for the call */
 	char *const *envp;
 	struct str input; /* standard input, lent for the call; empty: none */
-	size_t line_max;  /* longer lines are cut there; 0: 1 MiB */
+	/* Files in memory, lent for the call: descriptors 3, 4, ... of the
+	 * child, which opens them by PROC_FILE.  For what must be in no
+	 * argument list and on no disk. */
+	const struct str *files;
+	size_t n_files; /* at most PROC_FILES_MAX */
+	/* When the child ends, what it left in its process group ends, too. */
+	bool end_group;
+	size_t line_max; /* longer lines are cut there; 0: 1 MiB */
 	void (*on_line)(void *ctx, bool is_stderr, struct str line);
 	void (*on_end)(void *ctx, const struct proc_end *end);
 	void *ctx;

@@ -8,13 +8,15 @@
 #include "lib/base/mem.h"
 
 enum {
-	REDACT_MAX = 16,
-	REDACT_SHORTEST = 4
+	REDACT_MAX = 256,
+	REDACT_SHORTEST = 4,
+	REDACT_PIECE = 20 /* of a document: as long as the lines of a key */
 };
 
 struct redact {
 	struct secret secrets[REDACT_MAX];
 	size_t n;
+	bool first[256]; /* some secret begins with this byte */
 };
 
 struct redact *
@@ -61,6 +63,7 @@ redact_keep(struct redact *r, struct str s)
 {
 	ASSERT(r->n < REDACT_MAX);
 	secret_set(&r->secrets[r->n++], s);
+	r->first[(unsigned char)s.p[0]] = true;
 }
 
 void
@@ -68,7 +71,7 @@ redact_secret(struct redact *r, struct str secret)
 {
 	struct buf enc;
 
-	if (secret.n < REDACT_SHORTEST)
+	if (secret.n < REDACT_SHORTEST || r->n + 2 > REDACT_MAX)
 		return;
 	redact_keep(r, secret);
 	buf_init(&enc, KIB(64));
@@ -78,6 +81,39 @@ redact_secret(struct redact *r, struct str secret)
 	buf_wipe_fini(&enc);
 }
 
+/* Where it is cut: at a line's end, real or as JSON writes it. */
+static size_t
+redact_piece(struct str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++)
+		if (text.p[i] == '\n' || (text.p[i] == '\\' && i + 1 < text.n &&
+		                             text.p[i + 1] == 'n'))
+			break;
+	return i;
+}
+
+void
+redact_document(struct redact *r, struct str text)
+{
+	struct str piece;
+	size_t n = redact_piece(text);
+
+	if (n == text.n) {
+		redact_secret(r, text);
+		return;
+	}
+	while (text.n > 0 && r->n + 2 < REDACT_MAX) {
+		n = redact_piece(text);
+		piece = str_trim(str_sub(text, 0, n));
+		if (piece.n >= REDACT_PIECE)
+			redact_keep(r, piece);
+		n += n < text.n && text.p[n] == '\\' ? 2 : 1;
+		text = str_sub(text, n, text.n);
+	}
+}
+
 /* Length of the longest known secret that text begins with, else 0. */
 static size_t
 redact_match(const struct redact *r, struct str text)
@@ -85,7 +121,9 @@ redact_match(const struct redact *r, struct str text)
 	size_t i, best = 0;
 	struct str s;
 
-	for (i = 0; r != NULL && i < r->n; i++) {
+	if (r == NULL || !r->first[(unsigned char)*text.p])
+		return 0;
+	for (i = 0; i < r->n; i++) {
 		s = secret_str(&r->secrets[i]);
 		if (s.n > best && str_starts(text, s))
 			best = s.n;

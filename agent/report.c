@@ -128,17 +128,12 @@ report_snapshots(struct events *ev, struct str document,
 	return rc;
 }
 
-enum rc
-report_stats(struct events *ev, struct str document, struct err *e)
+void
+report_stats(struct events *ev, struct Wire__RepoStats *stats)
 {
-	Wire__RepoStats stats = WIRE__REPO_STATS__INIT;
 	Wire__Event event = WIRE__EVENT__INIT;
-	enum rc rc;
 
-	if ((rc = restic_read_stats(document, &stats, e)) != RC_OK)
-		return rc;
 	event.body_case = WIRE__EVENT__BODY_REPO_STATS;
-	event.repo_stats = &stats;
+	event.repo_stats = stats;
 	events_put(ev, &event, false);
-	return RC_OK;
 }

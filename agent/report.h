@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 
 struct events;
+struct Wire__RepoStats;
 
 struct report_list {
 	const char *looked_for; /* snapshot id or its first 8 digits; "" */
@@ -22,6 +23,5 @@ struct report_list {
 /* Puts the parts as events; nothing when the document is not sound. */
 MUST_USE enum rc report_snapshots(struct events *ev, struct str document,
     struct report_list *list, struct err *e);
-MUST_USE enum rc report_stats(struct events *ev, struct str document,
-    struct err *e);
+void report_stats(struct events *ev, struct Wire__RepoStats *stats);
 #endif

@@ -3,20 +3,21 @@
 #define AGENT_RESTIC_H
 /*
  * restic as we meet it (0.14 to 0.18): finding it, its version, argument
- * lists and environments gated by version, and what its lines mean.  No
- * process is started here but `restic version`; job.c runs things.
+ * lists, and what its lines mean.  No process is started here but `restic
+ * version`; step.c runs things, access.h has the environment.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 #include "proto/agent.pb-c.h"
 
+struct access;
 struct arena;
 struct buf;
 struct secrets_config;
-struct secrets_repo;
 
 /* Which file it was; all 0: one that must be asked each time. */
 struct restic_stamp {
@@ -55,25 +56,38 @@ enum restic_step {
 	RESTIC_BACKUP,
 	RESTIC_SNAPSHOTS, /* one JSON document on stdout */
 	RESTIC_STATS,     /* one JSON document on stdout */
-	RESTIC_UNLOCK
+	RESTIC_UNLOCK,
+	RESTIC_FORGET, /* the snapshots of ids */
+	RESTIC_PRUNE,
+	RESTIC_CHECK,
+	RESTIC_CONFIG, /* one JSON document on stdout */
+	RESTIC_LOCKS,  /* ids on stdout, a line each */
+	RESTIC_LOCK    /* that of ids: one JSON document on stdout */
+};
+
+enum {
+	RESTIC_STEP_COUNT = 11
+};
+
+struct restic_call {
+	enum restic_step step;
+	const Wire__CommandRun *cmd; /* NULL: for steps without one */
+	const struct secrets_config *caps;
+	const char *hostname;
+	const struct access *access; /* NULL: no options of its own */
+	char *const *ids;
+	size_t n_ids;
 };
 
 /* Argument vector, NULL-terminated, in the arena (NULL past its ceiling).
- * No secret in it; paths follow "--".  cmd NULL: for steps without one. */
-char **restic_argv(const struct restic *r, enum restic_step step,
-    const Wire__CommandRun *cmd, const struct secrets_config *caps,
-    const char *hostname, struct arena *a);
+ * No secret in it; paths follow "--". */
+char **restic_argv(const struct restic *r, const struct restic_call *c,
+    struct arena *a);
 
 /* What the step reads from its standard input: the source paths when they
  * are too much for an argument vector, else nothing. */
 void restic_input(enum restic_step step, const Wire__CommandRun *cmd,
     struct buf *out);
-
-/* Environment from a table: nothing of the agent's own RESTIC_*, AWS_* or
- * B2_* passes.  Holds secrets: restic_env_free() wipes. */
-char **restic_env(const struct restic *r, const struct secrets_repo *repo,
-    const char *state_dir);
-void restic_env_free(char **env);
 
 /* ------------------------------------------------------ restic's lines */
 
@@ -105,8 +119,12 @@ struct restic_seen {
 	bool wrong_password;
 	bool no_repository;
 	bool exists_already;
-	bool refused;     /* the server said 401 or 403 */
-	bool unreachable; /* no connection to it */
+	bool refused;        /* the server said 401 or 403 */
+	bool unreachable;    /* no connection to it */
+	bool kept_by_server; /* it refused to remove something: append-only */
+	bool damaged;        /* check: the repository contains errors */
+	uint64_t damages;    /* check: lines that tell of one */
+	bool explaining;     /* check: what follows is advice */
 	char first_error[RESTIC_SAID_CAP];
 	/* "Fatal: ..." or exit_error, without the prefix */
 	char fatal[RESTIC_SAID_CAP];
@@ -128,6 +146,17 @@ enum restic_line restic_read_line(enum restic_step step, bool is_stderr,
 typedef void restic_snapshot_fn(void *ctx, const Wire__Snapshot *s);
 MUST_USE enum rc restic_read_snapshots(struct str doc, struct arena *a,
     restic_snapshot_fn *fn, void *ctx, struct err *e);
+/* One lock, by `cat lock`. */
+struct restic_lock {
+	int64_t time_ms;
+	bool exclusive;
+	char holder[96]; /* "web-1, PID 1234" */
+};
+MUST_USE enum rc restic_read_lock(struct str doc, struct restic_lock *out,
+    struct err *e);
+/* The id in `cat config`: 64 hex digits. */
+MUST_USE enum rc restic_read_config(struct str doc, char out_id[65],
+    struct err *e);
 /* `stats --json --mode raw-data`: fills the fields it has. */
 MUST_USE enum rc restic_read_stats(struct str doc, Wire__RepoStats *out,
     struct err *e);

@@ -81,6 +81,8 @@ restic_recognise(struct str s, struct restic_seen *seen)
 		{ "401 Unauthorized", offsetof(struct restic_seen, refused) },
 		{ "403 Forbidden", offsetof(struct restic_seen, refused) },
 		{ ": dial tcp ", offsetof(struct restic_seen, unreachable) },
+		{ "repository contains errors",
+		    offsetof(struct restic_seen, damaged) },
 	};
 	size_t i;
 	bool any = false;
@@ -94,6 +96,32 @@ restic_recognise(struct str s, struct restic_seen *seen)
 	return any;
 }
 
+/* Removing is what a server in append-only mode refuses.  Its word for it is
+ * the same as for a user without rights, so that flag goes out again. */
+static void
+restic_recognise_refusal(struct str s, struct restic_seen *seen)
+{
+	if (!str_starts(s, STR("Remove(<")) ||
+	    !str_contains(s, STR("403 Forbidden")) ||
+	    str_starts(s, STR("Remove(<lock/")))
+		return;
+	seen->kept_by_server = true;
+	seen->refused = false;
+}
+
+/* check's findings: each begins a line of standard error; then comes a
+ * paragraph of advice. */
+static void
+restic_count_damage(struct str line, struct str s, struct restic_seen *seen)
+{
+	if (str_starts(s, STR("The repository ")) ||
+	    str_starts(s, STR("Fatal: ")))
+		seen->explaining = true;
+	if (!seen->explaining && line.p[0] != ' ' && line.p[0] != '\t' &&
+	    !str_contains(s, STR("retrying after")))
+		seen->damages++;
+}
+
 /* Terminals get their line cleared first; nobody else wants to see that. */
 static struct str
 restic_without_escape(struct str line)
@@ -101,6 +129,24 @@ restic_without_escape(struct str line)
 	static const struct str clear = { "\033[2K", 4 };
 
 	return str_starts(line, clear) ? str_sub(line, clear.n, line.n) : line;
+}
+
+/* "[0:05] 12.50%  1 / 8 packs", once a second; the last one of each kind is
+ * worth a line of the log. */
+static bool
+restic_progress_text(struct str s, Wire__JobProgress *p)
+{
+	struct str clock, rest, percent, whole, part;
+	uint64_t w, f;
+
+	if (s.n == 0 || s.p[0] != '[' || !str_cut(s, ']', &clock, &rest) ||
+	    !str_contains(clock, STR(":")) ||
+	    !str_cut(str_trim(rest), '%', &percent, &rest) ||
+	    !str_cut(percent, '.', &whole, &part) || part.n != 2 ||
+	    !str_u64(whole, 100, &w) || !str_u64(part, 99, &f))
+		return false;
+	p->percent_done = ((double)w + (double)f / 100) / 100;
+	return w < 100;
 }
 
 static enum restic_line
@@ -122,6 +168,7 @@ restic_plain(bool is_stderr, struct str line, struct restic_seen *seen,
 		return RESTIC_MISSING;
 	}
 	known = restic_recognise(s, seen);
+	restic_recognise_refusal(s, seen);
 	if (str_starts(s, STR("Fatal: "))) {
 		restic_keep(seen->fatal, sizeof(seen->fatal),
 		    str_sub(s, 7, s.n));
@@ -302,9 +349,15 @@ enum restic_line
 restic_read_line(enum restic_step step, bool is_stderr, struct str line,
     struct restic_seen *seen, Wire__JobProgress *progress, struct buf *words)
 {
+	struct str text = str_trim(restic_without_escape(line));
 	struct json *doc;
 	enum restic_line kind;
 
+	if (step != RESTIC_BACKUP && !is_stderr &&
+	    restic_progress_text(text, progress))
+		return RESTIC_PROGRESS;
+	if (step == RESTIC_CHECK && is_stderr && text.n > 0)
+		restic_count_damage(line, text, seen);
 	if (line.n == 0 || line.p[0] != '{' ||
 	    (step != RESTIC_BACKUP && !is_stderr) ||
 	    json_parse(line, &doc, NULL) != RC_OK)
@@ -331,6 +384,22 @@ restic_texts(const struct json *v, const char *name, size_t *out_n,
 	return texts;
 }
 
+/* "...+02:00" at the end of a time that clock_parse() takes: 7200. */
+static int32_t
+restic_offset(struct str time)
+{
+	struct str tail = str_sub(time, time.n > 6 ? time.n - 6 : 0, 6);
+	uint64_t h, m;
+	int32_t s;
+
+	if (tail.n != 6 || (tail.p[0] != '+' && tail.p[0] != '-') ||
+	    tail.p[3] != ':' || !str_u64(str_sub(tail, 1, 2), 23, &h) ||
+	    !str_u64(str_sub(tail, 4, 2), 59, &m))
+		return 0;
+	s = (int32_t)(h * 3600 + m * 60);
+	return tail.p[0] == '-' ? -s : s;
+}
+
 static void
 restic_snapshot(const struct json *v, struct arena *a, Wire__Snapshot *s)
 {
@@ -344,6 +413,7 @@ restic_snapshot(const struct json *v, struct arena *a, Wire__Snapshot *s)
 	s->tags = restic_texts(v, "tags", &s->n_tags, a);
 	if (!clock_parse(json_text(v, "time"), &s->time_ms))
 		s->time_ms = 0;
+	s->utc_offset_s = restic_offset(json_text(v, "time"));
 	s->size_bytes = restic_u64(summary, "total_bytes_processed");
 	s->file_count = restic_u64(summary, "total_files_processed");
 }
@@ -375,6 +445,49 @@ restic_read_snapshots(struct str doc, struct arena *a, restic_snapshot_fn *fn,
 			fn(ctx, &s);
 	}
 	json_free(list);
+	return rc;
+}
+
+enum rc
+restic_read_lock(struct str doc, struct restic_lock *out, struct err *e)
+{
+	struct json *v = NULL;
+	struct str host;
+	enum rc rc;
+
+	if ((rc = json_parse(doc, &v, e)) != RC_OK)
+		return err_wrap(e, "a lock of the repository");
+	*out = (struct restic_lock){ .exclusive =
+		                         json_flag(v, "exclusive", false) };
+	host = json_text(v, "hostname");
+	if (!clock_parse(json_text(v, "time"), &out->time_ms))
+		rc = err_set(e, RC_PROTO,
+		    "a lock of the repository lacks a "
+		    "time");
+	if (host.n > 0 &&
+	    !str_fmt(out->holder, sizeof(out->holder), "%.*s, PID %lld",
+	        (int)(host.n < 64 ? host.n : 64), host.p,
+	        (long long)json_int(v, "pid", 0)))
+		out->holder[0] = '\0';
+	json_free(v);
+	return rc;
+}
+
+enum rc
+restic_read_config(struct str doc, char out_id[65], struct err *e)
+{
+	uint8_t id[32];
+	struct json *v = NULL;
+	enum rc rc;
+
+	if ((rc = json_parse(doc, &v, e)) != RC_OK)
+		return err_wrap(e, "the repository's configuration");
+	if (str_unhex(json_text(v, "id"), id, sizeof(id)))
+		str_hex(id, sizeof(id), out_id, 65);
+	else
+		rc = err_set(e, RC_PROTO,
+		    "the repository's configuration lacks an id");
+	json_free(v);
 	return rc;
 }
 

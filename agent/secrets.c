@@ -6,7 +6,9 @@
 #include "agent/plan.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "proto/agent.pb-c.h"
 #include "proto/store.pb-c.h"
 
 #define SECRETS_AD STR("rm-agent-repo-creds-v1")
@@ -31,11 +33,15 @@ secrets_wipe_text(char *z)
 static void
 secrets_wipe_repo(Rec__RepoSecret *r)
 {
+	size_t i;
+
 	if (r == NULL)
 		return;
 	secrets_wipe_text(r->url);
 	secrets_wipe_text(r->username);
 	secrets_wipe_text(r->password);
+	for (i = 0; i < r->n_extra; i++)
+		secrets_wipe_text(r->extra[i]->value);
 }
 
 static void
@@ -145,6 +151,37 @@ secrets_close(struct secrets *s)
 	mem_free(s);
 }
 
+static void
+secrets_add_extra(struct secrets_repo *repo, const char *name,
+    const char *value)
+{
+	const struct repo_env *what = repo_env_find(str_of(name));
+
+	if (what == NULL || repo->n_extra == ARRAY_LEN(repo->extra)) {
+		log_warn(LOG_CONF,
+		    "a variable of the repository is not known to this "
+		    "agent, left out name=%s",
+		    log_safe(str_of(name)));
+		return;
+	}
+	repo->extra[repo->n_extra].what = what;
+	secret_set(&repo->extra[repo->n_extra++].value, str_of(value));
+}
+
+void
+secrets_repo_from(const struct Wire__RepoSlot *slot, struct secrets_repo *out)
+{
+	size_t i;
+
+	*out = (struct secrets_repo){ 0 };
+	secret_set(&out->url, str_of(slot->url));
+	secret_set(&out->username, str_of(slot->username));
+	secret_set(&out->password, str_of(slot->password));
+	for (i = 0; i < slot->n_extra; i++)
+		secrets_add_extra(out, slot->extra[i]->name,
+		    slot->extra[i]->value);
+}
+
 enum rc
 secrets_get(struct secrets *s, enum secrets_slot slot, struct secrets_repo *out,
     struct err *e)
@@ -152,6 +189,7 @@ secrets_get(struct secrets *s, enum secrets_slot slot, struct secrets_repo *out,
 	Rec__AgentSecrets *rec = NULL;
 	const Rec__RepoSecret *r;
 	enum rc rc;
+	size_t i;
 
 	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
 		return rc;
@@ -166,6 +204,9 @@ secrets_get(struct secrets *s, enum secrets_slot slot, struct secrets_repo *out,
 		secret_set(&out->url, str_of(r->url));
 		secret_set(&out->username, str_of(r->username));
 		secret_set(&out->password, str_of(r->password));
+		for (i = 0; i < r->n_extra; i++)
+			secrets_add_extra(out, r->extra[i]->name,
+			    r->extra[i]->value);
 	}
 	secrets_free_record(rec);
 	return rc;
@@ -176,6 +217,24 @@ static char *
 secrets_text(const struct secret *s)
 {
 	return mem_strndup(s->n > 0 ? s->p : "", s->n);
+}
+
+static void
+secrets_record_extra(Rec__RepoSecret *r, const struct secrets_repo *repo)
+{
+	Rec__Variable *v;
+	size_t i;
+
+	if (repo->n_extra == 0)
+		return;
+	r->extra = mem_array(repo->n_extra, sizeof(Rec__Variable *));
+	for (i = 0; i < repo->n_extra; i++) {
+		v = MEM_NEW(Rec__Variable);
+		rec__variable__init(v);
+		v->name = mem_strdup(repo->extra[i].what->name);
+		v->value = secrets_text(&repo->extra[i].value);
+		r->extra[r->n_extra++] = v;
+	}
 }
 
 static Rec__RepoSecret *
@@ -190,6 +249,7 @@ secrets_record(const struct secrets_repo *repo)
 	r->url = secrets_text(&repo->url);
 	r->username = secrets_text(&repo->username);
 	r->password = secrets_text(&repo->password);
+	secrets_record_extra(r, repo);
 	return r;
 }
 
@@ -277,6 +337,8 @@ secrets_repo_fini(struct secrets_repo *r)
 	secret_fini(&r->url);
 	secret_fini(&r->username);
 	secret_fini(&r->password);
+	while (r->n_extra > 0)
+		secret_fini(&r->extra[--r->n_extra].value);
 }
 
 struct secrets_config

@@ -12,15 +12,31 @@
 
 #include "lib/base/crypt.h"
 #include "lib/base/rc.h"
+#include "lib/base/repo_env.h"
 
+struct Wire__RepoSlot;
 struct buf;
 struct secrets;
+
+/* One of lib/base/repo_env.h. */
+struct secrets_extra {
+	const struct repo_env *what;
+	struct secret value;
+};
 
 struct secrets_repo {
 	struct secret url;
 	struct secret username;
 	struct secret password;
+	struct secrets_extra extra[REPO_ENV_MAX];
+	size_t n_extra;
 };
+
+/* What came over the wire; the slot stays the caller's.  Variables this
+ * agent does not know are left out with a warning in its log: a controller
+ * may be newer than its agents. */
+void secrets_repo_from(const struct Wire__RepoSlot *slot,
+    struct secrets_repo *out);
 
 /* The host's bandwidth caps in KiB/s, 0: none; and the version of the
  * controller's Config that brought all this, 0: none yet. */

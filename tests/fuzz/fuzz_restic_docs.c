@@ -70,8 +70,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct report_list list = { .looked_for = "01234567" };
 	struct str text = str_from(data, n);
 	struct parts parts = { 0 };
+	Wire__RepoStats stats = WIRE__REPO_STATS__INIT;
+	struct restic_lock lock;
 	struct restic r = { 0 };
 	struct err e = { 0 };
+	char id[65];
 	enum rc rc;
 
 	if (n > INPUT_MAX)
@@ -82,8 +85,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	                   : parts.n == 0);
 	ASSERT(!list.found || strlen(list.full_id) == 64);
 	e = (struct err){ 0 };
-	rc = report_stats((struct events *)(void *)&parts, text, &e);
+	rc = restic_read_stats(text, &stats, &e);
 	ASSERT(rc == RC_OK || (e.rc == rc && e.msg[0] != '\0'));
+	rc = restic_read_lock(text, &lock, &e);
+	ASSERT(rc != RC_OK || lock.time_ms >= 0);
+	rc = restic_read_config(text, id, &e);
+	ASSERT(rc != RC_OK || strlen(id) == 64);
 	if (restic_parse_version(text, &r))
 		ASSERT(r.number < 1000000 && r.version[0] != '\0');
 	return 0;

@@ -65,12 +65,20 @@ struct fixture {
 	"stats() { echo '{\"total_size\":99,\"snapshots_count\":1}'; }\n"  \
 	"backup() { summary " SNAP "; }\n"                                 \
 	"init() { echo created restic repository; }\n"                     \
-	"unlock() { :; }\n"
+	"unlock() { :; }\n"                                                \
+	"forget() { :; }\n"                                                \
+	"prune() { :; }\n"                                                 \
+	"check() { echo no errors were found; }\n"                         \
+	"config() { echo '{\"version\":2,\"id\":\"" SNAP "\"}'; }\n"       \
+	"locks() { :; }\n"                                                 \
+	"lock() { :; }\n"
 #define RESTIC_TAIL                                           \
 	"echo \"$*\" >>\"$HOME/calls\"\n"                     \
 	"case $1 in\n"                                        \
 	"version) echo 'restic 0.18.0 compiled with go' ;;\n" \
 	"snapshots) list ;;\n"                                \
+	"cat) \"$2\" \"$4\" ;;\n"                             \
+	"list) locks ;;\n"                                    \
 	"*) \"$1\" \"$@\" ;;\n"                               \
 	"esac\n"
 

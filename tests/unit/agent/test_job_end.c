@@ -57,13 +57,13 @@ unknown_kinds_are_failed(void **state)
 	const Wire__JobFinished *end;
 
 	fixture_open(&f, *state, "");
-	f.cmd.kind = (char[]){ "prune" };
+	f.cmd.kind = (char[]){ "restore" };
 	start(&f);
 	end = finish(&f);
 	assert_string_equal(end->status, "failed");
 	assert_string_equal(end->cause, "unknown_kind");
 	assert_string_equal(end->error,
-	    "kind prune not implemented on this agent");
+	    "kind restore not implemented on this agent");
 	fixture_close(&f);
 }
 

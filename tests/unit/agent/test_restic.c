@@ -5,16 +5,13 @@
 #include "agent/secrets.h"
 #include "lib/base/arena.h"
 
-#define PASSWORD "canary/pass word"
-
-extern char **environ;
-
 struct fixture {
 	struct restic r;
 	Wire__CommandRun cmd;
 	struct secrets_config caps;
-	struct secrets_repo repo;
 	struct arena a;
+	char **ids;
+	size_t n_ids;
 };
 
 static void
@@ -29,23 +26,32 @@ fixture_init(struct fixture *f, const char *version)
 	assert_true(
 	    str_copy(f->r.path, sizeof(f->r.path), STR("/usr/bin/restic")));
 	wire__command_run__init(&f->cmd);
-	secret_set(&f->repo.url, STR("rest:https://backup.example/web-1"));
-	secret_set(&f->repo.username, STR("web-1"));
-	secret_set(&f->repo.password, STR(PASSWORD));
 	arena_init(&f->a, MIB(8));
 }
 
 static void
 fixture_fini(struct fixture *f)
 {
-	secrets_repo_fini(&f->repo);
 	arena_fini(&f->a);
+}
+
+static char **
+argv_of(struct fixture *f, enum restic_step step)
+{
+	const struct restic_call call = { .step = step,
+		.cmd = &f->cmd,
+		.caps = &f->caps,
+		.hostname = "web-1",
+		.ids = f->ids,
+		.n_ids = f->n_ids };
+
+	return restic_argv(&f->r, &call, &f->a);
 }
 
 static void
 check_argv(struct fixture *f, enum restic_step step, const char *expected)
 {
-	char **v = restic_argv(&f->r, step, &f->cmd, &f->caps, "web-1", &f->a);
+	char **v = argv_of(f, step);
 	struct buf b;
 	size_t i;
 
@@ -91,6 +97,8 @@ arguments_follow_the_step(void **state)
 {
 	char *includes[] = { (char[]){ "/etc" }, (char[]){ "/srv/-x y" } };
 	char *excludes[] = { (char[]){ "*.tmp" }, (char[]){ "--verbose" } };
+	char *ids[] = { (char[]){ "0123" }, (char[]){ "4567" } };
+	Wire__CheckPart part = WIRE__CHECK_PART__INIT;
 	struct fixture f;
 
 	(void)state;
@@ -101,6 +109,21 @@ arguments_follow_the_step(void **state)
 	check_argv(&f, RESTIC_STATS,
 	    "/usr/bin/restic stats --json --no-lock --mode=raw-data");
 	check_argv(&f, RESTIC_UNLOCK, "/usr/bin/restic unlock");
+	check_argv(&f, RESTIC_PRUNE, "/usr/bin/restic prune");
+	check_argv(&f, RESTIC_CHECK, "/usr/bin/restic check");
+	f.cmd.check_part = &part;
+	part.n = 3;
+	part.of = 20;
+	check_argv(&f, RESTIC_CHECK,
+	    "/usr/bin/restic check --read-data-subset=3/20");
+	check_argv(&f, RESTIC_CONFIG, "/usr/bin/restic cat config --no-lock");
+	check_argv(&f, RESTIC_LOCKS, "/usr/bin/restic list locks --no-lock");
+	f.ids = ids;
+	f.n_ids = 2;
+	check_argv(&f, RESTIC_FORGET, "/usr/bin/restic forget 0123 4567");
+	f.n_ids = 1;
+	check_argv(&f, RESTIC_LOCK, "/usr/bin/restic cat lock --no-lock 0123");
+	f.n_ids = 0;
 	f.r.no_cache = true;
 	check_argv(&f, RESTIC_INIT, "/usr/bin/restic --no-cache init");
 	f.r.no_cache = false;
@@ -118,6 +141,7 @@ arguments_follow_the_step(void **state)
 static void
 bandwidth_of_the_job_wins_over_the_host(void **state)
 {
+	Wire__Caps own = WIRE__CAPS__INIT;
 	struct fixture f;
 
 	(void)state;
@@ -131,6 +155,11 @@ bandwidth_of_the_job_wins_over_the_host(void **state)
 	check_argv(&f, RESTIC_INIT,
 	    "/usr/bin/restic --limit-upload 7 --limit-download 4294967295 "
 	    "init");
+	/* M-199: 0 is no cap for this run. */
+	f.cmd.caps = &own;
+	check_argv(&f, RESTIC_INIT, "/usr/bin/restic init");
+	own.bandwidth_down_kbps = 9;
+	check_argv(&f, RESTIC_INIT, "/usr/bin/restic --limit-download 9 init");
 	fixture_fini(&f);
 }
 
@@ -207,123 +236,8 @@ an_arena_that_is_full_gives_no_arguments(void **state)
 	fixture_init(&f, "0.14.0");
 	arena_fini(&f.a);
 	arena_init(&f.a, 128);
-	assert_null(
-	    restic_argv(&f.r, RESTIC_STATS, &f.cmd, &f.caps, "web-1", &f.a));
+	assert_null(argv_of(&f, RESTIC_STATS));
 	fixture_fini(&f);
-}
-
-/* ---------------------------------------------------------- environment */
-
-static struct str
-env_get(char **env, const char *name)
-{
-	size_t i, n = strlen(name);
-
-	for (i = 0; env[i] != NULL; i++)
-		if (strncmp(env[i], name, n) == 0 && env[i][n] == '=')
-			return str_of(env[i] + n + 1);
-	return str_from(NULL, 0);
-}
-
-/* M-147, X-05 */
-static void
-the_parents_credentials_do_not_pass(void **state)
-{
-	static const char *const names[] = { "RESTIC_PASSWORD_FILE",
-		"RESTIC_PASSWORD_COMMAND", "RESTIC_HOST",
-		"RESTIC_REPOSITORY_FILE", "AWS_SECRET_ACCESS_KEY",
-		"B2_ACCOUNT_KEY", "RM_STATE_DIR", "LD_PRELOAD", "GODEBUG" };
-	struct fixture f;
-	char **env;
-	size_t i;
-
-	(void)state;
-	fixture_init(&f, "0.18.0");
-	for (i = 0; i < ARRAY_LEN(names); i++)
-		assert_int_equal(setenv(names[i], "canary-parent", 1), 0);
-	assert_int_equal(setenv("RESTIC_PASSWORD", "canary-parent", 1), 0);
-	assert_int_equal(setenv("HOME", "/root", 1), 0);
-	assert_int_equal(setenv("TZ", "Europe/Rome", 1), 0);
-	env = restic_env(&f.r, &f.repo, "/var/lib/x");
-	for (i = 0; env[i] != NULL; i++)
-		assert_false(
-		    str_contains(str_of(env[i]), STR("canary-parent")));
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		assert_null(env_get(env, names[i]).p);
-		assert_int_equal(unsetenv(names[i]), 0);
-	}
-	assert_int_equal(unsetenv("RESTIC_PASSWORD"), 0);
-	assert_str(env_get(env, "RESTIC_PASSWORD"), PASSWORD);
-	assert_str(env_get(env, "HOME"), "/var/lib/x");
-	assert_str(env_get(env, "XDG_CACHE_HOME"), "/var/lib/x");
-	assert_str(env_get(env, "TZ"), "Europe/Rome");
-	assert_str(env_get(env, "RESTIC_PROGRESS_FPS"), "1");
-	assert_non_null(env_get(env, "PATH").p);
-	restic_env_free(env);
-	restic_env_free(NULL);
-	fixture_fini(&f);
-}
-
-struct login {
-	const char *version, *url, *username;
-	const char *repository; /* expected */
-	bool by_env;
-};
-
-static void
-check_login(const struct login *l)
-{
-	struct fixture f;
-	char **env;
-
-	fixture_init(&f, l->version);
-	secret_set(&f.repo.url, str_of(l->url));
-	secret_set(&f.repo.username, str_of(l->username));
-	env = restic_env(&f.r, &f.repo, "/s");
-	assert_str(env_get(env, "RESTIC_REPOSITORY"), l->repository);
-	if (l->by_env) {
-		assert_str(env_get(env, "RESTIC_REST_USERNAME"), l->username);
-		assert_str(env_get(env, "RESTIC_REST_PASSWORD"), PASSWORD);
-	} else {
-		assert_null(env_get(env, "RESTIC_REST_USERNAME").p);
-		assert_null(env_get(env, "RESTIC_REST_PASSWORD").p);
-	}
-	restic_env_free(env);
-	fixture_fini(&f);
-}
-
-/* restic before 0.16.1 ignores RESTIC_REST_USERNAME. */
-static void
-the_login_goes_where_the_version_reads_it(void **state)
-{
-	static const struct login table[] = {
-		{ "0.14.0", "rest:https://h:8000/r", "web-1",
-		    "rest:https://web-1:canary%2Fpass%20word@h:8000/r", false },
-		{ "0.16.0", "rest:http://h/", "a@b",
-		    "rest:http://a%40b:canary%2Fpass%20word@h/", false },
-		{ "0.16.1", "rest:https://h/r", "web-1", "rest:https://h/r",
-		    true },
-		{ "0.18.0", "rest:https://h/r", "web-1", "rest:https://h/r",
-		    true },
-		{ "0.18.0", "rest:https://h/r", "", "rest:https://h/r", false },
-		{ "0.14.0", "rest:https://h/r", "", "rest:https://h/r", false },
-		/* Credentials that are in the URL already stay. */
-		{ "0.14.0", "rest:https://u:p@h/r", "web-1",
-		    "rest:https://u:p@h/r", false },
-		{ "0.18.0", "rest:https://u:p@h/r", "web-1",
-		    "rest:https://u:p@h/r", false },
-		/* '@' in a path is no login. */
-		{ "0.14.0", "rest:https://h/r@x", "web-1",
-		    "rest:https://web-1:canary%2Fpass%20word@h/r@x", false },
-		{ "0.14.0", "/srv/repo", "web-1", "/srv/repo", false },
-		{ "0.14.0", "sftp:u@h:/r", "web-1", "sftp:u@h:/r", false },
-		{ "0.14.0", "rest:nonsense", "web-1", "rest:nonsense", false },
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_LEN(table); i++)
-		check_login(&table[i]);
 }
 
 /* -------------------------------------------------------------- finding */
@@ -441,8 +355,6 @@ main(void)
 		cmocka_unit_test(bandwidth_of_the_job_wins_over_the_host),
 		cmocka_unit_test(ten_thousand_long_paths_go_by_input),
 		cmocka_unit_test(an_arena_that_is_full_gives_no_arguments),
-		cmocka_unit_test(the_parents_credentials_do_not_pass),
-		cmocka_unit_test(the_login_goes_where_the_version_reads_it),
 		unit_test_in_folder(
 		    an_override_wins_and_is_asked_for_its_version),
 		unit_test_in_folder(

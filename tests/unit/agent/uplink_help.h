@@ -117,7 +117,7 @@ tls_ctx_unref(struct tls_ctx *c)
 }
 
 void
-command_handle(struct command *c, const Wire__Command *cmd)
+command_handle(struct command *c, Wire__Command *cmd)
 {
 	Wire__CommandResult r = WIRE__COMMAND_RESULT__INIT;
 
