@@ -110,6 +110,7 @@ conn_on_stream(void *ctx, struct h2_stream *s)
 	struct str type = head_get(h2_stream_head(s), "content-type");
 
 	c->spoke = true;
+	link_known(c->io);
 	if (!tell_load(c, 0)) {
 		/* Who takes no answers gets no more of them. */
 		offence(c, OFFENCE_SLOW_READ);
@@ -182,6 +183,7 @@ conn_on_turn(void *ctx)
 {
 	struct conn *c = ctx;
 
+	link_known(c->io);
 	return c->env->on_turn(c->env->ctx, c);
 }
 

@@ -47,6 +47,9 @@ struct link {
 	bool ready;
 	bool greeted; /* on_hello was called */
 	bool paused;
+	bool young;     /* see link_known() */
+	bool placed;    /* has a place for its next read */
+	int end_code;   /* of a read that ended it, until it has a place */
 	bool eof;       /* the peer's end was seen */
 	bool shut;      /* close when all is written */
 	bool shut_sent; /* close_notify and FIN are on their way */
@@ -276,6 +279,12 @@ link_on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *out)
 	struct link *l = h->data;
 
 	(void)hint;
+	if (l->young && l->hello == NULL && !l->placed &&
+	    !loop_place(l->loop)) {
+		*out = uv_buf_init(NULL, 0);
+		return;
+	}
+	l->placed = false;
 	*out = uv_buf_init(loop_scratch(l->loop)->read,
 	    l->hello == NULL
 	        ? LOOP_READ_SIZE
@@ -286,6 +295,7 @@ static void
 peer_ended(struct link *l)
 {
 	l->eof = true;
+	l->end_code = 0;
 	uv_read_stop((uv_stream_t *)&l->tcp);
 	if (l->shut_sent || !l->ready || l->handler->on_eof == NULL)
 		link_end(l, NULL);
@@ -393,17 +403,42 @@ take_hello(struct link *l, struct str in)
 	l->handler->on_hello(l->ctx);
 }
 
-/* One full read a turn: a peer that sends without end does not keep the
- * others waiting. */
+static void
+read_ended(struct link *l, int code)
+{
+	if (code == UV_EOF)
+		peer_ended(l);
+	else
+		end_uv(l, code, "read");
+}
+
 static void
 link_on_more(struct loop_task *t)
 {
 	struct link *l = CONTAINER_OF(t, struct link, more);
 
-	if (!l->ending && !l->eof && !l->paused)
+	if (l->ending || l->eof)
+		return;
+	if (l->end_code != 0) {
+		read_ended(l, l->end_code);
+		return;
+	}
+	l->placed = true;
+	if (!l->paused)
 		start_reading(l);
 }
 
+/* Thousands may come, or be cut, at once. */
+static void
+await_place(struct link *l, int end_code)
+{
+	l->end_code = end_code;
+	uv_read_stop((uv_stream_t *)&l->tcp);
+	loop_task_place(l->loop, &l->more);
+}
+
+/* One full read a turn: a peer that sends without end does not keep the
+ * others waiting. */
 static void
 yield(struct link *l)
 {
@@ -420,12 +455,15 @@ link_on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 
 	if (n == 0 || l->ending)
 		return;
-	if (n == UV_EOF) {
-		peer_ended(l);
+	if (n == UV_ENOBUFS) {
+		await_place(l, 0);
 		return;
 	}
 	if (n < 0) {
-		end_uv(l, (int)n, "read");
+		if (loop_place(l->loop))
+			read_ended(l, (int)n);
+		else
+			await_place(l, (int)n);
 		return;
 	}
 	l->heard_ms = clock_mono_ms();
@@ -569,6 +607,7 @@ link_accept(const struct link_opts *o, struct uv_stream_s *server)
 	struct link *l = link_new(o);
 	int r = uv_accept(server, (uv_stream_t *)&l->tcp);
 
+	l->young = true;
 	if (r < 0) {
 		end_uv(l, r, "accept");
 	} else {
@@ -626,6 +665,12 @@ bool
 link_connected(const struct link *l)
 {
 	return l->connected;
+}
+
+void
+link_known(struct link *l)
+{
+	l->young = false;
 }
 
 bool

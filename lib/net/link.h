@@ -72,7 +72,10 @@ void link_end(struct link *l, const struct err *why);
 const char *link_peer(const struct link *l); /* address, no port */
 int link_fd(const struct link *l);           /* -1: none */
 bool link_connected(const struct link *l);   /* or was */
-bool link_ending(const struct link *l);      /* on_end is to come */
+/* It has begun a request: from now on its reads do not wait for their turn
+ * among those of connections that have just come. */
+void link_known(struct link *l);
+bool link_ending(const struct link *l); /* on_end is to come */
 bool link_is_tls(const struct link *l);
 enum tls_alpn link_alpn(const struct link *l);
 /* As tls_conn_seen(). */

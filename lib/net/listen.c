@@ -30,7 +30,8 @@ enum {
 	LAST_MS = 1000,   /* for the last trailers to leave */
 	TRIM_FROM = 1000, /* connections */
 	HOST_CAP = 64,
-	ACCEPTS_TURN = 64 /* connections taken per loop turn */
+	TRIM_MS = 60000,  /* of few connections, before memory is given back */
+	ACCEPTS_TURN = 16 /* connections taken per loop turn */
 };
 
 enum close_step {
@@ -48,7 +49,8 @@ struct listener {
 	/* Descriptors are given lowest first, so the number of a new one says
 	 * how many are open, whoever opened them. */
 	int max_fd;
-	unsigned peak; /* open connections since memory was given back */
+	unsigned peak;  /* open connections since memory was given back */
+	int64_t few_ms; /* since when far fewer are open, 0: they are not */
 	struct admit *admit;
 	struct offences *offences;
 	struct loop_timer *tick;
@@ -346,14 +348,22 @@ tick_closing(struct listener *l, int64_t now)
 		next_step(l, now);
 }
 
-/* glibc keeps what thousands of connections used until it is asked. */
+/* glibc keeps what thousands of connections used until it is asked, and takes
+ * a tenth of a second then.  Not while they are about to come back. */
 static void
-give_back_memory(struct listener *l)
+give_back_memory(struct listener *l, int64_t now)
 {
 	unsigned open = l->env.stats.open;
 
-	if (l->peak < TRIM_FROM || open > l->peak / 2)
+	if (l->peak < TRIM_FROM || open > l->peak / 2) {
+		l->few_ms = 0;
 		return;
+	}
+	if (l->few_ms == 0)
+		l->few_ms = now;
+	if (now - l->few_ms < TRIM_MS)
+		return;
+	l->few_ms = 0;
 	l->peak = open;
 #ifdef __GLIBC__
 	malloc_trim(0);
@@ -390,7 +400,7 @@ listen_on_tick(void *ctx)
 	if (l->env.stats.open > TICK_WHOLE)
 		next = TICK_MS / TICK_SLICES;
 	tick_conns(l, now);
-	give_back_memory(l);
+	give_back_memory(l, now);
 	admit_tick(l->admit);
 	if (l->step != OPEN) {
 		next = CLOSE_TICK_MS;

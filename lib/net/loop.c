@@ -31,8 +31,10 @@ struct loop {
 	uv_prepare_t prepare;
 	uv_check_t check;
 	struct list defers;
-	struct list due;  /* tasks for this turn */
-	struct list next; /* tasks for the next one */
+	struct list due;     /* tasks for this turn */
+	struct list next;    /* tasks for the next one */
+	struct list patient; /* tasks that wait for a place */
+	unsigned places;     /* left in this turn */
 	struct list signals;
 	unsigned turn;
 	/* When the turn began and what was slept until then. */
@@ -165,14 +167,27 @@ loop_longest_store_us(const struct loop *l)
 }
 
 static void
+call_patient(struct loop *l)
+{
+	struct list *el;
+
+	l->places = LOOP_PLACES;
+	while (l->places > 0 && (el = list_take(&l->patient)) != NULL) {
+		list_append(&l->due, el);
+		l->places--;
+	}
+}
+
+static void
 loop_on_prepare(uv_prepare_t *h)
 {
 	struct loop *l = h->data;
 
 	time_turn(l);
 	l->turn++;
+	call_patient(l);
 	run_due(l);
-	if (!list_empty(&l->due))
+	if (!list_empty(&l->due) || !list_empty(&l->patient))
 		stay_awake(l);
 }
 
@@ -216,6 +231,7 @@ loop_new(struct loop **out, struct err *e)
 	list_init(&l->defers);
 	list_init(&l->due);
 	list_init(&l->next);
+	list_init(&l->patient);
 	list_init(&l->signals);
 	buf_init(&l->scratch.plain_out, MIB(64));
 	buf_init(&l->scratch.cipher_out, MIB(80));
@@ -325,6 +341,24 @@ loop_task_next_turn(struct loop *l, struct loop_task *t)
 	if (list_linked(&t->link))
 		return;
 	list_append(&l->next, &t->link);
+	stay_awake(l);
+}
+
+bool
+loop_place(struct loop *l)
+{
+	if (l->places == 0)
+		return false;
+	l->places--;
+	return true;
+}
+
+void
+loop_task_place(struct loop *l, struct loop_task *t)
+{
+	if (list_linked(&t->link))
+		return;
+	list_append(&l->patient, &t->link);
 	stay_awake(l);
 }
 

@@ -17,7 +17,8 @@
 enum {
 	LOOP_READ_SIZE = 65536,  /* bytes of one read from a socket */
 	LOOP_FRAME_SIZE = 16640, /* of nghttp2's frame buffer, at least */
-	LOOP_PLAIN_SIZE = 17408  /* more than one TLS record holds */
+	LOOP_PLAIN_SIZE = 17408, /* more than one TLS record holds */
+	LOOP_PLACES = 64
 };
 
 /* Embedded in its owner; zeroed before first use. */
@@ -30,6 +31,13 @@ struct loop_task {
 void loop_task_due(struct loop *l, struct loop_task *t);
 /* The same, but only after the loop has looked for events again. */
 void loop_task_next_turn(struct loop *l, struct loop_task *t);
+/* What thousands may want at once goes by places, LOOP_PLACES in a turn, so
+ * that it does not keep the others waiting (bench: heartbeat-storm).  False:
+ * none is left in this turn. */
+bool loop_place(struct loop *l);
+/* Runs t->fn on the first turn that has a place for it; who waits goes
+ * first. */
+void loop_task_place(struct loop *l, struct loop_task *t);
 void loop_task_cancel(struct loop_task *t);
 /* Differs from one turn of the loop to the next. */
 unsigned loop_turn(const struct loop *l);

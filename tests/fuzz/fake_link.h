@@ -60,6 +60,12 @@ link_connected(const struct link *l)
 	return true;
 }
 
+void
+link_known(struct link *l)
+{
+	(void)l;
+}
+
 bool
 link_ending(const struct link *l)
 {

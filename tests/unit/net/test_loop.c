@@ -311,6 +311,61 @@ the_database_is_told_apart(void **state)
 	loop_timer_free(s->timer);
 }
 
+enum {
+	CROWD = 3 * LOOP_PLACES + 5
+};
+
+struct waiter {
+	struct loop_task task;
+	struct crowd *crowd;
+	unsigned turn; /* in which it had its place */
+};
+
+struct crowd {
+	struct loop *loop;
+	unsigned served;
+	struct waiter all[CROWD];
+};
+
+static void
+on_place(struct loop_task *t)
+{
+	struct waiter *w = LIST_ENTRY(t, struct waiter, task);
+	struct crowd *c = w->crowd;
+
+	assert_ptr_equal(w, &c->all[c->served]); /* in order */
+	w->turn = loop_turn(c->loop);
+	if (c->served++ == 0) {
+		while (loop_place(c->loop))
+			fail_msg("those who wait have all places");
+	}
+	if (c->served == CROWD) {
+		assert_true(loop_place(c->loop));
+		loop_stop(c->loop);
+	}
+}
+
+static void
+a_crowd_has_so_many_places_in_a_turn(void **state)
+{
+	struct seen *s = *state;
+	struct crowd c = { .loop = s->loop };
+	unsigned i;
+
+	for (i = 0; i < CROWD; i++) {
+		c.all[i].crowd = &c;
+		c.all[i].task.fn = on_place;
+		loop_task_place(s->loop, &c.all[i].task);
+		loop_task_place(s->loop, &c.all[i].task); /* once */
+	}
+	loop_run(s->loop);
+	assert_int_equal(c.served, CROWD);
+	for (i = 0; i + LOOP_PLACES < CROWD; i++)
+		assert_true(c.all[i].turn < c.all[i + LOOP_PLACES].turn);
+	for (i = 0; i < LOOP_PLACES; i++)
+		assert_int_equal(c.all[i].turn, c.all[0].turn);
+}
+
 int
 main(void)
 {
@@ -323,6 +378,7 @@ main(void)
 		T(the_longest_turn_is_told),
 		T(the_database_is_told_apart),
 		T(a_timer_started_for_now_comes_a_turn_later),
+		T(a_crowd_has_so_many_places_in_a_turn),
 		T(refuses_bad_listen_addresses),
 	};
 
