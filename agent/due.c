@@ -211,6 +211,8 @@ due_fire(struct due *d, struct due_schedule *s, const struct due_request *q)
 
 	if (q->catch_up)
 		s->mark.caught_up_due_ms = q->due_ms;
+	if (s->mark.failed_due_ms == q->due_ms) /* it has another chance */
+		s->mark.failed_due_ms = 0;
 	d->changed = true;
 	for (i = 0; i < s->n_groups; i++) {
 		each.schedule = s;

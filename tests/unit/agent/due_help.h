@@ -23,12 +23,12 @@ enum {
 };
 #define DAY INT64_C(86400000)
 
-/* Two groups and up to two schedules, DAILY of A and B first. */
+/* Two groups and up to three schedules. */
 struct small {
 	Wire__Plan plan;
 	Wire__PlanGroup group[2], *groups[2];
-	Wire__PlanSchedule schedule[2], *schedules[2];
-	char *ids[2][2];
+	Wire__PlanSchedule schedule[3], *schedules[3];
+	char *ids[3][2];
 };
 
 static inline void

@@ -677,6 +677,33 @@ a_failed_run_leaves_it_to_the_one_that_waits(void **state)
 	due_free(d);
 }
 
+/* Its end counts for both schedules. */
+static void
+a_run_that_waits_does_it_for_another_schedule_that_failed(void **state)
+{
+	const int64_t two = at("2026-11-21T02:00:00Z");
+	struct small s;
+	struct ulid job;
+	struct due *d;
+
+	(void)state;
+	small_init(&s, "0 2 * * *");
+	small_schedule(&s, 1, OTHER, "10 2 * * *", 1);
+	d = small_due(&s, "UTC", two - HOUR);
+	(void)look(d, two);
+	job = due_ready(d, two)->job;
+	due_begin(d, &job);
+	pass(d, two, two + 10 * MINUTE);
+	due_ended(d, &job, DUE_FAILED, 0);
+	assert_int_equal(due_at(d, 0)->n_covers, 2);
+	assert_int_equal(due_at(d, 0)->covers[0].due_ms, two + 10 * MINUTE);
+	assert_int_equal(run_all(d, two + 10 * MINUTE, DUE_SUCCEEDED), 1);
+	d = restart(d, &s, "UTC", two + HOUR);
+	(void)due_look(d, two + HOUR);
+	assert_null(due_at(d, 0));
+	due_free(d);
+}
+
 static void
 after_a_gap_nothing_that_waits_begins_at_once(void **state)
 {
@@ -767,6 +794,8 @@ main(void)
 		cmocka_unit_test(one_run_does_for_two_schedules_of_its_group),
 		cmocka_unit_test(a_new_due_time_takes_the_place_of_a_retry),
 		cmocka_unit_test(a_failed_run_leaves_it_to_the_one_that_waits),
+		cmocka_unit_test(
+		    a_run_that_waits_does_it_for_another_schedule_that_failed),
 		cmocka_unit_test(after_a_gap_nothing_that_waits_begins_at_once),
 		cmocka_unit_test(
 		    seconds_of_every_are_counted_from_the_last_one),
