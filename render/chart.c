@@ -87,9 +87,9 @@ chart_width(int64_t first_day)
 	return edges(first_day, x);
 }
 
-/* "31.2" without printf, which would be most of a page's cost. */
-static void
-put_tenths(struct buf *out, int v)
+/* Without printf, which would be most of a page's cost. */
+void
+chart_tenths(struct buf *out, int v)
 {
 	char z[12];
 	size_t i = sizeof(z);
@@ -113,9 +113,9 @@ static void
 put_rect(struct buf *out, const struct kind *k, int x)
 {
 	buf_putc(out, 'M');
-	put_tenths(out, x * 10 + k->dx);
+	chart_tenths(out, x * 10 + k->dx);
 	buf_putc(out, ' ');
-	put_tenths(out, k->y);
+	chart_tenths(out, k->y);
 	buf_puts(out, k->shape);
 }
 

@@ -12,6 +12,7 @@
 #include "lib/base/str.h"
 
 struct arena;
+struct buf;
 struct value;
 
 enum {
@@ -28,6 +29,8 @@ void chart_axis(struct value *list, int64_t first_day);
 /* One item a day: {class, title, tick}; tick only where a date stands. */
 void chart_days(struct value *list, const char codes[CHART_DAYS],
     int64_t first_day);
+/* Tenths as a number in a path: 312 is "31.2". */
+void chart_tenths(struct buf *out, int v);
 /* Joins the worse of two outcomes; n and b give way to anything. */
 char chart_worse(char a, char b);
 #endif
