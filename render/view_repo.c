@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One host: the tab Repository. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
-#include "lib/base/buf.h"
-#include "lib/store/job_store.h"
+#include "lib/store/host_store.h"
+#include "lib/store/repo_store.h"
 #include "lib/store/snap_store.h"
-#include "render/cause.h"
 #include "render/host_page.h"
 #include "render/host_view.h"
+#include "render/repo_forms.h"
+#include "render/repo_health.h"
+#include "render/trend.h"
 #include "render/value.h"
 #include "render/view.h"
 #include "render/view_pages.h"
@@ -17,6 +20,8 @@
 enum {
 	TAGS_SHOWN = 20,
 	TAG_CAP = 80,
+	SHARERS_SHOWN = 10,
+	REPO_ID_SHOWN = 12, /* of its hex digits */
 	SNAPSHOTS_LOOKED_AT = 5000
 };
 
@@ -86,102 +91,123 @@ put_tally(struct view *v, struct value *root, const struct host_view *hv)
 	    t->seen < SNAPSHOTS_LOOKED_AT ? "" : text_count(v->arena, t->seen));
 }
 
-/* ----------------------------------------------------------------- health */
+/* ------------------------------------------------------------------ trend */
 
-struct condition {
-	const char *class, *glyph, *word;
+struct days {
+	struct trend_day *v;
+	size_t n, cap;
 };
 
-static struct condition
-condition_of(const struct Rec__Host *h, const struct Rec__Job *init)
+static bool
+view_repo_on_day(void *ctx, uint32_t day, const struct Rec__RepoDay *d)
 {
-	if (init != NULL && init->state == REC__JOB_STATE__JOB_RUNNING)
-		return (struct condition){ "run", "run", "Being tried" };
-	if (init != NULL && init->state == REC__JOB_STATE__JOB_QUEUED)
-		return (struct condition){ "idle", "queued",
-			"Waiting to be tried" };
-	switch (h->repo_status) {
-	case REC__REPO_STATUS__REPO_READY:
-		return (struct condition){ "ok", "ok", "Ready" };
-	case REC__REPO_STATUS__REPO_INIT_FAILED:
-		return (struct condition){ "bad", "failed", "Not ready" };
-	case REC__REPO_STATUS__REPO_UNKNOWN:
-	case _REC__REPO_STATUS_IS_INT_SIZE:
-		break;
+	struct days *all = ctx;
+
+	if (all->n == all->cap)
+		return false;
+	all->v[all->n++] = (struct trend_day){ .day = day,
+		.has_size = d->has_size,
+		.has_count = d->has_count,
+		.pruned = d->pruned,
+		.size = d->size_bytes,
+		.count = d->snapshot_count };
+	return true;
+}
+
+static uint64_t
+put_ranges(struct view *v, struct value *root, const char *link)
+{
+	static const struct {
+		uint64_t days;
+		const char *word;
+	} ranges[] = { { 30, "30 d" }, { 90, "90 d" }, { 365, "1 y" } };
+	uint64_t asked = view_param_number(v, "range", 0), days = 90;
+	struct value *list = value_list(root, "ranges"), *item;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(ranges); i++)
+		if (ranges[i].days == asked)
+			days = asked;
+	for (i = 0; i < ARRAY_LEN(ranges); i++) {
+		item = value_item(list);
+		value_text(item, "word", ranges[i].word);
+		value_bool(item, "current", ranges[i].days == days);
+		value_printf(item, "href", "%s/repo?range=%" PRIu64, link,
+		    ranges[i].days);
 	}
-	return (struct condition){ "idle", "never", "Not tried yet" };
+	return days;
+}
+
+/* The axis begins with the first day something is known of. */
+static void
+put_trend(struct view *v, struct value *root, const struct host_view *hv)
+{
+	const char *link =
+	    arena_printf(v->arena, "/hosts/%s", view_id(v, hv->host->id));
+	int64_t range = (int64_t)put_ranges(v, root, link);
+	struct trend t = { .last = text_day(&v->clock, v->req->now_ms) };
+	struct days all = { .cap = TREND_DAYS_MAX };
+
+	t.first = t.last - range + 1;
+	all.v = arena_array(v->arena, all.cap, sizeof(*all.v));
+	if (all.v != NULL)
+		repo_store_days(v->state, &hv->id, (uint32_t)t.first,
+		    (uint32_t)t.last, view_repo_on_day, &all);
+	if (all.n > 0)
+		t.first = all.v[0].day;
+	t.days = all.v;
+	t.n = all.n;
+	trend_put(value_map(root, "trend"), &t);
+}
+
+/* --------------------------------------------------------------- location */
+
+struct sharers {
+	struct view *v;
+	const struct ulid *self;
+	struct value *list;
+	size_t n;
+};
+
+static bool
+view_repo_on_sharer(void *ctx, const struct ulid *host)
+{
+	struct sharers *s = ctx;
+	const struct Rec__Host *h;
+	struct value *item;
+
+	if (ulid_eq(host, s->self))
+		return true;
+	h = host_store_find(s->v->state, host);
+	if (h == NULL)
+		return true;
+	if (++s->n > SHARERS_SHOWN)
+		return false;
+	item = value_item(s->list);
+	value_text(item, "host_name", h->name);
+	value_text(item, "href",
+	    arena_printf(s->v->arena, "/hosts/%s/repo", view_id(s->v, h->id)));
+	return true;
 }
 
 static void
-put_health(struct view *v, struct value *root, const struct host_view *hv)
+put_location(struct view *v, struct value *root, const struct host_view *hv)
 {
 	const struct Rec__Host *h = hv->host;
-	const struct Rec__Job *init = host_page_init(v, h);
-	struct condition c = condition_of(h, init);
-	bool open = init != NULL && !job_state_final(init->state);
-	bool failed = h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED;
-	struct value *m = value_map(root, "health");
+	struct sharers s = { v, &hv->id, value_list(root, "sharers"), 0 };
+	char hex[2 * REPO_ID_SIZE + 1] = "";
 
-	value_text(m, "class", c.class);
-	value_text(m, "glyph", c.glyph);
-	value_text(m, "word", c.word);
-	value_bool(m, "spin", strcmp(c.glyph, "run") == 0);
-	value_copy(m, "why",
-	    view_sentence(v,
-	        view_cut(str_of(failed ? h->repo_status_error : ""), KIB(4))));
-	value_text(m, "advice",
-	    failed && init != NULL ? cause_advice(init) : "");
-	value_text(m, "init_link",
-	    init == NULL
-	        ? ""
-	        : arena_printf(v->arena, "/jobs/%s", view_id(v, init->id)));
-	view_time(v, m, "tried",
-	    init == NULL || open ? 0 : init->finished_at_ms);
-	value_text(m, "raw",
-	    h->repo_raw_size_bytes == 0
-	        ? ""
-	        : text_bytes(v->arena, h->repo_raw_size_bytes));
-	view_time(v, m, "listed", h->snapshots_at_ms);
-	value_bool(m, "held", h->applied_config_version == h->config_version);
-	value_bool(m, "can_try",
-	    v->can_operate && !open && h->repo_url[0] != '\0');
-}
-
-/* ------------------------------------------------------------------ forms */
-
-/* What is stored, or what was typed and refused. */
-static void
-put_form(struct view *v, struct value *root, const struct Rec__Host *h)
-{
-	static const char *const names[] = { "repo_url", "repo_username",
-		"repo_password", "reinit", "delete", NULL };
-	bool typed = view_param_is(v, "typed", "1");
-	struct value *m = value_map(root, "form");
-
-	view_fields(v, m, names);
-	value_lend(m, "url_value",
-	    typed ? view_param(v, "repo_url") : str_of(h->repo_url));
-	value_lend(m, "username_value",
-	    typed ? view_param(v, "repo_username") : str_of(h->repo_username));
-	value_bool(m, "has_password", view_param_is(v, "has_password", "1"));
-	value_lend(m, "confirm", view_param(v, "confirm"));
-}
-
-/* The name as a regular expression, for the field that asks for it. */
-static void
-put_name_pattern(struct value *root, const struct Rec__Host *h)
-{
-	const char *p;
-	struct buf b;
-
-	buf_init(&b, KIB(4));
-	for (p = h->name; *p != '\0'; p++) {
-		if (strchr("^$\\.*+?()[]{}|/-&!#%,:;<=>@`~", *p) != NULL)
-			buf_putc(&b, '\\');
-		buf_putc(&b, *p);
+	if (h->repo_id.len == REPO_ID_SIZE) {
+		str_hex(h->repo_id.data, REPO_ID_SIZE, hex, sizeof(hex));
+		repo_store_hosts(v->state, h->repo_id.data, view_repo_on_sharer,
+		    &s);
 	}
-	value_copy(root, "name_pattern", buf_str(&b));
-	buf_fini(&b);
+	hex[REPO_ID_SHOWN] = '\0';
+	value_text(root, "repository_id", arena_dup(v->arena, hex));
+	value_bool(root, "shared", s.n > 0);
+	value_bool(root, "more_sharers", s.n > SHARERS_SHOWN);
+	value_text(root, "repo_user", h->repo_username);
+	value_bool(root, "has_admin", h->has_admin);
 }
 
 enum rc
@@ -193,10 +219,11 @@ view_host_repo(struct view *v, struct value *root)
 	rc = host_page_put(v, root, "repo", &hv);
 	if (rc != RC_OK)
 		return rc;
-	put_health(v, root, &hv);
+	repo_health_put(v, root, &hv);
 	put_tally(v, root, &hv);
-	put_form(v, root, hv.host);
-	put_name_pattern(root, hv.host);
+	put_trend(v, root, &hv);
+	put_location(v, root, &hv);
+	repo_forms_put(v, root, &hv);
 	value_text(root, "repo_place", hv.host->repo_url);
 	value_text(root, "event_query", "");
 	return RC_OK;

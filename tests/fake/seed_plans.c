@@ -14,6 +14,7 @@
 #include "lib/store/repo_store.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/upkeep_store.h"
+#include "tests/fake/seed_repos.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS INT64_C(86400000)
@@ -188,6 +189,7 @@ put_all(struct store_tx *tx)
 	change_job(tx);
 	put_upkeep(tx);
 	put_sizes(tx);
+	seed_repos_put(tx);
 }
 
 enum rc
