@@ -11,6 +11,7 @@
 
 struct arena;
 struct buf;
+struct host_months;
 struct store;
 struct template_set;
 struct Ipc__RenderRequest;
@@ -25,6 +26,7 @@ struct answer {
 	struct store *state;
 	struct store *live;
 	const char *spool;            /* root of the job logs */
+	struct host_months *months;   /* kept from page to page, or NULL */
 	const char *zone;             /* IANA, known */
 	char asset[ANSWER_ASSET_CAP]; /* changes when static files do */
 };

@@ -18,7 +18,11 @@ enum {
 	MONDAY = 1,
 	DATES_MAX = 4,   /* listed by name in a label */
 	AXIS_ROOM = 250, /* a date further right meets "today" */
-	TICK_ROOM = 3    /* days a date under the strip needs */
+	TICK_ROOM = 3,   /* days a date under the strip needs */
+	SPARK_LEFT = 10, /* of the drawing, in tenths */
+	SPARK_RIGHT = 690,
+	SPARK_TOP = 30,
+	SPARK_BOTTOM = 170
 };
 
 /* A cell's rectangle: left edge past the cell's x and top, in tenths so that
@@ -41,7 +45,7 @@ static const struct kind kinds[] = {
 	{ 'r', "run",         "run k-r",  "running",          7, 12, 32, "h5.6v13.6h-5.6z" },
 	{ 'o', "ok",          "ok k-o",   "ok",               3, 12, 32, "h5.6v13.6h-5.6z" },
 	{ 'z', "idle hollow", "idle k-z", "asleep",           2, 10, 30, "h6v14h-6z" },
-	{ 'n', "none",        "none",     "no run",           1, 20, 96, "h4v0.8h-4z" },
+	{ 'n', "none",        "none",     "not scheduled",    1, 20, 96, "h4v0.8h-4z" },
 	{ 'b', "none",        "none",     "before enrolment", 0, 38, 98, "h0.4v0.4h-0.4z" },
 };
 /* clang-format on */
@@ -197,6 +201,66 @@ chart_heat(struct value *map, const char codes[CHART_DAYS], int64_t first_day)
 		buf_puts(&label, "Last 30 days: no runs");
 	value_copy(map, "label", buf_str(&label));
 	buf_fini(&label);
+}
+
+/* Height of a figure, in tenths from above. */
+static int
+spark_y(uint64_t n, uint64_t low, uint64_t high)
+{
+	const double span = SPARK_BOTTOM - SPARK_TOP;
+
+	if (low == high)
+		return (SPARK_TOP + SPARK_BOTTOM) / 2;
+	return SPARK_BOTTOM -
+	       (int)((double)(n - low) / (double)(high - low) * span);
+}
+
+static void
+put_point(struct buf *out, char letter, int x, int y)
+{
+	if (letter != '\0')
+		buf_putc(out, letter);
+	put_tenths(out, x);
+	buf_putc(out, ' ');
+	put_tenths(out, y);
+}
+
+static int
+spark_x(int day)
+{
+	return SPARK_LEFT + day * (SPARK_RIGHT - SPARK_LEFT) / (CHART_DAYS - 1);
+}
+
+void
+chart_spark(const uint64_t n[CHART_DAYS], uint32_t has, struct chart_spark *out)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+	struct buf d, last;
+	char letter = 'M';
+	int i;
+
+	*out = (struct chart_spark){ .d = "" };
+	for (i = 0; i < CHART_DAYS; i++) {
+		if ((has >> i & 1) == 0)
+			continue;
+		low = n[i] < low ? n[i] : low;
+		high = n[i] > high ? n[i] : high;
+	}
+	buf_init(&d, CHART_SPARK_CAP);
+	buf_init(&last, sizeof(out->last));
+	for (i = 0; i < CHART_DAYS; i++) {
+		if ((has >> i & 1) == 0)
+			continue;
+		put_point(&d, letter, spark_x(i), spark_y(n[i], low, high));
+		letter = 'L';
+		buf_reset(&last);
+		put_point(&last, '\0', spark_x(i), spark_y(n[i], low, high));
+	}
+	if (!str_copy(out->d, sizeof(out->d), buf_str(&d)) ||
+	    !str_copy(out->last, sizeof(out->last), buf_str(&last)))
+		*out = (struct chart_spark){ .d = "" };
+	buf_fini(&last);
+	buf_fini(&d);
 }
 
 void

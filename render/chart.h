@@ -19,6 +19,18 @@ enum {
 	CHART_DAYS = 30
 };
 
+enum {
+	CHART_SPARK_CAP = 400
+};
+/* 30 days of one figure, 72 by 20; d is "" when there is none of them. */
+struct chart_spark {
+	char d[CHART_SPARK_CAP];
+	char last[16]; /* where the newest one is: "69 3.2" */
+};
+/* Bit i of has: the i-th day has a figure. */
+void chart_spark(const uint64_t n[CHART_DAYS], uint32_t has,
+    struct chart_spark *out);
+
 /* Members: days (the codes), width, paths [{class, d}], label (in words). */
 void chart_heat(struct value *map, const char codes[CHART_DAYS],
     int64_t first_day);

@@ -22,13 +22,16 @@ enum {
 static void
 put_days(struct view *v, struct value *root, const struct host_view *hv)
 {
+	struct value *list = value_list(root, "days"), *item;
 	char codes[CHART_DAYS];
-	int64_t first = host_view_days(v, hv, codes);
-	struct value *list = value_list(root, "days");
-	struct value *item;
-	int64_t day = first;
+	struct host_month m;
+	int64_t day;
 
-	chart_days(list, codes, first);
+	host_month_get(v, hv, &m);
+	host_view_codes(hv, &m, codes);
+	host_view_put_next(v, root, hv, &m);
+	day = m.first_day;
+	chart_days(list, codes, day);
 	for (item = list == NULL ? NULL : list->first; item != NULL;
 	     item = item->next)
 		value_text(item, "date", text_day_machine(v->arena, day++));

@@ -19,11 +19,6 @@ enum {
 	TAGS_SHOWN = 4
 };
 
-struct day_walk {
-	char *codes;
-	int64_t first;
-};
-
 void
 host_view_init(struct view *v, const struct Rec__Host *h, struct host_view *out)
 {
@@ -114,7 +109,8 @@ stale_reason(struct view *v, const struct host_view *hv)
 	if (h->online)
 		return arena_printf(v->arena, "No backup for %s, allowed %s",
 		    span, allowed);
-	return arena_printf(v->arena, "Offline %s, allowed %s", span, allowed);
+	return arena_printf(v->arena, "%s %s, allowed %s",
+	    status_asleep(h) ? "Away" : "Offline", span, allowed);
 }
 
 static const char repository_not_ready[] = "Repository not ready";
@@ -209,12 +205,26 @@ host_view_progress(struct view *v, struct value *map, const char *key,
 static void
 put_connection(struct view *v, struct value *map, const struct Rec__Host *h)
 {
-	value_bool(map, "online", h->online);
-	value_text(map, "offline_words",
+	const char *seen =
 	    h->last_seen_at_ms == 0
-	        ? "Offline"
-	        : arena_printf(v->arena, "Offline since %s",
-	              text_when(v->arena, &v->clock, h->last_seen_at_ms)));
+	        ? ""
+	        : text_relative(v->arena, &v->clock, h->last_seen_at_ms);
+
+	value_bool(map, "online", h->online);
+	value_bool(map, "asleep", status_asleep(h));
+	if (*seen == '\0')
+		value_text(map, "offline_words",
+		    status_asleep(h) ? "Asleep" : "Offline");
+	else if (status_asleep(h))
+		value_text(map, "offline_words",
+		    arena_printf(v->arena,
+		        "Asleep \xc2\xb7 last seen %s \xc2\xb7 will catch up "
+		        "on return",
+		        seen));
+	else
+		value_text(map, "offline_words",
+		    arena_printf(v->arena, "Offline since %s",
+		        text_when(v->arena, &v->clock, h->last_seen_at_ms)));
 }
 
 /* "linux/amd64", and a short list of tags. */
@@ -284,48 +294,81 @@ host_view_put(struct view *v, struct value *map, const struct host_view *hv)
 	    stored == 0 ? "" : text_bytes(v->arena, stored));
 }
 
-static char
-day_code(const struct Rec__DayOutcome *o)
+/* ------------------------------------------------------------- what is next */
+
+struct next_words {
+	const char *big, *small;
+};
+
+/* A run that is tried again comes before its schedule's next one. */
+static int64_t
+retry_at(const struct view *v, const struct host_view *hv)
 {
-	switch (o->state) {
-	case REC__JOB_STATE__JOB_SUCCEEDED:
-		return o->incomplete ? 'i' : 'o';
-	case REC__JOB_STATE__JOB_FAILED:
-		return 'f';
-	default:
-		return 'n';
-	}
+	int64_t at = hv->failed == NULL ? 0 : hv->failed->retry_at_ms;
+
+	return at > v->req->now_ms ? at : 0;
 }
 
-static bool
-host_view_on_day(void *ctx, uint32_t day, const struct ulid *group,
-    const struct Rec__DayOutcome *o)
+/* Today the clock alone. */
+static const char *
+when_words(struct view *v, int64_t at_ms)
 {
-	struct day_walk *w = ctx;
-	int64_t i = (int64_t)day - w->first;
+	const struct text_clock *c = &v->clock;
 
-	(void)group;
-	if (i >= 0 && i < CHART_DAYS)
-		w->codes[i] = chart_worse(w->codes[i], day_code(o));
-	return true;
+	return text_day(c, at_ms) == text_day(c, v->req->now_ms)
+	           ? text_minute(v->arena, c, at_ms)
+	           : text_when(v->arena, c, at_ms);
 }
 
-int64_t
-host_view_days(struct view *v, const struct host_view *hv,
+static struct next_words
+next_of(struct view *v, const struct host_view *hv, const struct host_month *m)
+{
+	const struct Rec__Host *h = hv->host;
+	int64_t again = retry_at(v, hv);
+
+	if (m->schedules == 0)
+		return (struct next_words){ "none", "no schedule yet" };
+	if (m->enabled == 0)
+		return (struct next_words){ "paused",
+			m->schedules == 1 ? "its schedule" : "its schedules" };
+	if (status_asleep(h))
+		return (struct next_words){ "on wake", "catches up" };
+	if (!h->online && hv->status == STATUS_STALE)
+		return (struct next_words){ "overdue", "when it returns" };
+	if (again != 0 && (m->next_ms == 0 || again < m->next_ms))
+		return (struct next_words){ arena_printf(v->arena, "retry %s",
+			                        text_relative(v->arena,
+			                            &v->clock, again)),
+			when_words(v, again) };
+	if (m->next_ms == 0)
+		return (struct next_words){ "never", "see its schedules" };
+	return (
+	    struct next_words){ text_relative(v->arena, &v->clock, m->next_ms),
+		when_words(v, m->next_ms) };
+}
+
+void
+host_view_put_next(struct view *v, struct value *map,
+    const struct host_view *hv, const struct host_month *m)
+{
+	struct next_words n = next_of(v, hv, m);
+	char sid[ULID_TEXT_CAP] = "";
+
+	if (m->covered)
+		ulid_text(&m->covering, sid);
+	value_text(map, "next_words", n.big);
+	value_text(map, "next_small", n.small);
+	value_copy(map, "covering", str_of(sid));
+	value_copy(map, "spark", str_of(m->spark.d));
+	value_copy(map, "spark_last", str_of(m->spark.last));
+}
+
+void
+host_view_codes(const struct host_view *hv, const struct host_month *m,
     char codes[CHART_DAYS])
 {
-	int64_t today = text_day(&v->clock, v->req->now_ms);
-	int64_t first = today - (CHART_DAYS - 1);
-	int64_t enrolled = text_day(&v->clock, hv->host->enrolled_at_ms);
-	struct day_walk w = { codes, first };
-	int64_t i;
-
-	for (i = 0; i < CHART_DAYS; i++)
-		codes[i] = first + i < enrolled ? 'b' : 'n';
-	plan_store_days(v->state, &hv->id, (uint32_t)first, (uint32_t)today,
-	    host_view_on_day, &w);
+	memcpy(codes, m->codes, CHART_DAYS);
 	if (hv->running != NULL &&
 	    hv->running->kind == REC__JOB_KIND__KIND_BACKUP)
 		codes[CHART_DAYS - 1] = 'r';
-	return first;
 }

@@ -11,6 +11,7 @@
 #include "lib/base/ulid.h"
 #include "proto/store.pb-c.h"
 #include "render/chart.h"
+#include "render/host_month.h"
 #include "render/status.h"
 
 struct value;
@@ -45,8 +46,12 @@ void host_view_load(struct view *v, struct host_view *hv);
  * job (id of the running one). */
 void host_view_put(struct view *v, struct value *map,
     const struct host_view *hv);
-/* The 30 days' codes; returns the first day. */
-int64_t host_view_days(struct view *v, const struct host_view *hv,
+/* Members next_words, next_small ("in 4 h", "18:00"), covering (the schedule
+ * that alone runs all groups, or ""), spark and spark_last. */
+void host_view_put_next(struct view *v, struct value *map,
+    const struct host_view *hv, const struct host_month *m);
+/* The 30 days with what runs now. */
+void host_view_codes(const struct host_view *hv, const struct host_month *m,
     char codes[CHART_DAYS]);
 /* map key {percent, left, rate, read, total, files, total_files}; false when
  * nothing is known yet. */

@@ -18,6 +18,7 @@
 #include "render/text.h"
 
 struct arena;
+struct host_months;
 struct store_tx;
 struct ulid;
 struct value;
@@ -29,8 +30,9 @@ struct view {
 	struct store_tx *state;
 	struct store_tx *live;
 	const char *spool;
-	bool can_operate; /* the viewer may run, stop and add */
-	int status;       /* of the reply; page error sets it */
+	struct host_months *months; /* NULL: nothing is kept */
+	bool can_operate;           /* the viewer may run, stop and add */
+	int status;                 /* of the reply; page error sets it */
 };
 
 /* "" when the request does not have it. */

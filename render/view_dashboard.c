@@ -150,7 +150,7 @@ edge_of(const struct host_view *hv)
 
 	if (look->pill)
 		return look->class;
-	return hv->host->online ? "" : "warn";
+	return hv->host->online || status_asleep(hv->host) ? "" : "warn";
 }
 
 /* Most hosts had the same month: it is drawn once. */
@@ -181,8 +181,8 @@ put_row(struct view *v, struct strips *seen, struct value *list,
 {
 	char codes[CHART_DAYS];
 	struct value *item = value_item(list);
+	struct host_month m;
 	struct host_view hv;
-	int64_t first;
 
 	host_view_init(v, h, &hv);
 	host_view_load(v, &hv);
@@ -192,8 +192,10 @@ put_row(struct view *v, struct strips *seen, struct value *list,
 	    arena_printf(v->arena, "%s snapshot%s",
 	        text_count(v->arena, h->snapshot_count),
 	        h->snapshot_count == 1 ? "" : "s"));
-	first = host_view_days(v, &hv, codes);
-	put_heat(seen, item, codes, first);
+	host_month_get(v, &hv, &m);
+	host_view_put_next(v, item, &hv, &m);
+	host_view_codes(&hv, &m, codes);
+	put_heat(seen, item, codes, m.first_day);
 }
 
 /* The page of rows. */

@@ -112,6 +112,22 @@
     if (e.target.matches('[data-all]')) for (const c of ticks(e.target.form)) c.checked = e.target.checked;
     ticked(e.target.form);
   });
+  /* — What a form would come to: the server says it, while one types — */
+  let soon = 0, latest = 0;
+  async function preview(form) {
+    const mine = ++latest, url = new URL(form.dataset.preview, location);
+    for (const [k, v] of new FormData(form)) if (k !== 'csrf' && v !== '') url.searchParams.set(k, v);
+    try {
+      const r = await fetch(url, { headers: { accept: 'text/html' } });
+      if (r.ok && !r.redirected && mine === latest) fragment(await r.text());
+    } catch { /* it says what it said before */ }
+  }
+  for (const name of ['input', 'change']) d.addEventListener(name, e => {
+    const form = e.target.form;
+    if (!form?.dataset.preview) return;
+    clearTimeout(soon);
+    soon = setTimeout(preview, 300, form);
+  });
   d.addEventListener('reset', e => setTimeout(() => ticked(e.target)));
 
   /* — Ticked rows: the count in words, and the box over all of them — */
@@ -136,7 +152,7 @@
   });
 
   /* — Heat strip: names the day under the pointer; the label says it all in words — */
-  const WORD = { o: 'ok', i: 'incomplete', f: 'failed', m: 'missed', z: 'asleep', n: 'no run', r: 'running', b: 'before enrolment' };
+  const WORD = { o: 'ok', i: 'incomplete', f: 'failed', m: 'missed', z: 'asleep', n: 'not scheduled', r: 'running', b: 'before enrolment' };
   d.addEventListener('pointermove', e => {
     const row = e.target.closest?.('tr'), s = row && $('svg.heat[data-days]', row), from = s?.closest('[data-heat-from]')?.dataset.heatFrom;
     if (!from) return;

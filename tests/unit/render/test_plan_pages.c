@@ -327,6 +327,60 @@ the_preview_alone_follows_the_fields(void **state)
 	must_not(s, "<b>");
 }
 
+/* M-224, M-305, M-310, M-311 */
+static void
+a_row_tells_what_comes_next_and_offers_what_fits(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "dashboard",
+	        .fragment = "host.row",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "host", host_text(SEED_APP) } },
+	    200);
+	must(s, "in 12 h<small>20 Nov 03:");
+	must(s, "<small class=\"nx\">next in 12 h</small>");
+	must(s, "/run\" aria-label=\"Run all groups of app-01\"");
+	must(s, "<path d=\"M1 17L3.3 16.6");
+	must(s, "<path class=\"last\" d=\"M69 3h.01\"");
+	ask(s,
+	    &(struct ask){ .page = "dashboard",
+	        .fragment = "host.row",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "host", host_text(SEED_DB2) } },
+	    200);
+	must(s, "retry in 42 min<small>15:00");
+	ask(s,
+	    &(struct ask){ .page = "dashboard",
+	        .fragment = "host.row",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "host", host_text(SEED_BUILD) } },
+	    200);
+	must(s, "none<small>no schedule yet");
+	must(s, ">Open ");
+}
+
+/* M-326 */
+static void
+a_host_that_comes_and_goes_sleeps(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "dashboard",
+	        .fragment = "host.row",
+	        .role = REC__ROLE__ROLE_VIEWER,
+	        .params = { "host", host_text(SEED_MAIL) } },
+	    200);
+	must(s, "Asleep \xc2\xb7 last seen 9 d ago \xc2\xb7 will catch up on "
+	        "return");
+	must(s, "on wake<small>catches up");
+	must(s, "zzzzzzzzz\"");
+	must(s, "9 asleep");
+	must_not(s, "Offline since");
+}
+
 static void
 nothing_else_is_read_for_the_head_alone(void **state)
 {
@@ -359,6 +413,8 @@ main(void)
 		PLANS(a_new_schedule_begins_with_a_usual_time),
 		PLANS(a_refused_schedule_keeps_what_was_typed),
 		PLANS(the_preview_alone_follows_the_fields),
+		PLANS(a_row_tells_what_comes_next_and_offers_what_fits),
+		PLANS(a_host_that_comes_and_goes_sleeps),
 		PLANS(nothing_else_is_read_for_the_head_alone),
 	};
 
