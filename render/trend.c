@@ -11,7 +11,8 @@
 #include "render/value.h"
 
 enum {
-	STEPS = 3, /* between the labels of an axis */
+	SCALES = 24, /* powers of ten: more than 64 bits count */
+	STEPS = 3,   /* between the labels of an axis */
 	X_LABELS = 5,
 	POINTS_MAX = 92, /* that tell their figures under the pointer */
 	PRUNES_TOLD = 4,
@@ -75,23 +76,35 @@ is_whole(double v)
 	return past < 1e-9 && past > -1e-9;
 }
 
+/* The first of the round numbers at a scale that will do; 0: none. */
+static double
+step_at(double scale, double max, bool whole)
+{
+	static const int round[] = { 10, 15, 20, 25, 30, 40, 50, 60, 80 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(round); i++) {
+		double step = round[i] * scale;
+
+		if ((!whole || is_whole(step)) &&
+		    STEPS * step >= max * (1 - 1e-9))
+			return step;
+	}
+	return 0;
+}
+
 /* The least round number that STEPS times reaches max. */
 static double
 step_of(double max, bool whole)
 {
-	static const int round[] = { 10, 15, 20, 25, 30, 40, 50, 60, 80 };
 	double scale = whole ? 0.1 : 0.01, step = 0;
-	size_t i;
+	int i;
 
-	for (;; scale *= 10) {
-		for (i = 0; i < ARRAY_LEN(round); i++) {
-			step = round[i] * scale;
-			if (whole && !is_whole(step))
-				continue;
-			if (STEPS * step >= max * (1 - 1e-9))
-				return step;
-		}
+	for (i = 0; i < SCALES && step <= 0; i++) {
+		step = step_at(scale, max, whole);
+		scale *= 10;
 	}
+	return step;
 }
 
 static void
@@ -206,7 +219,8 @@ put_area(const struct plot *p)
 	struct buf b;
 
 	buf_init(&b, PATH_MAX_BYTES + 64);
-	if (line != NULL && p->size.first != p->size.last) {
+	if (line != NULL && p->size.first != NULL &&
+	    p->size.first != p->size.last) {
 		put_point(&b, 'M', x_of(p->t, p->size.first->day),
 		    TREND_HEIGHT * 10);
 		buf_putc(&b, 'L');
