@@ -33,7 +33,7 @@ struct put_in {
 static const struct json_field put_fields[] = {
 	{ "pre_hook",           JSON_STR, JSON_NULL_OK, 0, HOOKS_BODY_MAX,    IN(pre),     0, IN(pre_seen) },
 	{ "post_hook",          JSON_STR, JSON_NULL_OK, 0, HOOKS_BODY_MAX,    IN(post),    0, IN(post_seen) },
-	{ "hook_limit_seconds", JSON_INT, JSON_NULL_OK, 0, HOOKS_LIMIT_MAX_S, IN(limit_s), 0, IN(limit_seen) },
+	{ "hook_limit_seconds", JSON_INT, JSON_NULL_ABSENT, 0, HOOKS_LIMIT_MAX_S, IN(limit_s), 0, IN(limit_seen) },
 };
 /* clang-format on */
 
@@ -378,7 +378,8 @@ page_again(struct req *r, const struct err *e)
 		{ "id", r->vars[0] },
 		{ "group", r->vars[1] },
 		{ "hook_limit_seconds", req_field(r, "hook_limit_seconds") },
-		{ param, str_of(arena_dup(&r->arena, e->msg)) },
+		{ e->field != NULL ? "error.hooks" : "error",
+		    str_of(arena_dup(&r->arena, e->msg)) },
 	};
 
 	if (e->rc == RC_NOTFOUND)

@@ -86,8 +86,13 @@ queue_job(struct store_tx *tx, const struct op *op, const struct Rec__Host *h,
 	j.expires_at_ms = w->lasts_ms > 0 ? w->now_ms + w->lasts_ms : 0;
 	j.check_part = w->check_part;
 	j.check_of = w->check_of;
-	j.bandwidth_up_kbps = w->up_kbps;
-	j.bandwidth_down_kbps = w->down_kbps;
+	j.caps_given = w->up_given || w->down_given;
+	if (j.caps_given) {
+		j.bandwidth_up_kbps =
+		    w->up_given ? w->up_kbps : h->bandwidth_up_kbps;
+		j.bandwidth_down_kbps =
+		    w->down_given ? w->down_kbps : h->bandwidth_down_kbps;
+	}
 	if (g != NULL) {
 		j.group_id = pb_id(&w->group);
 		j.group_name = g->name;

@@ -33,6 +33,7 @@ struct dispatch_in {
 };
 struct run_in {
 	int64_t up_kbps, down_kbps;
+	bool up_seen, down_seen;
 };
 
 /* clang-format off */
@@ -41,8 +42,8 @@ static const struct json_field dispatch_fields[] = {
 	{ "args", JSON_STRS, JSON_NULL_OK, 0, ARGS_MAX, offsetof(struct dispatch_in, args), ARG_MAX, JSON_NO_SEEN },
 };
 static const struct json_field run_fields[] = {
-	{ "bandwidth_up_kbps",   JSON_INT, JSON_NULL_OK, 0, KBPS_MAX, offsetof(struct run_in, up_kbps), 0, JSON_NO_SEEN },
-	{ "bandwidth_down_kbps", JSON_INT, JSON_NULL_OK, 0, KBPS_MAX, offsetof(struct run_in, down_kbps), 0, JSON_NO_SEEN },
+	{ "bandwidth_up_kbps",   JSON_INT, JSON_NULL_ABSENT, 0, KBPS_MAX, offsetof(struct run_in, up_kbps), 0, offsetof(struct run_in, up_seen) },
+	{ "bandwidth_down_kbps", JSON_INT, JSON_NULL_ABSENT, 0, KBPS_MAX, offsetof(struct run_in, down_kbps), 0, offsetof(struct run_in, down_seen) },
 };
 /* clang-format on */
 
@@ -154,17 +155,20 @@ jobs_dispatch(struct req *r)
 	queue(r, &w);
 }
 
-/* A blank field is no limit of its own. */
-static bool
-form_kbps(struct req *r, const char *name, uint32_t *out)
+/* A blank field is no limit of its own, 0 is none (M-199). */
+static enum rc
+form_kbps(struct req *r, const char *name, bool *given, uint32_t *out,
+    struct err *e)
 {
 	struct str s = str_trim(req_field(r, name));
 	uint64_t v = 0;
 
 	if (s.n > 0 && !str_u64(s, KBPS_MAX, &v))
-		return false;
+		return err_field(e, name,
+		    "a bandwidth is a whole number of KB/s");
+	*given = s.n > 0;
 	*out = (uint32_t)v;
-	return true;
+	return RC_OK;
 }
 
 void
@@ -180,12 +184,14 @@ jobs_run_group(struct req *r)
 		return;
 	}
 	if (in != NULL) {
+		w.up_given = in->up_seen;
 		w.up_kbps = (uint32_t)in->up_kbps;
+		w.down_given = in->down_seen;
 		w.down_kbps = (uint32_t)in->down_kbps;
-	} else if (!form_kbps(r, "bandwidth_up_kbps", &w.up_kbps) ||
-	           !form_kbps(r, "bandwidth_down_kbps", &w.down_kbps)) {
-		(void)err_set(&e, RC_INVALID,
-		    "a bandwidth is a whole number of KB/s");
+	} else if (form_kbps(r, "bandwidth_up_kbps", &w.up_given, &w.up_kbps,
+	               &e) != RC_OK ||
+	           form_kbps(r, "bandwidth_down_kbps", &w.down_given,
+	               &w.down_kbps, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;
 	}

@@ -33,6 +33,8 @@ struct jobs_wish {
 	struct ulid group;      /* zero: none given */
 	const char *group_name; /* NULL: none given */
 	Rec__JobKind kind;
+	/* Of this run, 0: none; not given: the host's. */
+	bool up_given, down_given;
 	uint32_t up_kbps, down_kbps;
 	bool online;   /* else it waits for the host's return */
 	bool send_now; /* set by the op */

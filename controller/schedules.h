@@ -23,9 +23,6 @@ void schedules_post(struct req *r);
 void schedules_put(struct req *r);
 void schedules_delete(struct req *r);
 extern const struct route_json schedules_body;
-/* Pages: GET /hosts/{id}/schedules, .../new, .../{sid}/edit. */
-void schedules_page(struct req *r);
-void schedules_edit_page(struct req *r);
 /* Forms: POST /hosts/{id}/schedules/new, .../{sid}/edit, .../{sid}/enabled,
  * .../{sid}/delete. */
 void schedules_form(struct req *r);

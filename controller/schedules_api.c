@@ -40,7 +40,7 @@ static const struct json_field schedule_fields[] = {
 	{ "zone",             JSON_STR,  JSON_NULL_OK, 0, PLAN_ZONE_MAX, IN(zone), 0, IN(zone_seen) },
 	{ "enabled",          JSON_BOOL, 0, 0, 0, IN(enabled), 0, IN(enabled_seen) },
 	{ "source_group_ids", JSON_STRS, 0, 0, PLAN_GROUPS_MAX, IN(groups), ULID_TEXT_CAP - 1, IN(groups_seen) },
-	{ "jitter_seconds",   JSON_INT,  JSON_NULL_OK, 0, PLAN_JITTER_MAX_S, IN(jitter_s), 0, IN(jitter_seen) },
+	{ "jitter_seconds",   JSON_INT,  JSON_NULL_ABSENT, 0, PLAN_JITTER_MAX_S, IN(jitter_s), 0, IN(jitter_seen) },
 };
 /* clang-format on */
 

@@ -24,9 +24,6 @@ void sources_post(struct req *r);
 void sources_put(struct req *r);
 void sources_delete(struct req *r);
 extern const struct route_json sources_body;
-/* Pages: GET /hosts/{id}/sources, .../new, .../{gid}/edit. */
-void sources_page(struct req *r);
-void sources_edit_page(struct req *r);
 /* Forms: POST /hosts/{id}/sources/new, .../{gid}/edit, .../{gid}/delete. */
 void sources_form(struct req *r);
 void sources_delete_form(struct req *r);

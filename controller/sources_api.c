@@ -39,16 +39,16 @@ struct source_in {
 static const struct json_field source_fields[] = {
 	{ "name",     JSON_STR,  0, 1, PLAN_NAME_MAX, IN(name), 0, IN(name_seen) },
 	{ "includes", JSON_STRS, 0, 0, PLAN_PATHS_MAX, IN(includes), PLAN_PATH_BYTES_MAX, IN(includes_seen) },
-	{ "excludes", JSON_STRS, JSON_NULL_OK, 0, PLAN_PATHS_MAX, IN(excludes), PLAN_PATH_BYTES_MAX, IN(excludes_seen) },
-	{ "retention_policy", JSON_OBJ, JSON_NULL_OK, 0, 0, 0, 0, IN(keep_seen) },
-	{ "retention_policy.keep_last",    JSON_INT, JSON_NULL_OK, 0, PLAN_KEEP_MAX, IN(last),    0, JSON_NO_SEEN },
-	{ "retention_policy.keep_hourly",  JSON_INT, JSON_NULL_OK, 0, PLAN_KEEP_MAX, IN(hourly),  0, JSON_NO_SEEN },
-	{ "retention_policy.keep_daily",   JSON_INT, JSON_NULL_OK, 0, PLAN_KEEP_MAX, IN(daily),   0, JSON_NO_SEEN },
-	{ "retention_policy.keep_weekly",  JSON_INT, JSON_NULL_OK, 0, PLAN_KEEP_MAX, IN(weekly),  0, JSON_NO_SEEN },
-	{ "retention_policy.keep_monthly", JSON_INT, JSON_NULL_OK, 0, PLAN_KEEP_MAX, IN(monthly), 0, JSON_NO_SEEN },
-	{ "retention_policy.keep_yearly",  JSON_INT, JSON_NULL_OK, 0, PLAN_KEEP_MAX, IN(yearly),  0, JSON_NO_SEEN },
-	{ "retry_max", JSON_INT, JSON_NULL_OK, 0, PLAN_RETRY_MAX, IN(retry_max), 0, IN(retry_seen) },
-	{ "retry_backoff_seconds", JSON_INT, JSON_NULL_OK, 0, PLAN_BACKOFF_MAX_S, IN(backoff_s), 0, IN(backoff_seen) },
+	{ "excludes", JSON_STRS, JSON_NULL_ABSENT, 0, PLAN_PATHS_MAX, IN(excludes), PLAN_PATH_BYTES_MAX, IN(excludes_seen) },
+	{ "retention_policy", JSON_OBJ, JSON_NULL_ABSENT, 0, 0, 0, 0, IN(keep_seen) },
+	{ "retention_policy.keep_last",    JSON_INT, JSON_NULL_ABSENT, 0, PLAN_KEEP_MAX, IN(last),    0, JSON_NO_SEEN },
+	{ "retention_policy.keep_hourly",  JSON_INT, JSON_NULL_ABSENT, 0, PLAN_KEEP_MAX, IN(hourly),  0, JSON_NO_SEEN },
+	{ "retention_policy.keep_daily",   JSON_INT, JSON_NULL_ABSENT, 0, PLAN_KEEP_MAX, IN(daily),   0, JSON_NO_SEEN },
+	{ "retention_policy.keep_weekly",  JSON_INT, JSON_NULL_ABSENT, 0, PLAN_KEEP_MAX, IN(weekly),  0, JSON_NO_SEEN },
+	{ "retention_policy.keep_monthly", JSON_INT, JSON_NULL_ABSENT, 0, PLAN_KEEP_MAX, IN(monthly), 0, JSON_NO_SEEN },
+	{ "retention_policy.keep_yearly",  JSON_INT, JSON_NULL_ABSENT, 0, PLAN_KEEP_MAX, IN(yearly),  0, JSON_NO_SEEN },
+	{ "retry_max", JSON_INT, JSON_NULL_ABSENT, 0, PLAN_RETRY_MAX, IN(retry_max), 0, IN(retry_seen) },
+	{ "retry_backoff_seconds", JSON_INT, JSON_NULL_ABSENT, 0, PLAN_BACKOFF_MAX_S, IN(backoff_s), 0, IN(backoff_seen) },
 };
 /* clang-format on */
 

@@ -395,7 +395,7 @@ read_member(const struct reader *r, const json_t *root)
 	const json_t *v = find_member(root, f->name);
 	enum rc rc;
 
-	if (v == NULL) {
+	if (v == NULL || (json_is_null(v) && (f->flags & JSON_NULL_ABSENT))) {
 		if (f->flags & JSON_REQUIRED)
 			return err_set(r->e, RC_INVALID, "%s: is missing",
 			    f->name);

@@ -48,10 +48,11 @@ struct json_pairs {
 };
 
 /* NULL_OK: null empties the field (NULL, 0, false, no elements) and counts
- * as there. */
+ * as there.  NULL_ABSENT: it counts as not there. */
 enum {
 	JSON_REQUIRED = 1,
-	JSON_NULL_OK = 2
+	JSON_NULL_OK = 2,
+	JSON_NULL_ABSENT = 4
 };
 
 struct json_field {

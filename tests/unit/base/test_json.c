@@ -157,6 +157,48 @@ null_empties_where_it_is_allowed(void **state)
 	assert_int_equal(read_z(c, "{\"name\":\"x\",\"on\":null}"), RC_INVALID);
 }
 
+/* "a.b" is a member of the object a; null may count as nothing. */
+static void
+members_of_objects_are_read(void **state)
+{
+	static const struct inner {
+		int64_t n, left;
+		bool seen, outer, left_seen;
+	} zero = { 0, 0, false, false, false };
+	static const struct json_field rows[] = {
+		{ "keep", JSON_OBJ, JSON_NULL_ABSENT, 0, 0, 0, 0,
+		    offsetof(struct inner, outer) },
+		{ "keep.daily", JSON_INT, 0, 0, 9, offsetof(struct inner, n), 0,
+		    offsetof(struct inner, seen) },
+		{ "left", JSON_INT, JSON_NULL_ABSENT, 0, 9,
+		    offsetof(struct inner, left), 0,
+		    offsetof(struct inner, left_seen) },
+	};
+	struct inner in = zero;
+	struct ctx *c = *state;
+
+	assert_int_equal(json_read(STR("{\"keep\":{\"daily\":7},\"left\":"
+	                               "null}"),
+	                     rows, 3, &in, &c->a, &c->e),
+	    RC_OK);
+	assert_int_equal(in.n, 7);
+	assert_true(in.seen && in.outer && !in.left_seen);
+	in = zero;
+	assert_int_equal(json_read(STR("{\"keep\":null,\"left\":0}"), rows, 3,
+	                     &in, &c->a, &c->e),
+	    RC_OK);
+	assert_true(!in.seen && !in.outer && in.left_seen);
+	assert_int_equal(json_read(STR("{\"keep\":[7]}"), rows, 3, &in, &c->a,
+	                     &c->e),
+	    RC_INVALID);
+	assert_string_equal(c->e.field, "keep");
+	assert_int_equal(json_read(STR("{\"keep\":{\"daily\":10}}"), rows, 3,
+	                     &in, &c->a, &c->e),
+	    RC_INVALID);
+	assert_string_equal(c->e.field, "keep.daily");
+	assert_non_null(strstr(c->e.msg, "keep.daily: must be between"));
+}
+
 struct bad {
 	const char *text;
 	enum rc rc;
@@ -626,6 +668,7 @@ main(void)
 		TEST(an_object_of_texts_arrives_as_pairs),
 		TEST(absent_members_leave_the_defaults),
 		TEST(null_empties_where_it_is_allowed),
+		TEST(members_of_objects_are_read),
 		TEST(bad_values_name_their_member),
 		TEST(malformed_text_is_refused),
 		TEST(duplicates_are_named),

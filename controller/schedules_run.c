@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A schedule's source groups, once and now. */
+#include "controller/agents.h"
+#include "controller/controller.h"
+#include "controller/courier.h"
+#include "controller/jobs_own.h"
+#include "controller/page.h"
+#include "controller/pb.h"
+#include "controller/plan.h"
+#include "controller/req.h"
+#include "controller/route.h"
+#include "controller/schedules.h"
+#include "controller/sse.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/json.h"
+#include "lib/base/mem.h"
+#include "lib/store/schedule_store.h"
+#include "lib/store/store.h"
+
+struct run_in {
+	bool confirm;
+};
+
+/* clang-format off */
+static const struct json_field run_fields[] = {
+	{ "confirm", JSON_BOOL, JSON_NULL_OK, 0, 0, offsetof(struct run_in, confirm), 0, JSON_NO_SEEN },
+};
+/* clang-format on */
+
+const struct route_json schedules_run_body = { run_fields,
+	ARRAY_LEN(run_fields), sizeof(struct run_in) };
+
+/* op->in */
+struct run {
+	struct ulid host, schedule;
+	bool confirmed, online;
+	int64_t now_ms;
+	/* out */
+	bool paused; /* and that is why nothing was started */
+	size_t n;
+	struct {
+		struct ulid group, job;
+		bool old; /* it waited already */
+	} jobs[PLAN_GROUPS_MAX];
+};
+
+static enum rc
+run_group(struct store_tx *state, const struct op *op, struct run *run,
+    const ProtobufCBinaryData *group)
+{
+	struct jobs_wish *w = arena_alloc(store_arena(state), sizeof(*w));
+
+	if (w == NULL)
+		return store_fail(state, RC_LIMIT, "the change is too large");
+	w->host = run->host;
+	if (!pb_id_get(group, &w->group))
+		return store_fail(state, RC_CORRUPT,
+		    "the schedule is damaged: save it anew");
+	w->kind = REC__JOB_KIND__KIND_BACKUP;
+	w->online = run->online;
+	w->now_ms = run->now_ms;
+	w->lasts_ms = JOBS_WAIT_MS;
+	if (jobs_run(state, op, w) != RC_OK)
+		return store_rc(state);
+	run->jobs[run->n].group = w->group;
+	run->jobs[run->n].job = w->job;
+	run->jobs[run->n++].old = w->old;
+	return RC_OK;
+}
+
+static enum rc
+run_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	struct run *run = op->in;
+	const struct Rec__Schedule *s =
+	    schedule_store_get(state, &run->host, &run->schedule);
+	size_t i;
+
+	(void)vault;
+	if (s == NULL)
+		return store_rc(state);
+	run->paused = !s->enabled && !run->confirmed;
+	if (run->paused)
+		return store_fail_code(state, RC_CONFLICT, "schedule_paused",
+		    "this schedule is paused: confirm that it is to run once "
+		    "all the same");
+	for (i = 0; i < s->n_group_ids && i < PLAN_GROUPS_MAX; i++)
+		if (run_group(state, op, run, &s->group_ids[i]) != RC_OK)
+			break;
+	return store_rc(state);
+}
+
+/* ----------------------------------------------------------------- answers */
+
+static void
+answer_json(struct req *r, const struct run *run, size_t old)
+{
+	char id[ULID_TEXT_CAP];
+	struct json_out j;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, KIB(64));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_arr(&j, "jobs");
+	for (i = 0; i < run->n; i++) {
+		ulid_text(&run->jobs[i].job, id);
+		json_obj(&j, NULL);
+		json_put_ulid(&j, "source_group_id", &run->jobs[i].group);
+		json_put(&j, "job_id", id);
+		json_put(&j, "job_url",
+		    arena_printf(&r->arena, "/jobs/%s", id));
+		json_put_bool(&j, "waited_already", run->jobs[i].old);
+		json_obj_end(&j);
+	}
+	json_arr_end(&j);
+	json_obj_end(&j);
+	req_json(r, old < run->n ? 202 : 200, &b);
+	buf_fini(&b);
+}
+
+/* One group leads to its job, several stay on the list (M-185). */
+static void
+answer_html(struct req *r, const struct run *run, size_t old)
+{
+	if (run->n == 1)
+		jobs_reply(r, 202, &run->jobs[0].job);
+	else
+		req_redirect(r,
+		    arena_printf(&r->arena,
+		        "/hosts/%.*s/schedules?ran=%.*s&started=%zu&"
+		        "waiting=%zu",
+		        STR_ARG(r->vars[0]), STR_ARG(r->vars[1]), run->n - old,
+		        old));
+}
+
+static void
+refuse(struct req *r, const struct run *run, const struct err *e)
+{
+	const struct page_param params[] = {
+		{ "id", r->vars[0] },
+		{ "error", str_of(arena_dup(&r->arena, e->msg)) },
+	};
+
+	if (!r->wants_html || e->rc == RC_NOTFOUND)
+		req_fail(r, e);
+	else if (run->paused)
+		req_redirect(r, arena_printf(&r->arena,
+		                    "/hosts/%.*s/schedules?confirm=%.*s",
+		                    STR_ARG(r->vars[0]), STR_ARG(r->vars[1])));
+	else
+		page_reply(r, rc_info(e->rc)->http_status, "host_schedules",
+		    params, ARRAY_LEN(params), NULL);
+}
+
+static void
+schedules_on_run(struct req *r, struct op *op)
+{
+	const struct run *run = op->in;
+	size_t i, old = 0;
+
+	if (op->err.rc != RC_OK) {
+		refuse(r, run, &op->err);
+		return;
+	}
+	for (i = 0; i < run->n; i++) {
+		courier_queued(r->ctl->courier, &run->host, &run->jobs[i].job);
+		old += run->jobs[i].old;
+		if (!run->jobs[i].old)
+			sse_job_changed(r->ctl->sse, &run->host,
+			    &run->jobs[i].job);
+	}
+	sse_host_changed(r->ctl->sse, &run->host);
+	if (r->wants_html)
+		answer_html(r, run, old);
+	else
+		answer_json(r, run, old);
+}
+
+void
+schedules_run(struct req *r)
+{
+	const struct run_in *in = r->in;
+	struct op *op = op_new(run_op, NULL, NULL);
+	struct run *run = arena_alloc(&op->arena, sizeof(*run));
+	struct err e;
+
+	ASSERT(run != NULL); /* the op's arena is empty */
+	if (req_ulid(r, 0, &run->host) != RC_OK ||
+	    req_ulid(r, 1, &run->schedule) != RC_OK) {
+		op_free(op);
+		(void)err_set(&e, RC_NOTFOUND, "there is no such schedule");
+		req_fail(r, &e);
+		return;
+	}
+	run->confirmed =
+	    in != NULL ? in->confirm : str_eqz(req_field(r, "confirm"), "1");
+	run->online = agents_online(r->ctl->agents, &run->host);
+	run->now_ms = clock_now_ms();
+	op->in = run;
+	req_submit(r, op, schedules_on_run);
+}
