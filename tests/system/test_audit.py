@@ -432,6 +432,41 @@ def change_settings(c, host):
         c.ctl.client, page, always_on="1", allowed_age_hours="30"), **ids)
 
 
+def change_plans(c, host):
+    """Source groups, schedules and hooks, by the API and by forms."""
+    client, ids = c.ctl.client, {"id": host}
+    page, api = f"/hosts/{host}/sources", "/api/hosts/{id}/"
+    group = c.ask("POST", api + "source-groups", {
+        "name": "g", "includes": ["/srv"]}, **ids)["id"]
+    c.ask("PUT", api + "source-groups/{gid}", {"name": "h"}, gid=group, **ids)
+    when = c.ask("POST", api + "schedules", {
+        "cron": "@yearly", "source_group_ids": [group]}, **ids)["id"]
+    c.ask("PUT", api + "schedules/{sid}", {"enabled": True}, sid=when, **ids)
+    ran = c.ask("POST", api + "schedules/{sid}/run", sid=when, **ids)
+    c.ctl.wait_job(ran["jobs"][0]["job_id"])
+    c.ask("PUT", api + "hooks", {"pre_hook": "true"}, **ids)
+    c.ask("DELETE", api + "hooks", **ids)
+    c.ask("POST", "/hosts/{id}/sources/{gid}/hooks", form(
+        client, page, post_hook="true"), gid=group, **ids)
+    c.ask("POST", "/hosts/{id}/schedules/{sid}/enabled", form(
+        client, page, enabled="0"), sid=when, **ids)
+    c.ask("POST", "/hosts/{id}/schedules/{sid}/edit", form(
+        client, page, cron="@monthly", **{f"group-{group}": "1"}),
+        sid=when, **ids)
+    c.ask("POST", "/hosts/{id}/schedules/{sid}/delete", form(client, page),
+          sid=when, **ids)
+    c.ask("POST", "/hosts/{id}/sources/{gid}/delete", form(client, page),
+          gid=group, **ids)
+    c.ask("POST", "/hosts/{id}/sources/new", form(
+        client, page, name="f", includes="/srv"), **ids)
+    group = client.ok("GET", f"/api/hosts/{host}/source-groups")[
+        "items"][1]["id"]
+    when = c.ask("POST", api + "schedules", {
+        "cron": "@yearly", "source_group_ids": [group]}, **ids)["id"]
+    c.ask("DELETE", api + "schedules/{sid}", sid=when, **ids)
+    c.ask("DELETE", api + "source-groups/{gid}", gid=group, **ids)
+
+
 def change_announced(c, folder):
     for n, verb in enumerate(("accept", "reject")):
         key = announcer.Key(folder, f"audit{n}")
@@ -460,6 +495,7 @@ def test_every_change_is_audited(ctl):
     change_tokens(changes)
     change_hosts(changes, agent.host_id, repo)
     change_settings(changes, agent.host_id)
+    change_plans(changes, agent.host_id)
     change_announced(changes, ctl.lab.path)
     changes.ask("DELETE", "/api/hosts/{id}", {"confirm": "site"},
                 id=agent.host_id)
