@@ -365,19 +365,6 @@ command_run(struct command *c, const Wire__CommandRun *run)
 }
 
 bool
-command_own(struct command *c, const Wire__CommandRun *run,
-    const Wire__OwnRun *own)
-{
-	struct ulid id;
-
-	if (!command_is_free(c) || !ulid_parse(str_of(run->job_id), &id) ||
-	    map_get(c->seen, command_key(&id)) != NULL)
-		return false;
-	command_accept(c, run, &id)->own = run_own_copy(own);
-	return true;
-}
-
-bool
 command_has_ended(const struct command *c, const struct ulid *id)
 {
 	const struct entry *en = map_get(c->seen, command_key(id));
@@ -437,6 +424,51 @@ command_tell_end(struct command *c, struct entry *en, const char *status,
 	c->recovered++;
 	events_put(c->agent->events, &ev, true);
 	events_when_synced(c->agent->events, command_on_recovered, en);
+}
+
+/* A run of the plan, of which the controller may not even know that it was
+ * begun; if it does, it drops this. */
+static void
+command_tell_own(struct command *c, const struct ulid *id)
+{
+	Wire__JobStarted s = WIRE__JOB_STARTED__INIT;
+	Wire__Event ev = WIRE__EVENT__INIT;
+	struct plan_run run;
+
+	if (!schedule_tell(c->agent->schedule, id, &run))
+		return;
+	s.job_id = run.job;
+	s.kind = run.cmd.kind;
+	s.started_at_ms = clock_now_ms();
+	s.restic_version = c->agent->restic.version;
+	s.own = &run.own;
+	ev.body_case = WIRE__EVENT__BODY_JOB_STARTED;
+	ev.job_started = &s;
+	events_put(c->agent->events, &ev, false);
+	schedule_told(c->agent->schedule);
+}
+
+bool
+command_own(struct command *c, const Wire__CommandRun *run,
+    const Wire__OwnRun *own)
+{
+	const char *objection = command_objection(run);
+	struct entry *en;
+	struct ulid id;
+
+	if (!command_is_free(c) || !ulid_parse(str_of(run->job_id), &id) ||
+	    map_get(c->seen, command_key(&id)) != NULL)
+		return false;
+	if (objection == NULL) {
+		command_accept(c, run, &id)->own = run_own_copy(own);
+		return true;
+	}
+	/* Nobody asked for it who could be told. */
+	en = command_add(c, &id, COMMAND_RECOVERED);
+	en->accepted_ms = clock_now_ms();
+	command_tell_own(c, &id);
+	command_tell_end(c, en, "failed", "refused", objection);
+	return true;
 }
 
 /* A run may have been lost on its way while its cancel arrives: answering
@@ -527,28 +559,6 @@ command_unlock(struct command *c)
 	loop_timer_start(c->unlock_limit, COMMAND_UNLOCK_MS, 0);
 	c->unlock = proc_start(&o);
 	arena_fini(&arena);
-}
-
-/* A run of the plan, of which the controller may not even know that it was
- * begun; if it does, it drops this. */
-static void
-command_tell_own(struct command *c, const struct ulid *id)
-{
-	Wire__JobStarted s = WIRE__JOB_STARTED__INIT;
-	Wire__Event ev = WIRE__EVENT__INIT;
-	struct plan_run run;
-
-	if (!schedule_tell(c->agent->schedule, id, &run))
-		return;
-	s.job_id = run.job;
-	s.kind = run.cmd.kind;
-	s.started_at_ms = clock_now_ms();
-	s.restic_version = c->agent->restic.version;
-	s.own = &run.own;
-	ev.body_case = WIRE__EVENT__BODY_JOB_STARTED;
-	ev.job_started = &s;
-	events_put(c->agent->events, &ev, false);
-	schedule_told(c->agent->schedule);
 }
 
 static void

@@ -209,11 +209,246 @@ a_backup_begins_by_itself_when_it_is_due(void **state)
 	host_close(&h);
 }
 
+static void
+a_failed_run_is_tried_again_and_says_when(void **state)
+{
+	static struct host h;
+
+	host_open(&h, *state, "backup() { echo 'Fatal: no' >&2; exit 1; }\n");
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	host_wait_ends(&h, 1);
+	assert_string_equal(host_finished(&h, 0)->status, "failed");
+	assert_int_equal(host_finished(&h, 0)->retry_at_ms,
+	    at("2026-11-21T02:00:30Z"));
+	host_pass(&h, at("2026-11-21T02:00:30Z"));
+	host_wait_ends(&h, 2);
+	assert_int_equal(host_started(&h, 1)->own->attempt, 2);
+	assert_int_equal(host_started(&h, 1)->own->due_at_ms,
+	    at("2026-11-21T02:00:00Z"));
+	assert_int_equal(host_finished(&h, 1)->retry_at_ms, 0);
+	host_pass(&h, at("2026-11-21T03:00:00Z"));
+	host_wait_ends(&h, 2);
+	host_close(&h);
+}
+
+/* Contract: one job a host; who comes second is told or waits. */
+static void
+runs_and_commands_take_turns(void **state)
+{
+	static struct host h;
+	Wire__Command c = WIRE__COMMAND__INIT;
+
+	host_open(&h, *state, "backup() { sleep 0.2; summary " SNAP "; }\n");
+	c.body_case = WIRE__COMMAND__BODY_RUN;
+	c.run = &h.f.cmd;
+	command_handle(h.f.a.command, &c);
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	assert_true(fake.accepted);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_STARTED), 1);
+	assert_null(host_started(&h, 0)->own);
+	/* The plan's run takes the place as soon as it is free. */
+	host_wait_ends(&h, 2);
+	assert_non_null(host_started(&h, 1)->own);
+	/* And the other way round. */
+	host_pass(&h, at("2026-11-22T02:00:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	h.f.cmd.job_id = (char *)(uintptr_t) "01JD000000000000000000000B";
+	command_handle(h.f.a.command, &c);
+	assert_false(fake.accepted);
+	assert_string_equal(fake.error, "busy");
+	host_wait_ends(&h, 3);
+	host_close(&h);
+}
+
+/* What a former process left in schedule.state: due, and not begun. */
+static struct ulid
+host_leave_due(struct host *h, const char *dir)
+{
+	struct due *d = small_due(&h->plan, "UTC", h->now);
+	struct ulid job;
+	struct buf b;
+
+	(void)look(d, at("2026-11-21T02:00:00Z"));
+	job = due_at(d, 0)->job;
+	buf_init(&b, MIB(1));
+	assert_rc(due_save(d, h->now, &b), RC_OK);
+	assert_rc(statefile_write(dir, buf_str(&b), NULL), RC_OK);
+	buf_fini(&b);
+	due_free(d);
+	host_clock(h, at("2026-11-21T02:00:10Z"));
+	return job;
+}
+
+static void
+what_was_due_and_not_begun_begins_after_a_restart_once(void **state)
+{
+	static struct host h;
+	char text[ULID_TEXT_CAP];
+	struct ulid job;
+
+	host_prepare(&h, *state, "");
+	job = host_leave_due(&h, *state);
+	ulid_text(&job, text);
+	host_start(&h);
+	host_pass(&h, at("2026-11-21T02:05:00Z"));
+	host_wait_ends(&h, 1);
+	assert_string_equal(host_started(&h, 0)->job_id, text);
+	assert_false(host_started(&h, 0)->own->catch_up);
+	host_pass(&h, at("2026-11-21T12:00:00Z"));
+	host_wait_ends(&h, 1);
+	host_close(&h);
+}
+
+static void
+host_leave_job(struct host *h, const struct ulid *job, bool ended)
+{
+	struct jobfile f = { .id = *job, .accepted_ms = h->now };
+	Wire__JobFinished end = WIRE__JOB_FINISHED__INIT;
+	uint8_t bytes[256];
+	char text[ULID_TEXT_CAP];
+
+	ulid_text(job, text);
+	end.job_id = text;
+	end.status = (char *)(uintptr_t) "succeeded";
+	f.ended = ended;
+	f.ended_ms = ended ? h->now : 0;
+	if (ended)
+		f.end = str_from(bytes, wire__job_finished__pack(&end, bytes));
+	assert_rc(jobfile_write(h->jobs, &f, NULL), RC_OK);
+}
+
+/* The controller may not have heard of it: it is told all of it. */
+static void
+what_had_begun_ends_and_is_tried_again(void **state)
+{
+	static struct host h;
+	char text[ULID_TEXT_CAP];
+	struct ulid job;
+
+	host_prepare(&h, *state, "");
+	job = host_leave_due(&h, *state);
+	host_leave_job(&h, &job, false);
+	ulid_text(&job, text);
+	host_start(&h);
+	host_wait_ends(&h, 1);
+	assert_string_equal(host_started(&h, 0)->job_id, text);
+	assert_string_equal(host_started(&h, 0)->own->group_name, "a");
+	assert_string_equal(host_finished(&h, 0)->job_id, text);
+	assert_string_equal(host_finished(&h, 0)->cause, "agent_restarted");
+	assert_int_equal(host_finished(&h, 0)->retry_at_ms, h.now + 30000);
+	host_pass(&h, at("2026-11-21T02:05:00Z"));
+	host_wait_ends(&h, 2);
+	assert_string_not_equal(host_started(&h, 1)->job_id, text);
+	assert_int_equal(host_started(&h, 1)->own->attempt, 2);
+	assert_string_equal(host_finished(&h, 1)->status, "succeeded");
+	host_close(&h);
+}
+
+static void
+what_had_ended_is_not_run_again(void **state)
+{
+	static struct host h;
+	struct ulid job;
+
+	host_prepare(&h, *state, "");
+	job = host_leave_due(&h, *state);
+	host_leave_job(&h, &job, true);
+	host_start(&h);
+	host_pass(&h, at("2026-11-22T01:59:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_STARTED), 0);
+	host_close(&h);
+}
+
+static void
+a_damaged_state_is_set_aside_and_schedules_go_on(void **state)
+{
+	static struct host h;
+	char path[256];
+
+	host_prepare(&h, *state, "");
+	assert_rc(statefile_write(*state, STR("\x12\xff damaged"), NULL),
+	    RC_OK);
+	host_start(&h);
+	help_path(path, *state, "schedule.state.damaged");
+	assert_int_equal(access(path, F_OK), 0);
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	host_wait_ends(&h, 1);
+	host_close(&h);
+}
+
+/* No room in the directory at all, not even for jobs/<id>. */
+static void
+a_disk_that_takes_nothing_stops_no_backup(void **state)
+{
+	static struct host h;
+	const char *dir = *state;
+
+	host_open(&h, dir, "");
+	host_wait_ends(&h, 0);
+	h.f.a.settings.state_dir = (char *)(uintptr_t) "/dev/null/no";
+	h.f.a.settings.jobs_dir = (char *)(uintptr_t) "/dev/null/no";
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	host_wait_ends(&h, 1);
+	assert_non_null(host_started(&h, 0)->own);
+	host_pass(&h, at("2026-11-22T01:00:00Z"));
+	host_wait_ends(&h, 1);
+	h.f.a.settings.state_dir = (char *)(uintptr_t)dir;
+	host_close(&h);
+}
+
+static void
+a_new_plan_counts_from_now_on(void **state)
+{
+	static struct host h;
+
+	host_open(&h, *state, "");
+	h.plan.schedule[0].cron = (char *)(uintptr_t) "30 1 * * *";
+	host_put_plan(&h);
+	schedule_plan(h.f.a.schedule);
+	host_pass(&h, at("2026-11-22T01:29:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_STARTED), 0);
+	host_pass(&h, at("2026-11-22T01:30:00Z"));
+	host_wait_ends(&h, 1);
+	host_close(&h);
+}
+
+/* Nobody is asked, so nobody tells: it fails where it can be seen. */
+static void
+a_group_without_paths_fails_visibly(void **state)
+{
+	static struct host h;
+
+	host_prepare(&h, *state, "");
+	h.plan.group[0].n_includes = 0;
+	host_put_plan(&h);
+	host_start(&h);
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	host_wait_ends(&h, 1);
+	assert_string_equal(host_finished(&h, 0)->status, "failed");
+	assert_string_equal(host_finished(&h, 0)->cause, "refused");
+	assert_int_equal(host_finished(&h, 0)->retry_at_ms, 0);
+	host_close(&h);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit_test_in_folder(a_backup_begins_by_itself_when_it_is_due),
+		unit_test_in_folder(a_failed_run_is_tried_again_and_says_when),
+		unit_test_in_folder(runs_and_commands_take_turns),
+		unit_test_in_folder(
+		    what_was_due_and_not_begun_begins_after_a_restart_once),
+		unit_test_in_folder(what_had_begun_ends_and_is_tried_again),
+		unit_test_in_folder(what_had_ended_is_not_run_again),
+		unit_test_in_folder(
+		    a_damaged_state_is_set_aside_and_schedules_go_on),
+		unit_test_in_folder(a_disk_that_takes_nothing_stops_no_backup),
+		unit_test_in_folder(a_new_plan_counts_from_now_on),
+		unit_test_in_folder(a_group_without_paths_fails_visibly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
