@@ -14,6 +14,7 @@
 #include "controller/plan.h"
 #include "controller/rules.h"
 #include "controller/sse.h"
+#include "controller/upkeep.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/crypt.h"
@@ -37,6 +38,7 @@ struct facts {
 	uint32_t protocol, plan_format;
 	int64_t boot_ms;
 	int64_t now_ms;
+	const char *our_zone; /* RM_TIMEZONE */
 	bool forget_duplicate;
 	/* out */
 	bool queued;
@@ -69,6 +71,7 @@ hello_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 		return store_rc(state);
 	f->queued = f->queued && pb_id_get(&h->init_job, &f->job);
 	host_store_put(state, h);
+	upkeep_hello(state, &f->host, f->our_zone, f->now_ms);
 	announce_heard(state, &f->host);
 	return store_rc(state);
 }
@@ -124,6 +127,7 @@ store_hello(struct agents *a, struct peer *p, const struct Wire__Hello *h)
 	f->protocol = h->protocol_version;
 	f->boot_ms = h->boot_time_ms;
 	f->now_ms = clock_now_ms();
+	f->our_zone = a->ctl->settings.timezone;
 	f->forget_duplicate =
 	    p->duplicate_ms == 0 || since > AGENTS_DUPLICATE_MS;
 	op->in = f;

@@ -38,6 +38,7 @@ struct controller {
 	struct ingest *ingest;     /* events in */
 	struct courier *courier;   /* commands out */
 	struct forget *forget;     /* hosts that were deleted */
+	struct upkeep *upkeep;     /* repositories maintained */
 	struct ticker *ticker;     /* periodic work */
 	bool audit_verifying;      /* audit: one at a time */
 	unsigned metrics_scrapes;  /* metrics: under way */

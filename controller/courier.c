@@ -346,7 +346,7 @@ may_go(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
 		return true;
 	if (noted && v->now_ms < v->er->gate_ms)
 		return false;
-	if (lease_free(v->tx, v->host, j))
+	if (lease_free(v->tx, v->host, j, clock_now_ms()))
 		return true;
 	v->er->gate_ms = v->now_ms + GATE_MS;
 	if (!noted && !v->er->marking)

@@ -191,7 +191,8 @@ courier_run_make(const struct courier_run *from, Wire__CommandRun *out,
 	if (j->kind == REC__JOB_KIND__KIND_FORGET)
 		rc = add_groups(from, out, e);
 	if (rc == RC_OK && (j->kind == REC__JOB_KIND__KIND_FORGET ||
-	                       j->kind == REC__JOB_KIND__KIND_PRUNE))
+	                       j->kind == REC__JOB_KIND__KIND_PRUNE ||
+	                       j->kind == REC__JOB_KIND__KIND_UNLOCK))
 		rc = add_admin(from, out, e);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "controller/host_make.h"
 
 #include "controller/pb.h"
+#include "controller/upkeep.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
@@ -66,6 +67,7 @@ host_make(struct store_tx *state, struct store_tx *vault,
 	vault_put_host(vault, m->id, &s);
 	put_host(state, m);
 	put_group(state, m);
+	upkeep_make(state, m->id);
 }
 
 bool

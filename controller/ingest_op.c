@@ -6,6 +6,7 @@
 #include "controller/jobs_end.h"
 #include "controller/op.h"
 #include "controller/pb.h"
+#include "controller/repo_state.h"
 #include "controller/rules.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
@@ -20,7 +21,8 @@
 
 enum {
 	WORD_MAX = 255,
-	SENTENCE_MAX = 1024
+	SENTENCE_MAX = 1024,
+	FORGOT_MAX = 1000 /* source groups of one job */
 };
 
 /* Records are read once, changed in memory and put at the end. */
@@ -213,6 +215,31 @@ take_stats(struct apply *ap, struct Rec__Job *j, const Wire__BackupSummary *w)
 	j->stats = s;
 }
 
+/* What forget and check found. */
+static void
+take_results(struct apply *ap, struct Rec__Job *j, const Wire__JobFinished *f)
+{
+	struct Rec__Forgot *g;
+	size_t i, n = f->n_forgot < FORGOT_MAX ? f->n_forgot : FORGOT_MAX;
+
+	j->forgot = arena_array(ap->arena, n + 1, sizeof(*j->forgot));
+	for (i = 0; j->forgot != NULL && i < n; i++) {
+		if ((g = arena_alloc(ap->arena, sizeof(*g))) == NULL)
+			return;
+		rec__forgot__init(g);
+		g->tag = pb_keep(ap->arena, f->forgot[i]->tag, WORD_MAX);
+		g->kept = f->forgot[i]->kept;
+		g->removed = f->forgot[i]->removed;
+		j->forgot[j->n_forgot++] = g;
+	}
+	if (f->check == NULL ||
+	    (j->check = arena_alloc(ap->arena, sizeof(*j->check))) == NULL)
+		return;
+	rec__check_result__init(j->check);
+	j->check->errors_found = f->check->errors_found;
+	j->check->errors = f->check->errors;
+}
+
 static void
 apply_finished(struct apply *ap)
 {
@@ -235,6 +262,7 @@ apply_finished(struct apply *ap)
 	j->retry_at_ms = f->retry_at_ms > 0 ? f->retry_at_ms : 0;
 	if (f->summary != NULL)
 		take_stats(ap, j, f->summary);
+	take_results(ap, j, f);
 	end.state = state_of(f->status);
 	end.exit_code = f->exit_code;
 	end.finished_at_ms = rules_time(f->finished_at_ms, earliest, now);
@@ -315,17 +343,14 @@ apply_snapshots(struct apply *ap)
 static void
 apply_stats(struct apply *ap)
 {
-	const Wire__RepoStats *s = ap->ev->repo_stats;
-	struct Rec__Host *h = ap->host;
+	int64_t now = ap->p->batch->now_ms;
+	const struct repo_report report = { .host = ap->host,
+		.stats = ap->ev->repo_stats,
+		.at_ms = rules_time(ap->ev->at_ms, 1, now),
+		.now_ms = now,
+		.zone = ap->p->batch->zone };
 
-	if (s->total_size__case ==
-	    WIRE__REPO_STATS__TOTAL_SIZE__TOTAL_SIZE_BYTES)
-		h->repo_size_bytes = s->total_size_bytes;
-	if (s->raw_size__case == WIRE__REPO_STATS__RAW_SIZE__RAW_SIZE_BYTES)
-		h->repo_raw_size_bytes = s->raw_size_bytes;
-	if (s->snapshot_count__case ==
-	    WIRE__REPO_STATS__SNAPSHOT_COUNT__SNAPSHOT_COUNT)
-		h->snapshot_count = s->snapshot_count;
+	repo_state_report(ap->tx, &report);
 }
 
 static void

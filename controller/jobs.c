@@ -183,6 +183,9 @@ audit_run(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
 	struct json_out j;
 	struct buf b;
 
+	/* What people and scripts start; the controller's own says so itself. */
+	if (ulid_is_zero(&op->actor.user))
+		return;
 	ulid_text(&w->job, id);
 	buf_init(&b, KIB(4));
 	json_out_init(&j, &b);
@@ -227,6 +230,7 @@ jobs_run(struct store_tx *state, const struct op *op, struct jobs_wish *w)
 	ulid_new(&w->job);
 	w->send_now = w->online && !look.any_open;
 	queue_job(state, op, h, w, g);
+	jobs_upkeep_note(state, h, w);
 	if (w->kind == REC__JOB_KIND__KIND_INIT) {
 		h->init_job = pb_id(&w->job);
 		host_store_put(state, h);

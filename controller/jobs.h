@@ -84,6 +84,22 @@ enum rc jobs_close_op(struct store_tx *state, struct store_tx *vault,
 /* The same inside another op. */
 void jobs_close(struct store_tx *tx, const struct jobs_closing *c);
 
+/* Every minute: jobs that have waited too long for their host. */
+void jobs_expire_tick(struct controller *c);
+/* The op behind it; op->in. */
+enum {
+	JOBS_EXPIRE_MAX = 100
+};
+struct jobs_expiry {
+	int64_t now_ms;
+	const char *zone;
+	/* out */
+	struct ulid hosts[JOBS_EXPIRE_MAX], jobs[JOBS_EXPIRE_MAX];
+	size_t n;
+};
+enum rc jobs_expire_op(struct store_tx *state, struct store_tx *vault,
+    struct op *op);
+
 /* Queues an init if the host has a repository and never had one (M-239).
  * Inside an op; *made tells. */
 enum rc jobs_auto_init(struct store_tx *tx, const struct op *op,

@@ -6,6 +6,7 @@
 #include "controller/lease.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
+#include "controller/upkeep.h"
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/store/job_store.h"
@@ -114,6 +115,7 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 	j->blocked = pb_text("");
 	lease_end(tx, h, j);
 	lease_on_backup(tx, h, j);
+	upkeep_ended(tx, h, j, end);
 	if (j->kind != REC__JOB_KIND__KIND_BACKUP || rules_never_ran(j))
 		return;
 	if (!pb_id_get(&h->id, &host))

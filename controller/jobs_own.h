@@ -69,6 +69,9 @@ enum rc jobs_run(struct store_tx *state, const struct op *op,
  * which part of the data a check reads.  Nothing for other kinds. */
 enum rc jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
     struct jobs_wish *w);
+/* It is queued: what is done once for all hosts of a repository. */
+void jobs_upkeep_note(struct store_tx *tx, const struct Rec__Host *h,
+    const struct jobs_wish *w);
 /* Whether the host has a source group that keeps something and so can be
  * forgotten by. */
 bool jobs_has_retention(struct store_tx *tx, const struct ulid *host);

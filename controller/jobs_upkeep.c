@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What forget, prune, check and unlock need before they can be queued. */
 #include "controller/jobs_own.h"
+#include "controller/pb.h"
 #include "controller/upkeep_rules.h"
 #include "lib/base/str.h"
 #include "lib/store/plan_store.h"
@@ -92,4 +93,23 @@ jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
 	if (w->kind == REC__JOB_KIND__KIND_CHECK)
 		next_part(tx, h, w);
 	return store_rc(tx);
+}
+
+void
+jobs_upkeep_note(struct store_tx *tx, const struct Rec__Host *h,
+    const struct jobs_wish *w)
+{
+	struct Rec__Repo *r;
+
+	if (w->kind != REC__JOB_KIND__KIND_PRUNE &&
+	    w->kind != REC__JOB_KIND__KIND_CHECK)
+		return;
+	r = repo_store_of_host(tx, h);
+	if (r == NULL)
+		return;
+	if (w->kind == REC__JOB_KIND__KIND_PRUNE)
+		r->prune_job = pb_id(&w->job);
+	else
+		r->check_job = pb_id(&w->job);
+	repo_store_put(tx, r);
 }

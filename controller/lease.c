@@ -38,6 +38,7 @@ struct look {
 	const struct Rec__Repo *repo;
 	const struct Rec__Job *asking;
 	struct ulid host; /* of the asking job */
+	int64_t now_ms;
 	bool busy;
 };
 
@@ -57,6 +58,8 @@ is_gone(const struct look *l, const struct ulid *host, bool exclusive)
 		return true;
 	if (exclusive && l->repo->shared_at_ms > seen)
 		seen = l->repo->shared_at_ms;
+	if (!exclusive && l->now_ms >= h->last_seen_at_ms + LEASE_DAY_MS)
+		return true;
 	return seen >= h->last_seen_at_ms + LEASE_SILENCE_MS;
 }
 
@@ -131,9 +134,9 @@ lease_on_host(void *ctx, const struct ulid *host)
 
 bool
 lease_free(struct store_tx *tx, const struct Rec__Host *h,
-    const struct Rec__Job *j)
+    const struct Rec__Job *j, int64_t now_ms)
 {
-	struct look l = { .tx = tx, .asking = j };
+	struct look l = { .tx = tx, .asking = j, .now_ms = now_ms };
 
 	l.repo = repo_store_of_host(tx, h);
 	if (l.repo == NULL || !pb_id_get(&h->id, &l.host))
@@ -153,7 +156,7 @@ lease_take(struct store_tx *tx, const struct Rec__Host *h,
 {
 	struct Rec__Repo *r;
 
-	if (!lease_free(tx, h, j))
+	if (!lease_free(tx, h, j, now_ms))
 		return false;
 	r = lease_exclusive(j->kind) ? repo_store_of_host(tx, h) : NULL;
 	if (r == NULL)

@@ -17,7 +17,9 @@
  *   that succeeded (Repo.shared_at_ms), and
  * - that was at least LEASE_SILENCE_MS after the host was last heard: until
  *   then its restic may not have begun yet.
- * unlock does not wait for silent hosts: it is what an operator mends them
+ * What a silent host does that is not exclusive, a backup, counts for a day
+ * at most: from then on restic's lock alone protects it, and who meets that
+ * tries again.  unlock does not wait for silent hosts at all: it is what an operator mends them
  * with, and takes no lock away that is renewed.
  *
  * A repository nobody has told the id of is its host's own.
@@ -33,14 +35,15 @@ struct store_tx;
 enum {
 	/* restic renews its locks every 5 minutes and calls those stale that
 	 * are older than this. */
-	LEASE_SILENCE_MS = 30 * 60 * 1000
+	LEASE_SILENCE_MS = 30 * 60 * 1000,
+	LEASE_DAY_MS = 24 * 60 * 60 * 1000
 };
 
 /* Work that nothing may meet. */
 bool lease_exclusive(Rec__JobKind kind);
 /* Whether the host's job may be sent now. */
 bool lease_free(struct store_tx *tx, const struct Rec__Host *h,
-    const struct Rec__Job *j);
+    const struct Rec__Job *j, int64_t now_ms);
 /* The same, and the lease is its own: in the op that marks it as sent. */
 bool lease_take(struct store_tx *tx, const struct Rec__Host *h,
     const struct Rec__Job *j, int64_t now_ms);

@@ -29,6 +29,7 @@
 #include "controller/takeover.h"
 #include "controller/ticker.h"
 #include "controller/tokens.h"
+#include "controller/upkeep.h"
 #include "controller/users.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
@@ -333,6 +334,7 @@ start(struct controller *c, struct err *e)
 		return rc;
 	c->users = users_new(c);
 	c->forget = forget_new(c);
+	c->upkeep = upkeep_new(c);
 	c->ticker = ticker_new(c);
 	c->publish = publish_new();
 	c->enrol = enrol_new(c);
@@ -346,6 +348,7 @@ stop(struct controller *c)
 {
 	op_queue_free(c->ops); /* whose dones may still need the others */
 	ticker_free(c->ticker);
+	upkeep_free(c->upkeep);
 	forget_free(c->forget);
 	page_client_free(c->pages);
 	sse_free(c->sse);

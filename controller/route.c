@@ -18,6 +18,7 @@
 #include "controller/metrics.h"
 #include "controller/page.h"
 #include "controller/publish.h"
+#include "controller/repo_state.h"
 #include "controller/req.h"
 #include "controller/schedules.h"
 #include "controller/search.h"
@@ -26,6 +27,7 @@
 #include "controller/sse.h"
 #include "controller/tags.h"
 #include "controller/tokens.h"
+#include "controller/upkeep.h"
 #include "controller/users.h"
 #include "controller/users_admin.h"
 
@@ -124,6 +126,7 @@ static const struct route routes[] = {
 	{ "POST", "/hosts/{id}/repo/prune", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_maintain },
 	{ "POST", "/hosts/{id}/repo/check", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_maintain },
 	{ "POST", "/hosts/{id}/repo/unlock", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_maintain },
+	{ "POST", "/hosts/{id}/repo/maintenance", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, upkeep_form },
 	{ "POST", "/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_FORM, KIB(8), NULL, jobs_repo_reinit },
 	{ "GET",  "/search",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_search },
 	{ "GET",  "/search/hits", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, search_hits },
@@ -160,6 +163,10 @@ static const struct route routes[] = {
 	{ "POST", "/api/hosts/{id}/repo/check", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, jobs_repo_maintain },
 	{ "POST", "/api/hosts/{id}/repo/unlock", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, jobs_repo_maintain },
 	{ "POST", "/api/hosts/{id}/repo/reinit", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &jobs_reinit_body, jobs_repo_reinit },
+	{ "GET",  "/api/hosts/{id}/repo-maintenance", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, upkeep_get },
+	{ "PUT",  "/api/hosts/{id}/repo-maintenance", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &upkeep_put_body, upkeep_put },
+	{ "GET",  "/api/hosts/{id}/repo-stats", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, repo_state_get },
+	{ "GET",  "/api/hosts/{id}/repo-history", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, repo_state_history },
 	{ "GET",  "/api/hosts/{id}/snapshots", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_snapshots },
 	{ "GET",  "/api/hosts/{id}/source-groups", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sources_list },
 	{ "POST", "/api/hosts/{id}/source-groups", ROUTE_OPERATOR, ROUTE_JSON, KIB(256), &sources_body, sources_post },

@@ -10,11 +10,13 @@
 #include "controller/courier.h"
 #include "controller/enrol.h"
 #include "controller/forget.h"
+#include "controller/jobs.h"
 #include "controller/op.h"
 #include "controller/page.h"
 #include "controller/shown.h"
 #include "controller/sse.h"
 #include "controller/tokens.h"
+#include "controller/upkeep.h"
 #include "controller/users.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -61,6 +63,7 @@ ticker_on_second(void *ctx)
 	announce_tick(t->ctl->announce);
 	courier_tick(t->ctl->courier);
 	forget_tick(t->ctl->forget);
+	upkeep_tick(t->ctl->upkeep);
 }
 
 static void
@@ -68,6 +71,7 @@ ticker_on_minute(void *ctx)
 {
 	struct ticker *t = ctx;
 
+	jobs_expire_tick(t->ctl);
 	users_tick(t->ctl->users);
 	tokens_tick(t->ctl->tokens);
 	shown_tick(t->ctl->shown);

@@ -24,6 +24,7 @@ static const struct audit_word words[] = {
 	{ "host.mode_updated",            "changed how a host is present", false },
 	{ "host.reject_pending",          "rejected a host", false },
 	{ "host.repo_credentials",        "changed a repository connection", false },
+	{ "host.repo_maintenance",        "changed when a repository is maintained", false },
 	{ "host.repo_probe",              "tried a repository again", false },
 	{ "host.repo_reinit",             "initialised a repository again", false },
 	{ "host.tags_updated",            "changed tags", false },

@@ -201,6 +201,22 @@ day_at(struct str key)
 }
 
 void
+repo_store_trim_days(struct store_tx *tx, const struct ulid *host,
+    uint32_t before)
+{
+	struct key prefix = { .n = 0 };
+	struct table_scan sc;
+	struct str key, value;
+
+	key_ulid(&prefix, host);
+	table_scan_init(&sc, tx, TB_REPO_DAY, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value) && key.n == DAY_KEY_SIZE &&
+	       day_at(key) < before)
+		table_del(tx, TB_REPO_DAY, &sc.at);
+	table_scan_fini(&sc);
+}
+
+void
 repo_store_days(struct store_tx *tx, const struct ulid *host, uint32_t from,
     uint32_t to, repo_store_day_fn *fn, void *ctx)
 {

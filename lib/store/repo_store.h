@@ -37,6 +37,10 @@ struct Rec__RepoDay *repo_store_find_day(struct store_tx *tx,
 void repo_store_put_day(struct store_tx *tx, const struct ulid *host,
     uint32_t day, const struct Rec__RepoDay *d);
 
+/* Days before that one go. */
+void repo_store_trim_days(struct store_tx *tx, const struct ulid *host,
+    uint32_t before);
+
 typedef bool repo_store_day_fn(void *ctx, uint32_t day,
     const struct Rec__RepoDay *d);
 

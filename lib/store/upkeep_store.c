@@ -95,6 +95,28 @@ upkeep_store_del(struct store_tx *tx, const struct ulid *host)
 	table_del(tx, TB_UPKEEP, &k);
 }
 
+size_t
+upkeep_store_hosts(struct store_tx *tx, const struct ulid *after, size_t max,
+    upkeep_store_host_fn *fn, void *ctx)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct ulid host;
+	struct key k;
+	size_t n = 0;
+
+	table_scan_init(&sc, tx, TB_HOST, NULL, SCAN_UP);
+	host_key(&k, after);
+	table_scan_behind(&sc, &k);
+	while (n < max && table_scan_next(&sc, &key, &value) &&
+	       key_id_at(tx, TB_HOST, key, KEY_TAIL, &host)) {
+		fn(ctx, &host, upkeep_store_find(tx, &host));
+		n++;
+	}
+	table_scan_fini(&sc);
+	return n;
+}
+
 static int64_t
 due_at(struct str key)
 {

@@ -17,6 +17,13 @@ void upkeep_store_put(struct store_tx *tx, const struct Rec__Maintenance *m);
 /* The record and its index rows. */
 void upkeep_store_del(struct store_tx *tx, const struct ulid *host);
 
+/* Hosts behind `after` in the order of their ids, with their records (NULL:
+ * none yet), at most max.  The number of hosts given. */
+typedef void upkeep_store_host_fn(void *ctx, const struct ulid *host,
+    struct Rec__Maintenance *m);
+size_t upkeep_store_hosts(struct store_tx *tx, const struct ulid *after,
+    size_t max, upkeep_store_host_fn *fn, void *ctx);
+
 /* FORGET, PRUNE or CHECK of the record; NULL when absent or another kind. */
 struct Rec__Upkeep *upkeep_of(const struct Rec__Maintenance *m,
     Rec__JobKind kind);

@@ -398,6 +398,12 @@ def change_hosts(c, host, repo):
                          id=host)["job_id"])
     c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/repo/reinit",
                          {"confirm": "site"}, id=host)["job_id"])
+    c.ask("PUT", "/api/hosts/{id}/repo-maintenance", {
+        "prune_enabled": False}, id=host)
+    c.ask("POST", "/hosts/{id}/repo/maintenance", form(
+        c.ctl.client, f"/hosts/{host}/repo", forget_cadence="@daily",
+        prune_cadence="@weekly", check_cadence="@monthly",
+        check_subset_pct="7"), id=host)
     c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/repo/check",
                          id=host)["job_id"])
     c.ctl.wait_job(c.ask("POST", "/api/hosts/{id}/jobs", {"kind": "backup"},

@@ -302,6 +302,38 @@ def test_credentials(console, agent):
     assert console.client.ok("DELETE", admin) is None
 
 
+def test_maintenance(console, agent):
+    """M-213, M-220, M-223"""
+    host = f"/api/hosts/{agent.host_id}"
+    kinds = ("forget", "prune", "check")
+    work = {"due_at": TIME, "waiting": str, "open_job_id": ID,
+            "last_job_id": ID, "last_status": str, "last_at": TIME,
+            "last_success_at": TIME, "last_error": str}
+    shape = {"check_subset_pct": int, "enabled": bool, "zone": str,
+             "updated_at": TIME, **dict.fromkeys(kinds, work),
+             **{k + "_cadence": str for k in kinds},
+             **{k + "_enabled": bool for k in kinds}}
+    is_shaped(console.client.ok("GET", host + "/repo-maintenance"), shape)
+    is_shaped(console.client.ok("PUT", host + "/repo-maintenance", {}), shape)
+    fresh = {"last_success_at": TIME, "last_at": TIME, "last_status": str}
+    is_shaped(console.client.ok("GET", host + "/repo-stats"), {
+        "repo_id": Or(str, None), "repo_changed_at": TIME,
+        "shared_with": [ulid], "size_bytes": int, "raw_size_bytes": int,
+        "snapshot_count": int, "last_check_at": TIME,
+        "last_check_status": str, "check_position": int,
+        "last_prune_at": TIME, "lock_present": bool,
+        "locks": {"at": TIME, "count": int, "exclusive": bool,
+                  "newest_at": TIME, "holder": str},
+        "lease": Or({"job_id": ulid, "host_id": ulid, "kind": str,
+                     "since": when}, None),
+        "freshness": dict.fromkeys(("backup", *kinds), fresh)})
+    is_shaped(console.client.ok("GET", host + "/repo-history"), {
+        "days": int, "zone": str, "items": [{
+            "day": str, "size_bytes": Or(int, None),
+            "raw_size_bytes": Or(int, None),
+            "snapshot_count": Or(int, None), "pruned": bool}]})
+
+
 def test_bandwidth_and_mode(console, agent):
     """M-325, M-418"""
     host = f"/api/hosts/{agent.host_id}"
