@@ -168,6 +168,8 @@ job_take_admin(struct job *j, struct secrets_repo *repo)
 		secret_set(&admin.url, secret_str(&repo->url));
 	if (admin.password.n == 0)
 		secret_set(&admin.password, secret_str(&repo->password));
+	if (admin.n_extra == 0)
+		secrets_take_extra(&admin, repo);
 	secrets_repo_fini(repo);
 	*repo = admin;
 }

@@ -95,7 +95,7 @@ outcome_common(const struct outcome_in *in, struct outcome *out)
 	} else if (in->time_limit != NULL) {
 		outcome_set(out, "failed", "time_limit",
 		    "restic %s took too long and was ended", in->time_limit);
-	} else if (in->signal != 0) {
+	} else if (in->signal != 0 && !in->seen->kept_by_server) {
 		outcome_set(out, "failed", "restic_killed",
 		    "restic was ended by signal %d", in->signal);
 	} else {

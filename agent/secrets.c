@@ -182,6 +182,22 @@ secrets_repo_from(const struct Wire__RepoSlot *slot, struct secrets_repo *out)
 		    slot->extra[i]->value);
 }
 
+void
+secrets_take_extra(struct secrets_repo *to, struct secrets_repo *from)
+{
+	size_t i;
+
+	for (i = 0; i < from->n_extra; i++) {
+		if (to->username.n > 0 &&
+		    str_starts(str_of(from->extra[i].what->name),
+		        STR("RESTIC_REST_")))
+			secret_fini(&from->extra[i].value);
+		else
+			to->extra[to->n_extra++] = from->extra[i];
+	}
+	from->n_extra = 0;
+}
+
 enum rc
 secrets_get(struct secrets *s, enum secrets_slot slot, struct secrets_repo *out,
     struct err *e)

@@ -37,6 +37,8 @@ struct secrets_repo {
  * may be newer than its agents. */
 void secrets_repo_from(const struct Wire__RepoSlot *slot,
     struct secrets_repo *out);
+/* Moves the variables over, but for a login where `to` has its own. */
+void secrets_take_extra(struct secrets_repo *to, struct secrets_repo *from);
 
 /* The host's bandwidth caps in KiB/s, 0: none; and the version of the
  * controller's Config that brought all this, 0: none yet. */
