@@ -220,9 +220,9 @@ put_point(struct buf *out, char letter, int x, int y)
 {
 	if (letter != '\0')
 		buf_putc(out, letter);
-	put_tenths(out, x);
+	chart_tenths(out, x);
 	buf_putc(out, ' ');
-	put_tenths(out, y);
+	chart_tenths(out, y);
 }
 
 static int
