@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 
 import foreign
-from lab import wait_for
+from lab import ROOT, wait_for
 
 KEEP_NONE = {f"keep_{d}": 0 for d in
              ("last", "hourly", "daily", "weekly", "monthly", "yearly")}
@@ -661,3 +661,55 @@ def test_forms_of_schedules_keep_what_was_typed(console, agent):
     assert led_to(post(console, agent, f"{one}/delete")) == (
         f"{home}?saved=schedule-deleted")
     assert post(console, agent, f"{one}/delete").status == 404
+
+
+# ------------------------------------------------------------- the real agent
+
+def test_the_agent_runs_the_plan_it_was_pushed(lab, console):
+    """M-177, M-181, M-186: a schedule made while it is connected fires on it, the
+    job is listed with its schedule; what changed while it was away it has
+    when it is back; a group that is gone is not run any more"""
+    source = lab.sources("src")
+    (source / ".pretend").write_text("lines=3")
+    agent = lab.host(console, name="real", paths=[source],
+                     restic=ROOT / "tests/fake/restic")
+    [group] = groups(console, agent)
+    made = ask(console, "POST", agent, "schedules", cron="@every 2s",
+               source_group_ids=[group["id"]])
+
+    def ran(name, state="succeeded"):
+        return [j for j in ask(console, "GET", agent, "jobs")["items"]
+                if j["schedule_id"] == made["id"] and j["status"] == state
+                and j["source_group"] == name]
+
+    wait_for("a run of the schedule", lambda: ran("default"), 30)
+    job = ran("default")[0]
+    assert job["actor_kind"] == "schedule" and job["due_at"]
+    assert job["source_group_id"] == group["id"] and job["attempt"] == 1
+    assert schedules(console, agent)["in_sync"]
+    assert console.host(agent.host_id)["last_backup_status"] == "succeeded"
+    [listed] = schedules(console, agent)["items"]
+    assert listed["last_status"] == "succeeded" and listed["last_due_at"]
+    agent.stop()
+    other = ask(console, "POST", agent, "source-groups", name="other",
+                includes=[str(source)])
+    ask(console, "PUT", agent, "schedules", made["id"],
+        source_group_ids=[other["id"]])
+    assert not schedules(console, agent)["in_sync"]
+    agent.start()
+    wait_for("a run of the other group", lambda: ran("other"), 30)
+    wait_for("the agent in sync",
+             lambda: schedules(console, agent)["in_sync"], 30)
+    ask(console, "PUT", agent, "schedules", made["id"], enabled=False)
+    wait_for("the agent in sync",
+             lambda: schedules(console, agent)["in_sync"], 30)
+    wait_for("the last run to end", lambda: console.host(
+        agent.host_id)["current_job_id"] is None, 30)
+    count = len(ran("other"))
+    agent.stop()
+    agent.start()
+    wait_for("it is back", lambda: console.host(
+        agent.host_id)["status"] == "online", 30)
+    assert len(ran("other")) == count
+    console.client.ok("DELETE", path(agent), {"confirm": "real"})
+    assert console.client.get(path(agent, "schedules")).status == 404
