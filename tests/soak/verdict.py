@@ -11,9 +11,15 @@ from measure import percentile
 SETTLED_S = 20   # after a storm or a start
 LEAST_SAMPLES = 4
 
-# Growth of memory of its own (PSS, anonymous) over the last stretch: of its
-# floor, for what requests and commits borrow comes and goes.  Share, KiB.
+# Memory of its own (PSS, anonymous) is judged by its floor, for what requests
+# and commits borrow comes and goes.  In a short stretch: growth from its first
+# third to its last, share and KiB.
 GROWTH = {"controller": (0.05, 4096), "renderer": (0.05, 1024)}
+# In a long one: slope after the warm-up, a minute, share and KiB.  What grows
+# there without a leak is room in the heap between what lives longer and
+# shorter, which comes to an end (docs/scaling.md).
+LONG_MIN, WARM_UP, WINDOW_MIN = 15, 0.4, 2
+SLOPE = {"controller": (0.0005, 32), "renderer": (0.0005, 16)}
 DESCRIPTORS = 16
 
 # Lines of the controller's log that a soak explains: all of its storms.
@@ -74,6 +80,31 @@ class Watch:
         rows = self.stretch(name)
         if len(rows) < LEAST_SAMPLES:
             return True, f"{name}: too short a stretch to judge memory"
+        if rows[-1]["at"] - rows[0]["at"] >= LONG_MIN * 60:
+            return self.judge_long(name, rows)
+        return self.judge_short(name, rows)
+
+    def judge_long(self, name, rows):
+        begin, end = rows[0]["at"], rows[-1]["at"]
+        warm = begin + WARM_UP * (end - begin)
+        floors = floor_of([row for row in rows if row["at"] >= warm])
+        fds = [row["fds"] for row in rows if row["at"] >= warm]
+        rise = slope(floors)
+        share, least = SLOPE[name]
+        bound = max(share * floors[0][1], least)
+        good = rise <= bound and fds[-1] - fds[0] <= DESCRIPTORS
+        first = floor_of([row for row in rows if row["at"] < warm])
+        return good, (
+            f"{name}: floor of own memory {first[0][1] / 1024:.1f} MB, after "
+            f"{(warm - begin) / 60:.0f} min of warming up "
+            f"{floors[0][1] / 1024:.1f}, {(end - warm) / 60:.0f} min later "
+            f"{floors[-1][1] / 1024:.1f} MB: {rise:+.0f} KiB/min (allowed "
+            f"{bound:.0f}), PSS {rows[0]['pss'] / 1024:.1f} -> "
+            f"{rows[-1]['pss'] / 1024:.1f} MB, descriptors {fds[0]} -> "
+            f"{fds[-1]}")
+
+    @staticmethod
+    def judge_short(name, rows):
         part = max(1, len(rows) // 3)
         ends = (rows[:part], rows[-part:])
         first, last = (percentile([row["own"] for row in some], 10)
@@ -87,18 +118,28 @@ class Watch:
                 fds[1] - fds[0] <= DESCRIPTORS)
         return good, (
             f"{name}: floor of own memory {first / 1024:.1f} -> {last / 1024:.1f} MB "
-            f"in {minutes:.0f} min ({slope(rows):+.1f} KiB/min; allowed "
+            f"in {minutes:.0f} min (allowed "
             f"+{bound / 1024:.1f} MB), PSS {rows[0]['pss'] / 1024:.1f} -> "
             f"{rows[-1]['pss'] / 1024:.1f} MB, descriptors {fds[0]:.0f} -> "
             f"{fds[1]:.0f}")
 
 
-def slope(rows):
-    """KiB a minute, by least squares."""
-    xs, ys = [r["at"] / 60 for r in rows], [r["own"] for r in rows]
-    if len(set(xs)) < 2:
-        return 0.0
-    return statistics.linear_regression(xs, ys).slope
+def floor_of(rows):
+    """(minute, KiB): the least of each window."""
+    windows = {}
+    for row in rows:
+        windows.setdefault(int(row["at"] / 60 / WINDOW_MIN), []).append(
+            row["own"])
+    return [(number * WINDOW_MIN, min(some))
+            for number, some in sorted(windows.items())]
+
+
+def slope(points):
+    """KiB a minute: the median of all pairs' (Theil and Sen), so that one
+    window with a storm's leftovers does not decide."""
+    rises = [(y2 - y1) / (x2 - x1) for k, (x1, y1) in enumerate(points)
+             for x2, y2 in points[k + 1:]]
+    return statistics.median(rises) if rises else 0.0
 
 
 def log_lines(path):

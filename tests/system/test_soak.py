@@ -120,6 +120,16 @@ def test_memory_that_grows_is_seen():
     assert not watched(flat, fds=-1)
 
 
+def test_a_long_stretch_is_judged_by_the_slope_of_its_floor():
+    minutes = 6 * 30
+    busy = [100000 + 30000 * (k % 5 > 0) for k in range(minutes)]
+    assert watched(busy)
+    assert watched([kib + min(9000, 300 * k) for k, kib in enumerate(busy)])
+    assert watched(busy[:-20] + [100000 + 30000] * 20)  # a storm's leftovers
+    assert not watched([kib + 20 * k for k, kib in enumerate(busy)])
+    assert not watched(busy, fds=-1)
+
+
 def test_a_word_nobody_explains_is_seen(tmp_path):
     log = tmp_path / "log"
     log.write_text(
