@@ -90,7 +90,7 @@ plan_check(const Wire__Plan *p, struct err *e)
 	size_t i;
 
 	if (p->format != PLAN_FORMAT)
-		return err_code(e, RC_VERSION, "plan_format",
+		return err_set(e, RC_VERSION,
 		    "the plan is of format %u, this agent understands %d%s",
 		    p->format, PLAN_FORMAT,
 		    p->format > PLAN_FORMAT ? "; update the agent" : "");
