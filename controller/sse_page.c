@@ -96,6 +96,7 @@ static const struct watched pages[] = {
 		{ "jobs.headline", 2000, SSE_JOB },
 		{ "jobs.running", 1000, SSE_HOST | SSE_JOB | SSE_PROGRESS },
 		{ "jobs.next", 1000, SSE_HOST | SSE_JOB },
+		{ "jobs.due", 5000, SSE_HOST | SSE_JOB },
 	} },
 	{ "pending", OF_TOKEN, ROUTE_OPERATOR, {
 		{ "enrol.state", 500, SSE_HOST | SSE_JOB | SSE_TOKEN },

@@ -210,6 +210,7 @@ view_init(const struct answer *a, const struct Ipc__RenderRequest *req,
 		.clock = { a->zone, req->now_ms },
 		.spool = a->spool,
 		.months = a->months,
+		.nexts = a->nexts,
 		.can_operate =
 		    req->viewer != NULL &&
 		    req->viewer->role >= (int)REC__ROLE__ROLE_OPERATOR,

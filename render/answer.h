@@ -11,6 +11,7 @@
 
 struct arena;
 struct buf;
+struct fleet_nexts;
 struct host_months;
 struct store;
 struct template_set;
@@ -25,8 +26,9 @@ struct answer {
 	const struct template_set *templates;
 	struct store *state;
 	struct store *live;
-	const char *spool;            /* root of the job logs */
-	struct host_months *months;   /* kept from page to page, or NULL */
+	const char *spool;          /* root of the job logs */
+	struct host_months *months; /* kept from page to page, or NULL */
+	struct fleet_nexts *nexts;
 	const char *zone;             /* IANA, known */
 	char asset[ANSWER_ASSET_CAP]; /* changes when static files do */
 };

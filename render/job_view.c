@@ -66,6 +66,72 @@ job_view_took(struct view *v, const struct Rec__Job *j)
 	return text_duration(v->arena, end - j->started_at_ms);
 }
 
+/* Why it waits beside its turn, as the controller has noted. */
+static const char *
+blocked_words(const struct Rec__Job *j)
+{
+	static const struct {
+		const char *code, *words;
+	} rows[] = {
+		{ "offline", "the host is offline" },
+		{ "repository_busy", "other work has the repository" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(j->blocked, rows[i].code) == 0)
+			return rows[i].words;
+	return "";
+}
+
+const char *
+job_view_waiting(const struct Rec__Job *j, const struct Rec__Host *h)
+{
+	if (j->cancel_requested)
+		return "being cancelled";
+	if (h != NULL && !h->online)
+		return status_asleep(h) ? "waits until the host wakes"
+		                        : "the host is offline";
+	if (h != NULL && h->current_job.len > 0 &&
+	    (h->current_job.len != j->id.len ||
+	        memcmp(h->current_job.data, j->id.data, j->id.len) != 0))
+		return "waits for the job that runs there";
+	if (blocked_words(j)[0] != '\0')
+		return blocked_words(j);
+	return j->accepted_at_ms != 0 ? "starts" : "waits for its host";
+}
+
+static const char *
+forgot_words(struct view *v, const struct Rec__Job *j)
+{
+	uint64_t kept = 0, removed = 0;
+	size_t i;
+
+	for (i = 0; i < j->n_forgot; i++) {
+		kept += j->forgot[i]->kept;
+		removed += j->forgot[i]->removed;
+	}
+	return arena_printf(v->arena, "%s removed, %s kept",
+	    text_count(v->arena, removed), text_count(v->arena, kept));
+}
+
+const char *
+job_view_check(struct view *v, const struct Rec__Job *j)
+{
+	const char *found = "No errors";
+
+	if (j->check != NULL && j->check->errors_found)
+		found = j->check->errors == 0
+		            ? "Errors found"
+		            : arena_printf(v->arena, "%s %s",
+		                  text_count(v->arena, j->check->errors),
+		                  j->check->errors == 1 ? "error" : "errors");
+	if (j->check_part == 0)
+		return arena_printf(v->arena, "%s, structure only", found);
+	return arena_printf(v->arena, "%s, data part %u of %u", found,
+	    (unsigned)j->check_part, (unsigned)j->check_of);
+}
+
 static const char *
 outcome(struct view *v, const struct Rec__Job *j)
 {
@@ -78,6 +144,11 @@ outcome(struct view *v, const struct Rec__Job *j)
 	    j->kind == REC__JOB_KIND__KIND_BACKUP)
 		return arena_printf(v->arena, "%s added",
 		    text_bytes(v->arena, j->stats->data_added));
+	if (j->state == REC__JOB_STATE__JOB_SUCCEEDED && j->n_forgot > 0)
+		return forgot_words(v, j);
+	if (j->state == REC__JOB_STATE__JOB_SUCCEEDED &&
+	    j->kind == REC__JOB_KIND__KIND_CHECK)
+		return job_view_check(v, j);
 	return "";
 }
 

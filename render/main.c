@@ -16,6 +16,7 @@
 #include "lib/base/sandbox.h"
 #include "lib/store/store.h"
 #include "render/answer.h"
+#include "render/fleet_next.h"
 #include "render/host_month.h"
 #include "render/settings.h"
 #include "render/sock.h"
@@ -128,6 +129,7 @@ run(const struct settings *s, struct template_set *set, struct err *e)
 	if ((rc = sock_listen(p.sock, &fd, e)) != RC_OK)
 		return rc;
 	a.months = host_months_new();
+	a.nexts = fleet_nexts_new();
 	if ((rc = open_store(STORE_STATE, p.state, &a.state, e)) != RC_OK)
 		goto out;
 	if ((rc = open_store(STORE_LIVE, p.live, &a.live, e)) != RC_OK)
@@ -143,6 +145,7 @@ out:
 		close(fd);
 	store_close(a.live);
 	store_close(a.state);
+	fleet_nexts_free(a.nexts);
 	host_months_free(a.months);
 	return rc;
 }

@@ -24,7 +24,7 @@ static const char *const job[] = { "job.state", "job.progress", "job.announce",
 	NULL };
 static const char *const hits[] = { "search.hits", NULL };
 static const char *const jobs[] = { "jobs.headline", "jobs.running",
-	"jobs.next", NULL };
+	"jobs.next", "jobs.due", NULL };
 static const char *const pending[] = { "enrol.state", NULL };
 
 /* clang-format off */

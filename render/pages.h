@@ -148,7 +148,8 @@
  *   host_schedule      schedule.preview
  *   job                job.state job.progress job.announce
  *   search             search.hits
- *   jobs               jobs.headline jobs.running jobs.next
+ *   jobs               jobs.headline jobs.running jobs.next (those that
+ *                      wait) jobs.due
  *   pending            enrol.state
  * job.log is fed from /api/jobs/{id}/stream?from=<byte offset> (a
  * Last-Event-ID field wins over from).  /events?page=<name>&<params>

@@ -18,6 +18,7 @@
 #include "render/text.h"
 
 struct arena;
+struct fleet_nexts;
 struct host_months;
 struct store_tx;
 struct ulid;
@@ -30,7 +31,8 @@ struct view {
 	struct store_tx *state;
 	struct store_tx *live;
 	const char *spool;
-	struct host_months *months; /* NULL: nothing is kept */
+	struct host_months *months; /* kept from page to page, or NULL */
+	struct fleet_nexts *nexts;  /* the same */
 	bool can_operate;           /* the viewer may run, stop and add */
 	int status;                 /* of the reply; page error sets it */
 };

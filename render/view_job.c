@@ -178,6 +178,58 @@ put_result(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_printf(m, "snapshot", "%.8s", s->snapshot_id);
 }
 
+/* What forget and check report. */
+static void
+put_report(struct view *v, struct value *root, const struct Rec__Job *j)
+{
+	struct value *list = value_list(root, "forgot"), *item;
+	bool checked = j->kind == REC__JOB_KIND__KIND_CHECK &&
+	               (j->check != NULL || job_state_final(j->state));
+	size_t i;
+
+	for (i = 0; i < j->n_forgot; i++) {
+		item = value_item(list);
+		value_text(item, "tag", j->forgot[i]->tag);
+		value_text(item, "kept",
+		    text_count(v->arena, j->forgot[i]->kept));
+		value_text(item, "removed",
+		    text_count(v->arena, j->forgot[i]->removed));
+	}
+	value_bool(root, "any_forgot", j->n_forgot > 0);
+	value_text(root, "checked", checked ? job_view_check(v, j) : "");
+}
+
+/* A run that the host's own schedule began: "due 02:00, attempt 2". */
+static void
+put_own(struct view *v, struct value *root, const struct Rec__Job *j)
+{
+	struct ulid id;
+	struct value *m;
+
+	if (!view_ulid(j->schedule_id, &id) || j->due_at_ms == 0) {
+		value_bool(root, "own", false);
+		return;
+	}
+	m = value_map(root, "own");
+	value_text(m, "due", text_when(v->arena, &v->clock, j->due_at_ms));
+	value_text(m, "attempt",
+	    j->attempt < 2 ? "" : text_count(v->arena, (uint64_t)j->attempt));
+	value_bool(m, "catch_up", j->catch_up);
+	view_time(v, m, "again", j->retry_at_ms);
+	value_bool(m, "again_soon", j->retry_at_ms > v->req->now_ms);
+}
+
+/* While it waits: why, and how long at most. */
+static void
+put_waiting(struct view *v, struct value *root, const struct Rec__Job *j,
+    const struct Rec__Host *h)
+{
+	bool queued = j->state == REC__JOB_STATE__JOB_QUEUED;
+
+	value_text(root, "waits_for", queued ? job_view_waiting(j, h) : "");
+	view_time(v, root, "expires", queued ? j->expires_at_ms : 0);
+}
+
 static void
 put_state(struct view *v, struct value *root, const struct Rec__Job *j,
     const struct Rec__Host *h)
@@ -260,6 +312,9 @@ view_job(struct view *v, struct value *root)
 	host_view_progress(v, root, "progress",
 	    j->state == REC__JOB_STATE__JOB_RUNNING ? j : NULL);
 	put_result(v, root, j);
+	put_report(v, root, j);
+	put_own(v, root, j);
+	put_waiting(v, root, j, h);
 	put_banner(v, root, j);
 	put_protection(v, root, j, h);
 	put_by_hand(v, root, j, h);

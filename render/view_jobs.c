@@ -11,6 +11,7 @@
 #include "render/host_view.h"
 #include "render/job_page.h"
 #include "render/job_view.h"
+#include "render/jobs_due.h"
 #include "render/link.h"
 #include "render/value.h"
 #include "render/view.h"
@@ -88,17 +89,15 @@ view_jobs_on_running(void *ctx, const struct Rec__Job *j)
 }
 
 static const char *
-waiting_words(const struct Rec__Job *j, const struct Rec__Host *h)
+waiting_words(struct view *v, const struct Rec__Job *j,
+    const struct Rec__Host *h)
 {
-	if (j->cancel_requested)
-		return "being cancelled";
-	if (h != NULL && !h->online)
-		return "the host is offline";
-	if (h != NULL && h->current_job.len > 0 &&
-	    (h->current_job.len != j->id.len ||
-	        memcmp(h->current_job.data, j->id.data, j->id.len) != 0))
-		return "waits for the job that runs there";
-	return j->accepted_at_ms != 0 ? "starts" : "waits for its host";
+	const char *words = job_view_waiting(j, h);
+
+	if (j->expires_at_ms == 0 || j->cancel_requested)
+		return words;
+	return arena_printf(v->arena, "%s, given up %s", words,
+	    text_when(v->arena, &v->clock, j->expires_at_ms));
 }
 
 static bool
@@ -110,7 +109,7 @@ view_jobs_on_queued(void *ctx, const struct Rec__Job *j)
 
 	item = value_item(r->list);
 	put_job(r->v, item, j, h);
-	value_text(item, "words", waiting_words(j, h));
+	value_text(item, "words", waiting_words(r->v, j, h));
 	value_bool(item, "can_stop", r->v->can_operate && !j->cancel_requested);
 	return true;
 }
@@ -364,6 +363,8 @@ view_jobs(struct view *v, struct value *root)
 	if (view_wants(v, "jobs.next"))
 		put_line(v, root, "next", REC__JOB_STATE__JOB_QUEUED,
 		    view_jobs_on_queued);
+	if (view_wants(v, "jobs.due"))
+		jobs_due_put(v, root);
 	if (v->req->fragment[0] == '\0') {
 		read_filter(v, &f);
 		put_filter(v, root, &f);

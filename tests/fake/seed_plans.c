@@ -145,6 +145,33 @@ change_job(struct store_tx *tx)
 	job_store_put(tx, j);
 }
 
+/* One that waits gives up some day, an old one was a forget. */
+static void
+change_others(struct store_tx *tx)
+{
+	struct ulid queued = seed_job_id(SEED_JOB_QUEUED);
+	struct ulid old = seed_job_id(SEED_JOB_EXPIRED);
+	struct Rec__Forgot forgot = REC__FORGOT__INIT, *list[] = { &forgot };
+	struct Rec__Job *j = job_store_get(tx, &queued);
+
+	if (j == NULL)
+		return;
+	j->expires_at_ms = SEED_NOW_MS + DAY_MS;
+	job_store_put(tx, j);
+	j = job_store_get(tx, &old);
+	if (j == NULL)
+		return;
+	forgot.tag = text("default <b>");
+	forgot.kept = 6;
+	forgot.removed = 1;
+	job_store_del(tx, &old);
+	j->kind = REC__JOB_KIND__KIND_FORGET;
+	j->stats = NULL;
+	j->n_forgot = ARRAY_LEN(list);
+	j->forgot = list;
+	job_store_put(tx, j);
+}
+
 static void
 put_upkeep(struct store_tx *tx)
 {
@@ -187,6 +214,7 @@ put_all(struct store_tx *tx)
 	for (h = 0; h < SEED_HOSTS; h++)
 		change_host(tx, (enum seed_host)h);
 	change_job(tx);
+	change_others(tx);
 	put_upkeep(tx);
 	put_sizes(tx);
 	seed_repos_put(tx);

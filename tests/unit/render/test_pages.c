@@ -303,8 +303,7 @@ a_job_page_in_each_state(void **state)
 		const char *want[4];
 	} rows[] = {
 		{ SEED_JOB_QUEUED,
-		    { ">Queued<", "Waiting for the host to take it", "/cancel",
-		        "No lines yet." } },
+		    { ">Queued<", "This one: ", "/cancel", "No lines yet." } },
 		{ SEED_JOB_RUNNING,
 		    { ">Running<", "62 %", "/cancel", "data-stream-url=" } },
 		{ SEED_JOB_OK,

@@ -382,6 +382,67 @@ a_host_that_comes_and_goes_sleeps(void **state)
 }
 
 static void
+a_job_of_a_schedule_tells_due_attempt_and_next_try(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "job",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	check_safe(s);
+	must(s, "by schedule");
+	must(s, "due <b class=\"m\">19 Nov 12:00</b>");
+	must(s, "attempt <b class=\"m\">2</b>");
+	must(s, "tried again <b class=\"m\" title=\"19 Nov 2026 15:00:00\">in "
+	        "42 min</b>");
+}
+
+/* W-16 */
+static void
+jobs_that_wait_say_why_and_how_long_and_what_comes(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "jobs",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { NULL } },
+	    200);
+	check_safe(s);
+	must(s, "waits for the job that runs there, given up 20 Nov 14:18");
+	must(s, "data-live=\"jobs.due\"");
+	must(s, "<span class=\"m nw\">18:00</span><div><a class=\"go-to m "
+	        "wrap\" href=\"/hosts/");
+	must(s, ">app-01</a> <span class=\"mut\">Forget</span>");
+	must(s, "1 removed, 6 kept");
+	ask(s,
+	    &(struct ask){ .page = "job",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", job_text(SEED_JOB_QUEUED) } },
+	    200);
+	must(s, "This one: waits for the job that runs there. Given up on 20 "
+	        "Nov 14:18");
+}
+
+static void
+a_forget_tells_what_it_removed_and_kept(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "job",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", job_text(SEED_JOB_EXPIRED) } },
+	    200);
+	check_safe(s);
+	must(s, ">default &lt;b&gt;</th><td role=\"cell\" class=\"num\" "
+	        "data-l=\"removed\">1</td>");
+	must(s, "data-l=\"kept\">6</td>");
+}
+
+static void
 nothing_else_is_read_for_the_head_alone(void **state)
 {
 	struct site *s = *state;
@@ -415,6 +476,9 @@ main(void)
 		PLANS(the_preview_alone_follows_the_fields),
 		PLANS(a_row_tells_what_comes_next_and_offers_what_fits),
 		PLANS(a_host_that_comes_and_goes_sleeps),
+		PLANS(a_job_of_a_schedule_tells_due_attempt_and_next_try),
+		PLANS(jobs_that_wait_say_why_and_how_long_and_what_comes),
+		PLANS(a_forget_tells_what_it_removed_and_kept),
 		PLANS(nothing_else_is_read_for_the_head_alone),
 	};
 

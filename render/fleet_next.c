@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "render/fleet_next.h"
+
+#include <string.h>
+
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
+#include "lib/store/host_store.h"
+#include "lib/store/next_run.h"
+#include "lib/store/schedule_store.h"
+#include "render/view.h"
+
+enum {
+	SPARE = 1000 /* entries of hosts that are gone, before all are */
+};
+
+struct entry {
+	uint64_t version;
+	int64_t next_ms; /* 0: none */
+	struct ulid schedule;
+	bool made;
+};
+
+struct fleet_nexts {
+	struct map *hosts; /* id -> struct entry */
+};
+
+struct fleet_nexts *
+fleet_nexts_new(void)
+{
+	struct fleet_nexts *n = MEM_NEW(struct fleet_nexts);
+
+	n->hosts = map_new();
+	return n;
+}
+
+static void
+forget_all(struct fleet_nexts *n)
+{
+	size_t pos = 0;
+	struct str key;
+	void *value;
+
+	while (map_next(n->hosts, &pos, &key, &value))
+		mem_free(value);
+	map_free(n->hosts);
+	n->hosts = NULL;
+}
+
+void
+fleet_nexts_free(struct fleet_nexts *n)
+{
+	if (n == NULL)
+		return;
+	forget_all(n);
+	mem_free(n);
+}
+
+/* ----------------------------------------------------------------- one host */
+
+struct soonest {
+	struct view *v;
+	const struct Rec__Host *host;
+	struct entry *e;
+};
+
+static bool
+fleet_next_on_schedule(void *ctx, const struct Rec__Schedule *s)
+{
+	struct soonest *f = ctx;
+	struct next_run_rule r;
+	struct next_run n;
+
+	if (!s->enabled ||
+	    !next_run_rule(s, next_run_zone(s, f->host, f->v->clock.zone),
+	        &r) ||
+	    !next_run(&r, f->v->req->now_ms, &n))
+		return true;
+	if (f->e->next_ms == 0 || n.at_ms < f->e->next_ms) {
+		f->e->next_ms = n.at_ms;
+		(void)view_ulid(s->id, &f->e->schedule);
+	}
+	return true;
+}
+
+static struct entry *
+entry_of(struct fleet_nexts *kept, const struct ulid *id, struct entry *one)
+{
+	struct str key = str_from(id->b, sizeof(id->b));
+	struct entry *e;
+
+	if (kept == NULL)
+		return one;
+	e = map_get(kept->hosts, key);
+	if (e == NULL) {
+		e = MEM_NEW(struct entry);
+		map_put(kept->hosts, key, e);
+	}
+	return e;
+}
+
+static const struct entry *
+look_up(struct view *v, const struct Rec__Host *h, const struct ulid *id,
+    struct entry *one)
+{
+	uint64_t version = store_host_version(v->state, id);
+	struct entry *e = entry_of(v->nexts, id, one);
+	struct soonest f = { v, h, e };
+
+	if (e->made && e->version == version &&
+	    (e->next_ms == 0 || v->req->now_ms < e->next_ms))
+		return e;
+	*e = (struct entry){ .version = version, .made = true };
+	schedule_store_of_host(v->state, id, fleet_next_on_schedule, &f);
+	return e;
+}
+
+/* ---------------------------------------------------------------- the fleet */
+
+struct sorted {
+	struct view *v;
+	int64_t until_ms;
+	struct fleet_run *out;
+	size_t n, max;
+};
+
+/* Few are wanted: each takes its place from behind. */
+static void
+insert(struct sorted *l, const struct fleet_run *r)
+{
+	size_t at = l->n;
+
+	if (l->n == l->max && r->at_ms >= l->out[l->max - 1].at_ms)
+		return;
+	if (l->n == l->max)
+		at--;
+	else
+		l->n++;
+	for (; at > 0 && l->out[at - 1].at_ms > r->at_ms; at--)
+		l->out[at] = l->out[at - 1];
+	l->out[at] = *r;
+}
+
+static bool
+fleet_next_on_host(void *ctx, const struct Rec__Host *h)
+{
+	struct sorted *l = ctx;
+	struct fleet_run r = { .host = h };
+	struct entry one = { 0 };
+	const struct entry *e;
+
+	if (!view_ulid(h->id, &r.id))
+		return true;
+	e = look_up(l->v, h, &r.id, &one);
+	r.schedule = e->schedule;
+	r.at_ms = e->next_ms;
+	if (r.at_ms != 0 && r.at_ms <= l->until_ms)
+		insert(l, &r);
+	return true;
+}
+
+size_t
+fleet_next_get(struct view *v, int64_t until_ms, struct fleet_run *out,
+    size_t max)
+{
+	struct sorted l = { v, until_ms, out, 0, max };
+
+	if (v->nexts != NULL &&
+	    map_count(v->nexts->hosts) > host_store_count(v->state) + SPARE) {
+		forget_all(v->nexts);
+		v->nexts->hosts = map_new();
+	}
+	host_store_each(v->state, fleet_next_on_host, &l);
+	return l.n;
+}
