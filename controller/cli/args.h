@@ -14,7 +14,7 @@
 enum {
 	ARGS_WORDS_MAX = 16,
 	ARGS_REPEAT_MAX = 32,
-	ARGS_LISTS = 2 /* options that repeat */
+	ARGS_LISTS = 4 /* options that repeat */
 };
 
 /* clang-format off */
@@ -47,6 +47,14 @@ enum {
 	X(OPT_KEY_FILE,        "key-file",        0,  "FILE",   0, "its secret.key, if that lies elsewhere") \
 	X(OPT_EXPECT,          "expect",          0,  "HASH",   0, "a hash that the controller logged earlier") \
 	X(OPT_EVERY,           "every",           0,  "SECONDS", 0, "again and again, so often") \
+	X(OPT_EXCLUDE,         "exclude",         0,  "PATTERN", 3, "leave out what fits; may be repeated") \
+	X(OPT_KEEP,            "keep",            0,  "COUNTERS", 0, "what forget leaves, such as daily=14,weekly=4") \
+	X(OPT_RETRIES,         "retries",         0,  "N",      0, "try a failed scheduled run again so often") \
+	X(OPT_BACKOFF,         "backoff",         0,  "SECONDS", 0, "after so long; it doubles up to half an hour") \
+	X(OPT_GROUP,           "group",           0,  "GROUP",  4, "back up this source group; may be repeated") \
+	X(OPT_ZONE,            "zone",            0,  "ZONE",   0, "the time zone of the times, such as Europe/Berlin") \
+	X(OPT_JITTER,          "jitter",          0,  "SECONDS", 0, "begin up to so much later, each host at its own time") \
+	X(OPT_PAUSED,          "paused",          0,  NULL,     0, "keep it, but run nothing") \
 	X(OPT_FINGERPRINT,     "fingerprint",     0,  "TEXT",   0, "what the agent prints, compared before accepting")
 /* clang-format on */
 
@@ -57,7 +65,7 @@ enum args_id {
 };
 
 enum {
-	ARGS_OPTION_COUNT = 27
+	ARGS_OPTION_COUNT = 35
 };
 
 #define ARGS_BIT(id) (UINT64_C(1) << (id))

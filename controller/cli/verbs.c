@@ -23,6 +23,14 @@
 	(ARGS_BIT(OPT_DATA_DIR) | ARGS_BIT(OPT_KEY_FILE) | \
 	    ARGS_BIT(OPT_PASSWORD_STDIN))
 
+#define GROUP_OPTIONS                                                      \
+	(ARGS_BIT(OPT_PATH) | ARGS_BIT(OPT_EXCLUDE) | ARGS_BIT(OPT_KEEP) | \
+	    ARGS_BIT(OPT_RETRIES) | ARGS_BIT(OPT_BACKOFF))
+
+#define SCHEDULE_OPTIONS                                                   \
+	(ARGS_BIT(OPT_GROUP) | ARGS_BIT(OPT_ZONE) | ARGS_BIT(OPT_JITTER) | \
+	    ARGS_BIT(OPT_PAUSED))
+
 /* clang-format off */
 static const struct verb verbs[] = {
 	/* name  parameters  least  most  usual  options  run  help */
@@ -42,6 +50,26 @@ static const struct verb verbs[] = {
 	  "hosts, jobs and snapshots by a few letters" },
 	{ "run", "HOST [GROUP]", 1, 2, false, ARGS_BIT(OPT_FOLLOW), verb_run,
 	  "back up a host now" },
+	{ "groups list", "HOST", 1, 1, false, 0, verb_groups_list,
+	  "what is backed up of a host" },
+	{ "groups show", "HOST GROUP", 2, 2, false, 0, verb_groups_show,
+	  "one source group" },
+	{ "groups create", "HOST NAME", 2, 2, false, GROUP_OPTIONS, verb_groups_create,
+	  "a new one" },
+	{ "groups set", "HOST GROUP", 2, 2, false, GROUP_OPTIONS, verb_groups_set,
+	  "change what is given, keep the rest" },
+	{ "groups delete", "HOST GROUP", 2, 2, false, 0, verb_groups_delete,
+	  "delete one that no schedule uses" },
+	{ "schedules list", "HOST", 1, 1, false, 0, verb_schedules_list,
+	  "when a host is backed up" },
+	{ "schedules create", "HOST CRON", 2, 2, false, SCHEDULE_OPTIONS, verb_schedules_create,
+	  "a new one, of all source groups or those named" },
+	{ "schedules pause", "HOST SCHEDULE", 2, 2, false, 0, verb_schedules_pause,
+	  "keep it, but run nothing" },
+	{ "schedules resume", "HOST SCHEDULE", 2, 2, false, 0, verb_schedules_resume,
+	  "let it run again" },
+	{ "schedules delete", "HOST SCHEDULE", 2, 2, false, 0, verb_schedules_delete,
+	  "delete it" },
 	{ "jobs list", "[HOST]", 0, 1, true, ARGS_BIT(OPT_LIMIT) | ARGS_BIT(OPT_STATUS), verb_jobs_list,
 	  "the jobs of all hosts or of one, newest first" },
 	{ "jobs show", "JOB", 1, 1, false, 0, verb_jobs_show,

@@ -6,6 +6,7 @@ import urllib.parse
 import pytest
 
 import foreign
+from cli import Cli
 from lab import ROOT, wait_for
 
 KEEP_NONE = {f"keep_{d}": 0 for d in
@@ -713,3 +714,44 @@ def test_the_agent_runs_the_plan_it_was_pushed(lab, console):
     assert len(ran("other")) == count
     console.client.ok("DELETE", path(agent), {"confirm": "real"})
     assert console.client.get(path(agent, "schedules")).status == 404
+
+
+def test_the_command_line_makes_and_changes_a_plan(lab, console, agent):
+    """groups and schedules of restic-manager(1)"""
+    settle(console, agent)
+    cli = Cli(lab, "plans")
+    cli.login(console)
+    cli.ok("groups", "create", "foreign", "web", "--path", "/srv/www",
+           "--path", "/etc/nginx", "--exclude", "*.log", "--keep",
+           "daily=14,weekly=4", "--retries", "2", "--backoff", "90")
+    made = groups(console, agent)[1]
+    assert (made["name"], made["includes"], made["excludes"]) == (
+        "web", ["/srv/www", "/etc/nginx"], ["*.log"])
+    assert made["retention_policy"] == {
+        **KEEP_NONE, "keep_daily": 14, "keep_weekly": 4}
+    assert (made["retry_max"], made["retry_backoff_seconds"]) == (2, 90)
+    cli.ok("groups", "set", "foreign", "web", "--keep", "hourly=24")
+    assert "24" in cli.ok("groups", "show", "foreign", "web").out
+    cli.ok("schedules", "create", "foreign", "30 2 * * *", "--group", "web",
+           "--zone", "Europe/Paris", "--jitter", "600", "--paused")
+    cli.ok("schedules", "create", "foreign", "@weekly")
+    first, second = schedules(console, agent)["items"]
+    assert first["source_group_ids"] == [made["id"]]
+    assert (first["zone"], first["jitter_seconds"], first["enabled"]) == (
+        "Europe/Paris", 600, False)
+    assert len(second["source_group_ids"]) == 2 and second["enabled"]
+    cli.ok("schedules", "resume", "foreign", "30 2 * * *")
+    cli.ok("schedules", "pause", "foreign", second["id"])
+    listed = cli.json("schedules", "list", "foreign")["items"]
+    assert [s["enabled"] for s in listed] == [True, False]
+    assert cli.json("groups", "list", "foreign")["items"][1][
+        "conflict_dimension"] == "hourly"
+    assert cli.run("groups", "delete", "foreign", "web").code != 0
+    cli.ok("schedules", "delete", "foreign", "30 2 * * *")
+    cli.ok("schedules", "delete", "foreign", "@weekly")
+    cli.ok("groups", "delete", "foreign", "web")
+    for wrong in (("groups", "create", "foreign", "x", "--keep", "often=1"),
+                  ("groups", "create", "foreign", "x", "--path", "srv"),
+                  ("schedules", "create", "foreign", "0 3 30 2 *"),
+                  ("groups", "show", "foreign", "web")):
+        assert cli.run(*wrong).code != 0, wrong
