@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/agent/agent_help.h"
+#include "tests/unit/agent/due_help.h"
 
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/facts.h"
+#include "agent/plan.h"
 #include "agent/secrets.h"
 
 static struct agent a;
@@ -120,6 +122,168 @@ what_cannot_be_stored_is_not_acknowledged(void **state)
 	buf_fini(&b);
 }
 
+/* ------------------------------------------------------------------ plans */
+
+static void
+apply_plan(uint64_t version, Wire__Plan *plan)
+{
+	Wire__Config c = WIRE__CONFIG__INIT;
+
+	c.version = version;
+	c.plan = plan;
+	config_apply(&a, &c);
+}
+
+/* Of the latest acknowledgement. */
+static bool
+refused(const char *words)
+{
+	Wire__Event *all[16];
+	bool ok;
+	size_t n;
+
+	help_sync(a.loop, a.events);
+	n = help_events(a.events, 1, all);
+	assert_true(n > 0);
+	ok = words[0] == '\0'
+	         ? all[n - 1]->config_ack->refused[0] == '\0'
+	         : str_contains(str_of(all[n - 1]->config_ack->refused),
+	               str_of(words));
+	help_events_free(all, n);
+	return ok;
+}
+
+/* The expression of the plan's first schedule; "": there is no plan. */
+static void
+check_held(const char *cron)
+{
+	Wire__Plan *held;
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, PLAN_BYTES_MAX);
+	rc = secrets_plan(a.secrets, &b, NULL);
+	assert_rc(rc, cron[0] == '\0' ? RC_NOTFOUND : RC_OK);
+	if (rc == RC_OK) {
+		held = plan_unpack(buf_str(&b));
+		assert_non_null(held);
+		assert_string_equal(held->schedules[0]->cron, cron);
+		plan_free(held);
+	}
+	buf_fini(&b);
+}
+
+static void
+a_plan_comes_with_the_configuration_and_goes_with_it(void **state)
+{
+	Wire__Hooks hooks = WIRE__HOOKS__INIT;
+	uint8_t body[] = "canary-hook";
+	struct small s;
+	struct buf b;
+
+	(void)state;
+	small_init(&s, "0 2 * * *");
+	hooks.pre.data = body;
+	hooks.pre.len = sizeof(body) - 1;
+	s.group[0].hooks = &hooks;
+	apply_plan(1, &s.plan);
+	assert_true(refused(""));
+	check_held("0 2 * * *");
+	/* Wiped in the message, sealed on the disk. */
+	assert_int_equal(body[0], 0);
+	buf_init(&b, MIB(1));
+	assert_rc(fsio_read(path, &b, NULL), RC_OK);
+	assert_false(str_contains(buf_str(&b), STR("canary")));
+	buf_fini(&b);
+	apply_plan(2, NULL);
+	assert_true(refused(""));
+	check_held("");
+}
+
+static void
+a_plan_that_is_refused_leaves_the_former_one(void **state)
+{
+	struct small s;
+
+	(void)state;
+	small_init(&s, "0 2 * * *");
+	apply_plan(1, &s.plan);
+	small_init(&s, "0 3 * * *");
+	s.schedule[0].n_group_ids = 0;
+	apply_plan(2, &s.plan);
+	assert_true(refused("no source group"));
+	check_held("0 2 * * *");
+	/* It will not become better: it is not asked for again. */
+	assert_int_equal(secrets_config(a.secrets).version, 2);
+}
+
+/* Until this program understands it: then the controller is asked again. */
+static void
+a_plan_of_a_newer_format_is_asked_for_after_an_update(void **state)
+{
+	struct small s;
+
+	(void)state;
+	small_init(&s, "0 2 * * *");
+	apply_plan(1, &s.plan);
+	s.plan.format = PLAN_FORMAT + 1;
+	s.schedule[0].cron = (char *)(uintptr_t) "0 3 * * *";
+	apply_plan(2, &s.plan);
+	assert_true(refused("update the agent"));
+	check_held("0 2 * * *");
+	assert_int_equal(secrets_config(a.secrets).version, 2);
+	/* As if what was refused had been of the format that is known now. */
+	assert_rc(secrets_put_plan(a.secrets, NULL, PLAN_FORMAT, NULL), RC_OK);
+	check_held("0 2 * * *");
+	assert_int_equal(secrets_config(a.secrets).version, 0);
+	/* It comes with the same version, and is taken this time. */
+	s.plan.format = PLAN_FORMAT;
+	apply_plan(2, &s.plan);
+	assert_true(refused(""));
+	check_held("0 3 * * *");
+	assert_int_equal(secrets_config(a.secrets).version, 2);
+}
+
+/* M-178 */
+static void
+a_schedule_that_cannot_fire_is_told_the_rest_is_taken(void **state)
+{
+	struct small s;
+
+	(void)state;
+	small_init(&s, "0 2 * * *");
+	small_schedule(&s, 1, OTHER, "99 * * * *", 1);
+	apply_plan(1, &s.plan);
+	assert_true(refused("cannot fire here"));
+	check_held("0 2 * * *");
+}
+
+static void
+the_zone_is_the_one_the_host_is_set_to(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "Europe/Berlin", "Europe/Berlin" },
+		{ ":America/New_York", "America/New_York" },
+		{ ":/usr/share/zoneinfo/Asia/Tokyo", "Asia/Tokyo" },
+		{ "", "UTC" },
+		{ "CET-1CEST", "" },
+		{ "../../etc/passwd", "" },
+	};
+	char zone[CRON_ZONE_CAP];
+	int32_t offset;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(setenv("TZ", rows[i][0], 1), 0);
+		facts_zone(zone);
+		assert_string_equal(zone, rows[i][1]);
+	}
+	assert_int_equal(unsetenv("TZ"), 0);
+	facts_zone(zone);
+	assert_true(zone[0] == '\0' || clock_zone_offset(zone, 0, &offset));
+}
+
 /* M-115 */
 static void
 facts_tell_this_host(void **state)
@@ -153,6 +317,19 @@ main(void)
 		    a_configuration_is_stored_then_acknowledged, begin, finish),
 		cmocka_unit_test_setup_teardown(
 		    what_cannot_be_stored_is_not_acknowledged, begin, finish),
+		cmocka_unit_test_setup_teardown(
+		    a_plan_comes_with_the_configuration_and_goes_with_it, begin,
+		    finish),
+		cmocka_unit_test_setup_teardown(
+		    a_plan_that_is_refused_leaves_the_former_one, begin,
+		    finish),
+		cmocka_unit_test_setup_teardown(
+		    a_plan_of_a_newer_format_is_asked_for_after_an_update,
+		    begin, finish),
+		cmocka_unit_test_setup_teardown(
+		    a_schedule_that_cannot_fire_is_told_the_rest_is_taken,
+		    begin, finish),
+		cmocka_unit_test(the_zone_is_the_one_the_host_is_set_to),
 		unit_test_in_folder(facts_tell_this_host),
 	};
 
