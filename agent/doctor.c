@@ -114,10 +114,9 @@ look_at_restic(struct doctor *d)
 }
 
 static enum rc
-open_repo(const struct settings *s, struct secrets_repo *repo, struct err *e)
+open_secrets(const struct settings *s, struct secrets **out, struct err *e)
 {
 	uint8_t key[CRYPT_KEY_SIZE];
-	struct secrets *box = NULL;
 	size_t n = 0;
 	enum rc rc;
 
@@ -128,9 +127,7 @@ open_repo(const struct settings *s, struct secrets_repo *repo, struct err *e)
 	    n != sizeof(key))
 		return err_set(e, RC_INVALID,
 		    "secrets_key in %s is not base64 of 32 bytes", s->path);
-	if ((rc = secrets_open(s->secrets_file, key, &box, e)) == RC_OK)
-		rc = secrets_get(box, SECRETS_REPO, repo, e);
-	secrets_close(box);
+	rc = secrets_open(s->secrets_file, key, out, e);
 	mem_wipe(key, sizeof(key));
 	return rc;
 }
@@ -139,9 +136,13 @@ static void
 look_at_secrets(struct doctor *d)
 {
 	struct secrets_repo repo = { 0 };
+	struct secrets *box = NULL;
 	struct err e = { 0 };
+	enum rc rc = open_secrets(&d->settings, &box, &e);
 
-	if (open_repo(&d->settings, &repo, &e) == RC_OK)
+	if (rc == RC_OK)
+		rc = secrets_get(box, SECRETS_REPO, &repo, &e);
+	if (rc == RC_OK)
 		checkup_ok(d->sheet, "secrets",
 		    "the repository's credentials can be read");
 	else
@@ -150,6 +151,8 @@ look_at_secrets(struct doctor *d)
 		    "agent running",
 		    "%s", e.msg);
 	secrets_repo_fini(&repo);
+	doctor_plan(d->sheet, &d->settings, box);
+	secrets_close(box);
 }
 
 static void

@@ -4,7 +4,7 @@
 /*
  * restic-manager-agent doctor: why does this host not back up, or not show?
  * Looks at the configuration, the way to the controller, the bearer, restic,
- * the credentials and the queue.  Changes nothing, and leaves a running agent
+ * the credentials, the plan and the queue.  Changes nothing, and leaves a running agent
  * and its connection alone.
  */
 #include <stdbool.h>
@@ -13,6 +13,7 @@
 
 struct checkup;
 struct facts;
+struct secrets;
 struct settings;
 
 struct doctor_opts {
@@ -29,6 +30,10 @@ int doctor_run(const struct doctor_opts *o);
  * installation this is cannot be told. */
 MUST_USE enum rc doctor_talk(struct checkup *sheet, const struct settings *s,
     const struct facts *f, struct err *e);
+/* Which schedules are in force and when the next one begins; box NULL: the
+ * secrets do not open. */
+void doctor_plan(struct checkup *sheet, const struct settings *s,
+    struct secrets *box);
 /* "not reached" for each of them. */
 void doctor_talk_skip(struct checkup *sheet);
 #endif

@@ -15,7 +15,7 @@ from test_doctor import OLD_PROXY, failed
 FAKE = ROOT / "tests/fake/restic"
 WELL = ["config", "dns", "tcp", "tls", "certificate", "trust", "alpn",
         "bearer", "identity", "clock", "session", "agent", "restic",
-        "secrets", "queue"]
+        "secrets", "plan", "queue"]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,7 @@ def test_all_is_well_and_the_running_agent_is_left_alone(bench):
         assert list(checks) == WELL
         assert failed(checks) == [], checks
     assert "by Session" in checks["identity"]["detail"]
+    assert "no schedule is on" in checks["plan"]["detail"]
     assert str(bench.agent_.program.pid) in checks["agent"]["detail"]
     assert bench.controller_.wait_job(job)["status"] == "succeeded"
     after = bench.agent_.log.read_text()[len(before):]

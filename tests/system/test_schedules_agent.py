@@ -5,11 +5,13 @@ the controller, once, and are told afterwards as a whole.
 Both programs' clock is set so that the minute that is waited for is near.
 """
 import datetime
+import json
+import subprocess
 import time
 
 import pytest
 
-from lab import ROOT, TOOLS, wait_for
+from lab import BIN, ROOT, TOOLS, clean_env, wait_for
 
 FAKE = ROOT / "tests/fake/restic"
 NEWER = TOOLS / "restic018/usr/bin/restic"
@@ -65,6 +67,14 @@ class Host:
         seconds = time.time() + int(self.env["RM_CLOCK_AHEAD"].read_text())
         return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
 
+    def doctor(self, check):
+        done = subprocess.run(
+            [BIN / "restic-manager-agent", "-json", "doctor"],
+            env=clean_env(**self.agent.env), capture_output=True, text=True,
+            timeout=90, check=False)
+        return {c["check"]: c for c in json.loads(done.stdout)["checks"]}[
+            check]
+
     def jobs(self, schedule):
         """Of that schedule, oldest first."""
         rows = self.get("jobs")["items"]
@@ -103,6 +113,14 @@ def test_a_schedule_fires_by_itself(make):
     row = host.get("schedules")["items"][0]
     assert (row["last_job_id"], row["last_status"]) == (job["id"],
                                                         "succeeded")
+    plan = host.doctor("plan")
+    tomorrow = due + datetime.timedelta(days=1)
+    assert plan["status"] == "ok"
+    assert f"1 schedule in force, the next run is at {tomorrow:%FT%T}" in (
+        plan["detail"])
+    state = host.agent.dir / "schedule.state"
+    state.write_bytes(b"\x12\xff damaged")
+    assert "damaged" in host.doctor("plan")["detail"]
 
 
 def test_it_needs_no_controller(make):
