@@ -16,6 +16,7 @@ enum {
 	HOOK_KILL_MS = 5000,
 	HOOK_LINE_MAX = 256 << 10,
 	HOOK_SAID_MAX = 1 << 20,
+	HOOK_LINE_COST = 64, /* what a line of the log takes beside its text */
 	HOOK_ENV_MAX = 65536
 };
 
@@ -38,12 +39,12 @@ hook_on_line(void *ctx, bool is_stderr, struct str line)
 	struct buf text;
 
 	(void)is_stderr;
-	if (h->said + line.n >= HOOK_SAID_MAX) {
+	if (h->said + line.n + HOOK_LINE_COST > HOOK_SAID_MAX) {
 		h->left_out++;
 		h->said = HOOK_SAID_MAX; /* a shorter one would be a hole */
 		return;
 	}
-	h->said += line.n + 1;
+	h->said += line.n + HOOK_LINE_COST;
 	buf_init(&text, HOOK_LINE_MAX + 64);
 	buf_printf(&text, "hook(%s): ", h->o.phase);
 	buf_put_str(&text, line);

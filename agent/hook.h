@@ -8,7 +8,7 @@
  * in no argument list, no log and on no disk.
  *
  * What it prints becomes lines `hook(pre): ...` of the job's log: the first
- * 1 MiB, then only their number.  After its time limit, or when it is
+ * 1 MiB, which is at most 16,384 lines, then only their number.  After its time limit, or when it is
  * cancelled, its process group gets SIGTERM and 5 s later SIGKILL; what is
  * left of the group when the shell ends is killed.  What a hook starts in a
  * session of its own (a daemon) goes on.  Loop thread.

@@ -170,6 +170,8 @@ job_take_admin(struct job *j, struct secrets_repo *repo)
 		secret_set(&admin.password, secret_str(&repo->password));
 	if (admin.n_extra == 0)
 		secrets_take_extra(&admin, repo);
+	if (admin.username.n == 0)
+		secret_set(&admin.username, secret_str(&repo->username));
 	secrets_repo_fini(repo);
 	*repo = admin;
 }

@@ -8,7 +8,7 @@
  * snapshot is its own) until it is used up; all counters look at every
  * snapshot.  A bucket is told by the clock of the host that made the
  * snapshot, daylight saving included.  A counter that is not used up when the
- * oldest snapshot is reached keeps that one as well.
+ * oldest snapshot is reached keeps that one as well, which restic 0.14 did not.
  *
  * Whatever the counters, one snapshot at least stays.  Pure, any thread.
  */
