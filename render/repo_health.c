@@ -133,6 +133,7 @@ static const struct {
 	{ "no_admin",        "it needs admin credentials", "/repo#admin", "Add them" },
 	{ "job_running",     "another run of it is under way", "", "" },
 	{ "repository_busy", "other work on the repository has to end first", "", "" },
+	{ "failed",          "it could not be queued; see the controller's log", "", "" },
 	{ "offline",         "the host is away; it runs once when it is back", "", "" },
 };
 /* clang-format on */

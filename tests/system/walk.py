@@ -34,7 +34,7 @@ PAGES = {
     "/hosts/{id}/schedules/new": {
         "schedule-new": "/hosts/{app-01}/schedules/new?like=nightly"},
     "/hosts/{id}/schedules/{sid}/edit": {},  # the form of a new one
-    "/hosts/{id}/repo": {"host-repo": "/hosts/{app-01}/repo"},
+    "/hosts/{id}/repo": {"host-repo": "/hosts/{app-01}/repo?range=365"},
     "/audit": {"audit": "/audit", "audit-sorted": "/audit?action=job&sort=user",
                "audit-none": "/audit?user=nobody&from=2026-01-01"},
     "/settings": {},  # leads to one of the next
