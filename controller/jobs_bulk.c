@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "controller/agents.h"
-#include "controller/appearance.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
+#include "controller/hosts_bulk.h"
 #include "controller/jobs.h"
 #include "controller/jobs_own.h"
 #include "controller/pb.h"
@@ -234,29 +234,6 @@ answer_json(struct req *r, const struct bulk *b)
 	buf_fini(&body);
 }
 
-/* The page the form was on, without what an earlier answer added. */
-static void
-put_back(struct req *r, struct buf *out)
-{
-	static const char *const ours[] = { "started=", "waiting=", "offline=",
-		"refused=", "ticked=" };
-	struct str path, rest, one;
-	size_t i;
-
-	str_cut(str_of(appearance_back(r)), '?', &path, &rest);
-	buf_puts(out, "/?");
-	while (str_eqz(path, "/") && str_next(&rest, '&', &one)) {
-		for (i = 0; i < ARRAY_LEN(ours); i++) {
-			if (str_starts(one, str_of(ours[i])))
-				break;
-		}
-		if (i < ARRAY_LEN(ours) || one.n == 0)
-			continue;
-		buf_put_str(out, one);
-		buf_putc(out, '&');
-	}
-}
-
 static void
 put_ids(struct buf *out, const char *name, const struct bulk *b, bool refused)
 {
@@ -288,7 +265,7 @@ answer_html(struct req *r, const struct bulk *b)
 		old += b->jobs[i].old;
 	}
 	buf_init(&to, KIB(16));
-	put_back(r, &to);
+	hosts_bulk_back(r, &to);
 	if (started > 0)
 		buf_printf(&to, "started=%zu&", started);
 	if (old > 0)

@@ -571,7 +571,7 @@ page_dashboard(struct req *r)
 {
 	static const char *const names[] = { "q", "status", "repo_status",
 		"tag", "updates", "sort", "dir", "page", "started", "waiting",
-		"offline", "refused", "ticked", "decided", NULL };
+		"offline", "refused", "ticked", "edited", "decided", NULL };
 	struct page_param params[PLAIN_PARAMS + 2];
 	size_t n = add_params(r, names, params);
 

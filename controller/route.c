@@ -14,6 +14,7 @@
 #include "controller/hooks.h"
 #include "controller/host_edit.h"
 #include "controller/hosts.h"
+#include "controller/hosts_bulk.h"
 #include "controller/jobs.h"
 #include "controller/metrics.h"
 #include "controller/page.h"
@@ -192,6 +193,10 @@ static const struct route routes[] = {
 	{ "POST", "/hosts/{id}/source-groups/{gid}/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_body, jobs_run_group },
 	{ "POST", "/api/hosts/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_hosts_body, jobs_run_hosts },
 	{ "POST", "/hosts/run", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), &jobs_run_hosts_body, jobs_run_hosts },
+	{ "POST", "/api/hosts/tags", ROUTE_OPERATOR, ROUTE_JSON, KIB(16), &hosts_bulk_tags_body, hosts_bulk_tags },
+	{ "POST", "/hosts/tags", ROUTE_OPERATOR, ROUTE_FORM, KIB(16), NULL, hosts_bulk_tags },
+	{ "POST", "/api/hosts/mode", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), &hosts_bulk_mode_body, hosts_bulk_mode },
+	{ "POST", "/hosts/mode", ROUTE_OPERATOR, ROUTE_FORM, KIB(16), NULL, hosts_bulk_mode },
 	{ "POST", "/appearance", ROUTE_VIEWER, ROUTE_FORM, KIB(8), NULL, appearance_set },
 	{ "POST", "/hosts/{id}/run-backup", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },
 	{ "POST", "/hosts/{id}/init-repo", ROUTE_OPERATOR, ROUTE_JSON_OR_FORM, KIB(8), NULL, jobs_gone },

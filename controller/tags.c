@@ -234,28 +234,36 @@ tags_put(struct req *r)
 	edit(r, &in->tags);
 }
 
-void
-tags_form(struct req *r)
+enum rc
+tags_words(struct req *r, const char *field, struct json_strs *out,
+    struct err *e)
 {
-	struct str text = req_field(r, "tags"), word;
-	struct json_strs tags = { .n = 0 };
+	struct str text = req_field(r, field), word;
 	size_t from = 0, i;
-	struct err e;
 
+	out->n = 0;
 	/* Not more words than every second character. */
-	tags.v = arena_array(&r->arena, text.n / 2 + 2, sizeof(*tags.v));
-	for (i = 0; tags.v != NULL && i <= text.n; i++) {
+	out->v = arena_array(&r->arena, text.n / 2 + 2, sizeof(*out->v));
+	for (i = 0; out->v != NULL && i <= text.n; i++) {
 		if (i < text.n && strchr(", \t\r\n", text.p[i]) == NULL)
 			continue;
 		word = str_sub(text, from, i - from);
 		from = i + 1;
 		if (word.n > 0)
-			tags.v[tags.n++] = arena_str(&r->arena, word);
+			out->v[out->n++] = arena_str(&r->arena, word);
 	}
-	if (tags.v == NULL) {
-		(void)err_set(&e, RC_LIMIT, "the form is too large");
+	return out->v != NULL ? RC_OK
+	                      : err_set(e, RC_LIMIT, "the form is too large");
+}
+
+void
+tags_form(struct req *r)
+{
+	struct json_strs tags;
+	struct err e;
+
+	if (tags_words(r, "tags", &tags, &e) != RC_OK)
 		req_fail(r, &e);
-		return;
-	}
-	edit(r, &tags);
+	else
+		edit(r, &tags);
 }

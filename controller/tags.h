@@ -22,6 +22,10 @@ enum {
  * that stands there twice is dropped.  RC_INVALID names the first wrong one. */
 MUST_USE enum rc tags_check(struct json_strs *tags, struct err *e);
 
+/* A form's field of tags with commas or blanks between, not checked. */
+MUST_USE enum rc tags_words(struct req *r, const char *field,
+    struct json_strs *out, struct err *e);
+
 /* PUT /api/hosts/{id}/tags {tags}: 200 {tags}.  All of them are replaced. */
 void tags_put(struct req *r);
 extern const struct route_json tags_put_body;

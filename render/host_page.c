@@ -261,6 +261,24 @@ put_tag_form(struct view *v, struct value *root, const struct Rec__Host *h)
 	value_bool(root, "tagged", h->n_tags > 0);
 }
 
+/* The same of its presence. */
+static void
+put_presence_form(struct view *v, struct value *root, const struct Rec__Host *h)
+{
+	struct str error = view_param(v, "error.allowed_age_hours");
+	uint32_t hours = (h->allowed_age_s + 3599) / 3600;
+	const char *stored =
+	    hours == 0 ? "" : arena_printf(v->arena, "%u", (unsigned)hours);
+
+	value_text(root, "presence", h->always_on ? "24x7" : "Free");
+	value_bool(root, "always_on",
+	    error.n > 0 ? view_param_is(v, "always_on_typed", "1")
+	                : h->always_on);
+	value_lend(root, "age_value",
+	    error.n > 0 ? view_param(v, "age_typed") : str_of(stored));
+	value_lend(root, "age_error", view_sentence(v, error));
+}
+
 /* Fresher than the record, which moves when the state does. */
 static void
 put_seen(struct view *v, struct value *root, const struct host_view *hv)
@@ -331,6 +349,7 @@ host_page_put(struct view *v, struct value *root, const char *tab,
 	put_facts(v, root, hv);
 	plan_view_put_agent(v, root, h);
 	put_tag_form(v, root, h);
+	put_presence_form(v, root, h);
 	put_tab(root, tab);
 	value_bool(root, "nav_hosts", true);
 	return RC_OK;

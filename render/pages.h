@@ -15,7 +15,8 @@
  *                                        sort, dir, page, notice; started,
  *                                        waiting (numbers), offline, refused
  *                                        (ids with dots between), ticked: what
- *                                        "Back up now" came to
+ *                                        "Back up now" came to; edited
+ *                                        (number of hosts)
  * host_new   /hosts/new                  hostname, tags, repo_url,
  *                                        repo_username, initial_paths,
  *                                        allow_duplicate ("1"), duplicate

@@ -343,10 +343,11 @@ put_result(struct view *v, struct value *root)
 	const char *offline = names_of(v, "offline");
 	const char *refused = names_of(v, "refused");
 	bool none = view_param(v, "ticked").n > 0;
+	bool edited = view_param(v, "edited").n > 0;
 	struct value *m;
 
 	if (started + waiting == 0 && *offline == '\0' && *refused == '\0' &&
-	    !none) {
+	    !none && !edited) {
 		value_bool(root, "result", false);
 		return;
 	}
@@ -360,6 +361,10 @@ put_result(struct view *v, struct value *root)
 	value_text(m, "offline", offline);
 	value_text(m, "refused", refused);
 	value_bool(m, "none", none);
+	value_text(m, "edited",
+	    !edited ? ""
+	            : text_count(v->arena, view_param_number(v, "edited", 0)));
+	value_bool(m, "edited_one", view_param_is(v, "edited", "1"));
 	value_bool(m, "good", *offline == '\0' && *refused == '\0' && !none);
 }
 

@@ -434,6 +434,9 @@ def change_settings(c, host):
     c.ask("POST", "/hosts/{id}/repo/bandwidth", form(
         c.ctl.client, page, bandwidth_up_kbps="90000"), **ids)
     c.ask("POST", "/api/hosts/{id}/mode", {"always_on": False}, **ids)
+    c.ask("POST", "/api/hosts/mode", {"host_ids": [host],
+                                      "always_on": True})
+    c.ask("POST", "/api/hosts/tags", {"host_ids": [host], "add": ["bulk"]})
     c.ask("POST", "/hosts/{id}/mode", form(
         c.ctl.client, page, always_on="1", allowed_age_hours="30"), **ids)
 

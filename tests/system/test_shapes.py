@@ -341,6 +341,13 @@ def test_bandwidth_and_mode(console, agent):
         "bandwidth_up_kbps": int, "bandwidth_down_kbps": int})
     is_shaped(console.client.ok("POST", host + "/mode", {}), {
         "always_on": bool, "allowed_age_s": int})
+    many = {"host_ids": [agent.host_id, "01ARZ3NDEKTSV4RRFFQ69G5FAV"]}
+    shape = {"changed": [ulid], "unchanged": [ulid],
+             "refused": [{"host_id": ulid, "message": str}]}
+    is_shaped(console.client.ok("POST", "/api/hosts/tags", {
+        **many, "add": ["many"]}), shape)
+    is_shaped(console.client.ok("POST", "/api/hosts/mode", {
+        **many, "always_on": True}), shape)
 
 
 def test_log_lines(console, agent):
