@@ -202,6 +202,7 @@ fleet_put_run(struct fleet *f, const struct made *m, const struct ulid *id,
 {
 	struct Rec__Job j = REC__JOB__INIT;
 	struct Rec__JobStats stats = REC__JOB_STATS__INIT;
+	struct ulid schedule = fleet_schedule_id(m);
 	char *paths[] = { text("/etc"), text("/home") };
 
 	j.id = bytes(id);
@@ -212,6 +213,11 @@ fleet_put_run(struct fleet *f, const struct made *m, const struct ulid *id,
 	j.state = r->state;
 	j.actor_kind = REC__ACTOR_KIND__ACTOR_SCHEDULE;
 	j.created_at_ms = r->at;
+	if (fleet_has_plan(m)) {
+		j.schedule_id = bytes(&schedule);
+		j.due_at_ms = r->at / MINUTE_MS * MINUTE_MS;
+		j.attempt = 1;
+	}
 	j.n_includes = 2;
 	j.includes = paths;
 	j.restic_version = text("0.18.0");
@@ -322,6 +328,7 @@ put_group(struct fleet *f, struct made *m, const struct ulid *id,
     const char *name)
 {
 	struct Rec__SourceGroup g = REC__SOURCE_GROUP__INIT;
+	struct Rec__Retention keep;
 	char *paths[] = { text(m->windows ? "C:\\Data" : "/etc"),
 		text(m->windows ? "C:\\Users" : "/home") };
 
@@ -338,6 +345,7 @@ put_group(struct fleet *f, struct made *m, const struct ulid *id,
 	if (m->last_run != 0)
 		g.last_state = m->run_bad ? FAIL : DONE;
 	g.last_incomplete = m->run_part;
+	fleet_fill_retention(m, id == &m->home, &g, &keep);
 	plan_store_put(f->tx, &g);
 }
 
@@ -558,6 +566,7 @@ put_host(struct fleet *f, struct made *m)
 	if (m->last_run != 0)
 		h.last_backup_state = m->run_bad ? FAIL : DONE;
 	h.last_backup_incomplete = m->run_part;
+	fleet_fill_planned(m, &h);
 	if (!ulid_is_zero(&m->current))
 		h.current_job = bytes(&m->current);
 	host_store_put(f->tx, &h);
@@ -581,6 +590,7 @@ make_host(struct fleet *f, uint64_t i)
 		put_group(f, &m, &m.home, "home");
 	}
 	put_group(f, &m, &m.group, "default");
+	fleet_put_schedule(f, &m);
 	if (i == 0)
 		put_history(f, &m, &m.group);
 	if (m.state == FLEET_RUNNING)

@@ -67,6 +67,13 @@ bool fleet_chance(struct fleet *f, uint64_t percent);
 struct ulid fleet_id_at(struct fleet *f, int64_t ms);
 void fleet_put_run(struct fleet *f, const struct made *m, const struct ulid *id,
     const struct run *r);
+/* Schedules and what is kept (fleet_plan.c). */
+bool fleet_has_plan(const struct made *m);
+struct ulid fleet_schedule_id(const struct made *m);
+void fleet_put_schedule(struct fleet *f, const struct made *m);
+void fleet_fill_retention(const struct made *m, bool second,
+    struct Rec__SourceGroup *g, struct Rec__Retention *keep);
+void fleet_fill_planned(const struct made *m, struct Rec__Host *h);
 /* o->past jobs of each host, over the o->days before the 30 that are always
  * there (fleet_past.c). */
 MUST_USE enum rc fleet_put_past(struct fleet *f, struct store *state);
