@@ -61,16 +61,26 @@ call_detach(struct call *c)
 	c->finished = true;
 }
 
+/* Who breaks the rules is counted, and told once. */
+static bool
+is_worth_a_line(const struct call *c, const struct err *e)
+{
+	static struct log_limit often;
+	struct offences *o = c->agents->ctl->offences;
+
+	if (e->rc == RC_AUTH)
+		return offences_note(o, grpc_peer(c->grpc), OFFENCE_BEARER);
+	if (e->rc == RC_PROTO && o != NULL)
+		return offences_note(o, grpc_peer(c->grpc), OFFENCE_AGENT);
+	return log_allow(&often, 30, 60);
+}
+
 static void
 tell_end(const struct call *c, const struct err *e)
 {
-	static struct log_limit often;
 	const char *address = grpc_peer(c->grpc);
-	bool tell = e->rc == RC_AUTH ? offences_note(c->agents->ctl->offences,
-	                                   address, OFFENCE_BEARER)
-	                             : log_allow(&often, 30, 60);
 
-	if (tell)
+	if (is_worth_a_line(c, e))
 		log_info(LOG_AGENT, "call ended peer=%s code=%s message=%s",
 		    address,
 		    e->code != NULL ? e->code : rc_info(e->rc)->json_code,

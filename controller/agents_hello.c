@@ -25,7 +25,8 @@
 #include "proto/agent.pb-c.h"
 
 enum {
-	WORD_MAX = 255
+	WORD_MAX = 255,
+	HELLO_LINES = 5 /* of a host in a minute */
 };
 
 /* ---------------------------------------------------------- what is stored */
@@ -346,9 +347,12 @@ note_hello(struct agents *a, struct call *c, const struct Wire__Hello *h)
 		return;
 	}
 	memcpy(p->facts, facts, sizeof(facts));
-	log_info(LOG_AGENT, "hello host=%s agent=%s restic=%s by=%s",
-	    log_safe(str_of(h->hostname)), log_safe(str_of(h->agent_version)),
-	    log_safe(str_of(h->restic_version)), c->poll ? "poll" : "session");
+	if (log_allow(&p->hellos, HELLO_LINES, 60))
+		log_info(LOG_AGENT, "hello host=%s agent=%s restic=%s by=%s",
+		    log_safe(str_of(h->hostname)),
+		    log_safe(str_of(h->agent_version)),
+		    log_safe(str_of(h->restic_version)),
+		    c->poll ? "poll" : "session");
 	store_hello(a, p, h);
 }
 

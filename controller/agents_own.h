@@ -10,6 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/list.h"
+#include "lib/base/log.h"
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
 #include "lib/base/ulid.h"
@@ -50,6 +51,7 @@ struct peer {
 	bool online;          /* as stored, or on its way there */
 	uint8_t facts[32];    /* hash of the hello that was stored last */
 	int64_t duplicate_ms; /* monotonic: one was turned away, 0: none */
+	struct log_limit hellos;
 };
 
 struct agents {

@@ -35,6 +35,7 @@ struct offences;
 	X(OFFENCE_HEADERS,     "headers",       5,  1) /* header sections too large */ \
 	X(OFFENCE_SIGN_IN,     "sign_in",       1,  0) /* too many wrong passwords */ \
 	X(OFFENCE_BEARER,      "bearer",        20, 0) /* unknown agent credentials */ \
+	X(OFFENCE_AGENT,       "agent",         20, 0) /* messages malformed or out of order */ \
 	X(OFFENCE_VIEWS,       "views",         1,  0) /* live views, downloads over a limit */ \
 	X(OFFENCE_REQUESTS,    "requests",      1000, 0) /* of nobody, more than the log takes */
 /* clang-format on */

@@ -101,3 +101,23 @@ def bomb(port, folder, bearer, goes_on):
             agent.wait(seq - UNACKED // size)
     agent.end()
     return sent
+
+
+def flood(port, folder, bearer, goes_on):
+    """The same without ever waiting for an acknowledgement; turned away, it
+    comes again.  The bytes it put on the way."""
+    agent = Writer(port, folder, (("authorization", bearer),))
+    size, sent = LINES * (len(LINE) + 16), 0
+    while goes_on():
+        agent.outgoing = queue.Queue()
+        with contextlib.suppress(AssertionError):
+            agent.begin()
+            while goes_on() and agent.call:
+                if agent.outgoing.qsize() > 100:
+                    time.sleep(0.001)
+                    continue
+                agent.log(LINES)
+                sent += size
+        time.sleep(0.02)
+    agent.end()
+    return sent

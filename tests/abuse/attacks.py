@@ -466,6 +466,14 @@ def log_bomb(a):
                          a.goes_on)
 
 
+def log_flood(a):
+    """An enrolled agent that sends them without waiting for anything."""
+    import agents  # pylint: disable=import-outside-toplevel
+    a.began = 1
+    a.sent = agents.flood(a.port, a.options["folder"], a.options["bearer"],
+                          a.goes_on)
+
+
 # ---------------------------------------------------- somebody else's program
 
 SLOWHTTPTEST = (pathlib.Path(os.environ.get("RM_TOOLS_DIR",
@@ -535,6 +543,7 @@ KINDS = {
     "bad-bearer": bad_bearer,
     "views": views,
     "log-bomb": log_bomb,
+    "log-flood": log_flood,
 }
 # What nginx, serving a file, can be asked too.
 TRANSPORT = ("nothing", "silent", "half-open", "handshakes", "tiny",

@@ -25,7 +25,7 @@ import attacks  # noqa: E402
 import suffer  # noqa: E402
 from suffer import ROOT, lab_module, peers  # noqa: E402
 
-WINDOWS, RIVAL_WINDOWS, SECONDS = 4, 2, 0.8   # calm and attacked, each
+WINDOWS, RIVAL_WINDOWS, SECONDS = 4, 2, 3.0   # calm and attacked, each
 QUICK = 2, 1, 0.8
 
 

@@ -79,7 +79,7 @@ class Ours:
         """What an attacker from within has."""
         if kind == "views":
             return [f"cookie={self.cookie}"]
-        if kind == "log-bomb":
+        if kind in ("log-bomb", "log-flood"):
             return [f"folder={self.folder}", f"bearer={self.bomber()}"]
         return []
 
