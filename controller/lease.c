@@ -40,6 +40,7 @@ struct look {
 	struct ulid host; /* of the asking job */
 	int64_t now_ms;
 	bool busy;
+	const struct Rec__Job *heir;
 };
 
 /* Whether work of this host, exclusive or not, is out of the way although
@@ -69,19 +70,11 @@ is_out(const struct Rec__Job *j)
 	return j != NULL && !job_state_final(j->state) && j->sent_at_ms != 0;
 }
 
-/* The lease counts by what its job is, not by what the record says. */
+/* No lease, no exclusive work: that is what lease_end() sees to. */
 static bool
-is_leased(const struct look *l)
+is_leased(const struct Rec__Repo *r, const struct Rec__Job *asking)
 {
-	const struct Rec__Repo *r = l->repo;
-	struct ulid job, host;
-
-	if (!pb_id_get(&r->lease_job, &job) ||
-	    same_bytes(&r->lease_job, &l->asking->id))
-		return false;
-	if (!is_out(job_store_find(l->tx, &job)))
-		return false;
-	return !pb_id_get(&r->lease_host, &host) || !is_gone(l, &host, true);
+	return r->lease_job.len > 0 && !same_bytes(&r->lease_job, &asking->id);
 }
 
 struct sent {
@@ -128,8 +121,24 @@ lease_on_host(void *ctx, const struct ulid *host)
 	if (ulid_eq(host, &l->host))
 		return true;
 	j = job_out(l, host);
-	l->busy = j != NULL && !is_gone(l, host, lease_exclusive(j->kind));
+	if (j == NULL ||
+	    (!lease_exclusive(j->kind) && !lease_exclusive(l->asking->kind)))
+		return true;
+	l->busy = !is_gone(l, host, lease_exclusive(j->kind));
 	return !l->busy;
+}
+
+/* The leased one is asked first: it is nearly always the reason. */
+static bool
+holder_counts(struct look *l)
+{
+	struct ulid host;
+
+	if (!is_leased(l->repo, l->asking) ||
+	    !pb_id_get(&l->repo->lease_host, &host))
+		return false;
+	(void)lease_on_host(l, &host);
+	return l->busy;
 }
 
 bool
@@ -141,14 +150,27 @@ lease_free(struct store_tx *tx, const struct Rec__Host *h,
 	l.repo = repo_store_of_host(tx, h);
 	if (l.repo == NULL || !pb_id_get(&h->id, &l.host))
 		return true;
-	if (is_leased(&l))
-		return false;
-	if (lease_exclusive(j->kind))
+	if (!is_leased(l.repo, j) && !lease_exclusive(j->kind))
+		return true;
+	if (!holder_counts(&l))
 		repo_store_hosts(tx, h->repo_id.data, lease_on_host, &l);
 	return !l.busy;
 }
 
 /* ----------------------------------------------------------------- the lease */
+
+static void
+set_lease(struct store_tx *tx, struct Rec__Repo *r, const struct Rec__Job *j,
+    int64_t now_ms)
+{
+	static const ProtobufCBinaryData none = { 0, NULL };
+
+	r->lease_job = j != NULL ? j->id : none;
+	r->lease_host = j != NULL ? j->host_id : none;
+	r->lease_kind = j != NULL ? j->kind : REC__JOB_KIND__KIND_UNKNOWN;
+	r->lease_since_ms = now_ms;
+	repo_store_put(tx, r);
+}
 
 bool
 lease_take(struct store_tx *tx, const struct Rec__Host *h,
@@ -161,19 +183,28 @@ lease_take(struct store_tx *tx, const struct Rec__Host *h,
 	r = lease_exclusive(j->kind) ? repo_store_of_host(tx, h) : NULL;
 	if (r == NULL)
 		return true;
-	r->lease_job = j->id;
-	r->lease_host = h->id;
-	r->lease_kind = j->kind;
-	r->lease_since_ms = now_ms;
-	repo_store_put(tx, r);
+	set_lease(tx, r, j, now_ms);
 	return true;
+}
+
+/* Exclusive work that is out beside the one that ended: of a host that was
+ * silent when the other began. */
+static bool
+lease_on_heir(void *ctx, const struct ulid *host)
+{
+	struct look *l = ctx;
+	const struct Rec__Job *j = job_out(l, host);
+
+	if (j != NULL && lease_exclusive(j->kind))
+		l->heir = j;
+	return l->heir == NULL;
 }
 
 void
 lease_end(struct store_tx *tx, const struct Rec__Host *h,
     const struct Rec__Job *j)
 {
-	const ProtobufCBinaryData none = { 0, NULL };
+	struct look l = { .tx = tx, .asking = j };
 	struct Rec__Repo *r;
 
 	if (!lease_exclusive(j->kind))
@@ -181,10 +212,8 @@ lease_end(struct store_tx *tx, const struct Rec__Host *h,
 	r = repo_store_of_host(tx, h);
 	if (r == NULL || !same_bytes(&r->lease_job, &j->id))
 		return;
-	r->lease_job = r->lease_host = none;
-	r->lease_kind = REC__JOB_KIND__KIND_UNKNOWN;
-	r->lease_since_ms = 0;
-	repo_store_put(tx, r);
+	repo_store_hosts(tx, h->repo_id.data, lease_on_heir, &l);
+	set_lease(tx, r, l.heir, l.heir != NULL ? l.heir->sent_at_ms : 0);
 }
 
 /* ----------------------------------------------------------------- evidence */

@@ -13,6 +13,7 @@
 #include "controller/op.h"
 #include "controller/upkeep.h"
 #include "lib/base/clock.h"
+#include "lib/store/gone_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/repo_store.h"
