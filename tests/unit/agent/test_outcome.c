@@ -20,7 +20,11 @@ enum words {
 	NOT_STARTED = 1024,
 	TOO_SLOW = 2048,
 	LOST = 4096,
-	LIST_PASSWORD = 8192
+	LIST_PASSWORD = 8192,
+	KEPT = 16384,
+	DAMAGED = 32768,
+	LEFT = 65536,
+	VANISHED = 131072
 };
 
 struct row {
@@ -85,6 +89,40 @@ static const struct row inits[] = {
 	{ "not started",         -1, 0, NOT_STARTED,    0, 0, 0, 0, "failed",    "spawn_failed",    0, -1 },
 	{ "cancelled",          130, 0, CANCELLED,      0, 0, 0, 0, "cancelled", "cancelled",       0, 130 },
 };
+static const struct row forgets[] = {
+	{ "proven",               0, 0, NOTHING,        0, 0, 0, 0, "succeeded", "",                0, 0 },
+	{ "proven all the same",  1, 0, NOTHING,        0, 0, 0, 0, "succeeded", "",                0, 1 },
+	{ "says yes, keeps",      0, 0, KEPT | LEFT,    0, 0, 0, 0, "failed",    "append_only",     0, 0 },
+	{ "keeps, interrupted",  -1, 2, KEPT | LEFT,    0, 0, 0, 0, "failed",    "append_only",     0, -1 },
+	{ "says yes, no word",    0, 0, LEFT,           0, 0, 0, 0, "failed",    "not_forgotten",   0, 0 },
+	{ "locked",              11, 0, LEFT,           0, 0, 0, 0, "failed",    "locked",          0, 11 },
+	{ "too many gone",        0, 0, VANISHED,       0, 0, 0, 0, "failed",    "snapshots_missing", 0, 0 },
+	{ "no list afterwards",   0, 0, LIST_FAILED,    0, 0, 0, 0, "failed",    "not_verified",    0, 0 },
+	{ "neither one",         12, 0, LIST_FAILED,    0, 0, 0, 0, "failed",    "wrong_password",  0, 12 },
+	{ "never listed",         1, 0, NOT_LISTED,     0, 0, 0, 0, "failed",    "restic_failed",   0, 1 },
+	{ "cancelled",          130, 0, CANCELLED | LEFT, 0, 0, 0, 0, "cancelled", "cancelled",     0, 130 },
+	{ "not started",         -1, 0, NOT_STARTED,    0, 0, 0, 0, "failed",    "spawn_failed",    0, -1 },
+};
+
+static const struct row checks[] = {
+	{ "sound",                0, 0, NOTHING,        0, 0, 0, 0, "succeeded", "",                0, 0 },
+	{ "damaged",              1, 0, DAMAGED,        0, 0, 0, 0, "failed",    "check_errors",    0, 1 },
+	/* restic-facts 4.4, trap 4 */
+	{ "locked, 0.18",        11, 0, NOTHING,        0, 0, 0, 0, "failed",    "locked",          0, 11 },
+	{ "damaged, exit 0",      0, 0, DAMAGED,        0, 0, 0, 0, "failed",    "check_errors",    0, 0 },
+	{ "damaged, cancelled",   1, 0, DAMAGED | CANCELLED, 0, 0, 0, 0, "cancelled", "cancelled",  0, 130 },
+	{ "killed",              -1, 9, NOTHING,        0, 0, 0, 0, "failed",    "restic_killed",   0, -1 },
+	{ "unknown code",        77, 0, NOTHING,        0, 0, 0, 0, "failed",    "restic_failed",   0, 77 },
+};
+
+static const struct row plains[] = {
+	{ "done",                 0, 0, NOTHING,        0, 0, 0, 0, "succeeded", "",                0, 0 },
+	{ "locked, 0.14",         1, 0, LOCKED,         0, 0, 0, 0, "failed",    "locked",          0, 1 },
+	{ "append-only",         -1, 2, KEPT,           0, 0, 0, 0, "failed",    "append_only",     0, -1 },
+	{ "append-only, locked",  1, 0, KEPT | LOCKED,  0, 0, 0, 0, "failed",    "append_only",     0, 1 },
+	{ "password",            12, 0, NOTHING,        0, 0, 0, 0, "failed",    "wrong_password",  0, 12 },
+	{ "refused",              1, 0, REFUSED,        0, 0, 0, 0, "failed",    "access_denied",   0, 1 },
+};
 /* clang-format on */
 
 static void
@@ -105,6 +143,8 @@ fill(const struct row *r, struct restic_seen *seen, struct restic_seen *list)
 	seen->refused = (r->words & REFUSED) != 0;
 	seen->unreachable = (r->words & UNREACHABLE) != 0;
 	seen->exists_already = (r->words & EXISTS) != 0;
+	seen->kept_by_server = (r->words & KEPT) != 0;
+	seen->damaged = (r->words & DAMAGED) != 0;
 	list->wrong_password = (r->words & LIST_PASSWORD) != 0;
 }
 
@@ -129,6 +169,8 @@ check_row(const struct row *r,
 	if (r->words & LIST_FAILED)
 		err_set(&list_err, RC_IO, "restic snapshots failed");
 	in.listed = (r->words & (LIST_FAILED | NOT_LISTED)) == 0;
+	in.left = (r->words & LEFT) != 0 ? 2 : 0;
+	in.vanished = (r->words & VANISHED) != 0 ? 1 : 0;
 	in.cancelled = (r->words & CANCELLED) != 0;
 	in.output_lost = (r->words & LOST) != 0;
 	in.time_limit = (r->words & TOO_SLOW) ? "init" : NULL;
@@ -166,6 +208,20 @@ inits_end_by_the_contract(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(inits); i++)
 		check_row(&inits[i], outcome_init);
+}
+
+static void
+maintenance_ends_by_what_was_seen(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(forgets); i++)
+		check_row(&forgets[i], outcome_forget);
+	for (i = 0; i < ARRAY_LEN(checks); i++)
+		check_row(&checks[i], outcome_check);
+	for (i = 0; i < ARRAY_LEN(plains); i++)
+		check_row(&plains[i], outcome_plain);
 }
 
 static void
@@ -216,6 +272,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(backups_end_by_the_contract),
 		cmocka_unit_test(inits_end_by_the_contract),
+		cmocka_unit_test(maintenance_ends_by_what_was_seen),
 		cmocka_unit_test(what_never_ran_keeps_its_reason),
 		cmocka_unit_test(long_words_are_cut),
 	};

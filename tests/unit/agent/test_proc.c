@@ -2,6 +2,7 @@
 #include "tests/unit/agent/agent_help.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -305,6 +306,76 @@ signals_after_the_end_go_nowhere(void **state)
 	run_done(&r);
 }
 
+/* ---------------------------------------------------------- files, groups */
+
+static void
+run_with(struct run *r, struct proc_opts *o, const char *script)
+{
+	char *text = mem_strdup(script);
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, text, NULL };
+	char *envp[] = { (char[]){ "PATH=/usr/bin:/bin" }, NULL };
+
+	buf_init(&r->out, MIB(8));
+	buf_init(&r->err, MIB(8));
+	r->loop = help_loop();
+	o->loop = r->loop;
+	o->argv = argv;
+	o->envp = envp;
+	o->on_line = run_on_line;
+	o->on_end = run_on_end;
+	o->ctx = r;
+	r->proc = proc_start(o);
+	mem_free(text);
+}
+
+/* Each can be read from its beginning, more than once, by descriptor. */
+static void
+files_in_memory_are_descriptors_of_the_child(void **state)
+{
+	struct str files[] = { STR("one"), STR("two\n"), STR(""), STR("four") };
+	struct proc_opts o = { .files = files, .n_files = 4 };
+	struct run r = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 1; i <= 4; i++) {
+		r = (struct run){ 0 };
+		o.n_files = i;
+		run_with(&r, &o,
+		    "cat /proc/self/fd/3; echo; cat /proc/self/fd/3; echo; "
+		    "for n in 4 5 6; do [ ! -e /proc/self/fd/$n ] || "
+		    "cat /proc/self/fd/$n; done; echo; "
+		    "stat -Lc %a /proc/self/fd/3; ls /proc/$$/fd | wc -l");
+		run_wait(&r);
+		assert_true(str_starts(buf_str(&r.out), STR("one|one|")));
+		assert_int_equal(str_contains(buf_str(&r.out), STR("two")),
+		    i > 1);
+		assert_int_equal(str_contains(buf_str(&r.out), STR("four")),
+		    i > 3);
+		assert_true(str_contains(buf_str(&r.out), STR("|400|")));
+		/* No other descriptor of ours is there. */
+		assert_int_equal(strtol(r.out.data + r.out.len - 2, NULL, 10),
+		    3 + i);
+		run_done(&r);
+	}
+}
+
+static void
+a_group_ends_with_its_leader_when_asked(void **state)
+{
+	struct proc_opts o = { .end_group = true };
+	struct run r = { 0 };
+	int64_t began = clock_mono_ms();
+
+	(void)state;
+	run_with(&r, &o, "trap '' TERM HUP; sleep 60 & sleep 60 & exit 4");
+	run_wait(&r);
+	assert_int_equal(r.end.exit_code, 4);
+	/* Else the pipes would have been waited for. */
+	assert_true(clock_mono_ms() - began < 4000);
+	run_done(&r);
+}
+
 /* ------------------------------------------------------ the agent's death */
 
 static void
@@ -403,6 +474,8 @@ main(void)
 		    a_grandchild_that_holds_the_pipe_is_not_waited_for),
 		cmocka_unit_test(the_exit_is_waited_for_after_the_output),
 		cmocka_unit_test(signals_after_the_end_go_nowhere),
+		cmocka_unit_test(files_in_memory_are_descriptors_of_the_child),
+		cmocka_unit_test(a_group_ends_with_its_leader_when_asked),
 		cmocka_unit_test(a_child_dies_with_its_agent),
 	};
 

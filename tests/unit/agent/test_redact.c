@@ -35,6 +35,48 @@ secrets_are_found_in_any_place(void **state)
 	redact_free(r);
 }
 
+/* Each line of a key, as it stands there and as JSON writes it. */
+static void
+documents_are_found_line_by_line(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_document(r,
+	    STR("-----BEGIN KEY-----\nMIIEvCanaryCanaryCanary\n"
+	        "  \"k\": "
+	        "\"first-line-of-a-canary\\nsecond-line-of-the-canary\\nx\""
+	        "\nshort\n"));
+	check(r, "MIIEvCanaryCanaryCanary", "***");
+	check(r, "a second-line-of-the-canary b", "a *** b");
+	check(r, "\"k\": \"first-line-of-a-canary", "***");
+	check(r, "short", "short");
+	redact_free(r);
+	r = redact_new();
+	redact_document(r, STR("one-line"));
+	check(r, "is one-line", "is ***");
+	redact_free(r);
+}
+
+/* A document may have more lines than anybody remembers. */
+static void
+endless_documents_are_no_trouble(void **state)
+{
+	struct redact *r = redact_new();
+	struct buf b;
+	int i;
+
+	(void)state;
+	buf_init(&b, KIB(64));
+	for (i = 0; i < 1000; i++)
+		buf_printf(&b, "this is line number %04d\n", i);
+	redact_document(r, buf_str(&b));
+	redact_secret(r, STR("one more"));
+	check(r, "this is line number 0000", "***");
+	buf_fini(&b);
+	redact_free(r);
+}
+
 static void
 urls_lose_their_userinfo(void **state)
 {
@@ -124,6 +166,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secrets_are_found_in_any_place),
+		cmocka_unit_test(documents_are_found_line_by_line),
+		cmocka_unit_test(endless_documents_are_no_trouble),
 		cmocka_unit_test(urls_lose_their_userinfo),
 		cmocka_unit_test(a_secret_across_a_url_leaves_nothing),
 		cmocka_unit_test(the_longest_match_wins),

@@ -547,6 +547,166 @@ statistics_tell_what_the_version_knows(void **state)
 	assert_rc(restic_read_stats(STR("{"), &s, &e), RC_PROTO);
 }
 
+static void
+locks_and_ids_are_read(void **state)
+{
+	static const char *const bad[] = { "", "[]", "{}", "{\"id\":\"12\"}",
+		"{\"id\":7,\"time\":\"yesterday\"}" };
+	struct restic_lock lock;
+	struct err e = { 0 };
+	char id[65];
+	size_t i;
+
+	(void)state;
+	assert_rc(restic_read_lock(STR("{\"time\":\"2026-11-22T00:52:01.5+01:"
+	                               "00\","
+	                               "\"exclusive\":true,\"hostname\":\"db\","
+	                               "\"username\":\"root\",\"pid\":41}"),
+	              &lock, &e),
+	    RC_OK);
+	assert_int_equal(lock.time_ms, 1795305121500);
+	assert_true(lock.exclusive);
+	assert_string_equal(lock.holder, "db, PID 41");
+	assert_rc(restic_read_lock(STR("{\"time\":\"2026-11-22T00:52:01Z\"}"),
+	              &lock, &e),
+	    RC_OK);
+	assert_false(lock.exclusive);
+	assert_string_equal(lock.holder, "");
+	assert_rc(restic_read_config(
+	              STR("{\"version\":2,\"id\":\"0173d8bc5757303eb465a407a4"
+	                  "e565c57c70a85913ca470a8794985295cfc95d\"}"),
+	              id, &e),
+	    RC_OK);
+	assert_int_equal(strlen(id), 64);
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_not_equal(restic_read_lock(str_of(bad[i]), &lock,
+		                         &e),
+		    RC_OK);
+		assert_int_not_equal(restic_read_config(str_of(bad[i]), id, &e),
+		    RC_OK);
+	}
+}
+
+static void
+take_offset(void *ctx, const Wire__Snapshot *s)
+{
+	*(int32_t *)ctx = s->utc_offset_s;
+}
+
+/* Retention counts the days of the clock that made the snapshot. */
+static void
+a_snapshot_keeps_the_offset_of_its_clock(void **state)
+{
+	static const struct {
+		const char *time;
+		int32_t offset_s;
+	} rows[] = {
+		{ "2026-07-01T10:00:00.123456789+02:00", 7200 },
+		{ "2026-07-01T10:00:00-03:30", -12600 },
+		{ "2026-07-01T10:00:00Z", 0 },
+		{ "2026-07-01T10:00:00+00:00", 0 },
+		{ "2026-07-01T10:00:00+14:00", 50400 },
+		{ "nonsense", 0 },
+		{ "", 0 },
+		{ "+99:99", 0 },
+	};
+	char doc[256];
+	struct arena a;
+	int32_t seen;
+	size_t i;
+
+	(void)state;
+	arena_init(&a, KIB(64));
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		seen = -1;
+		assert_true(str_fmt(doc, sizeof(doc),
+		    "[{\"time\":\"%s\",\"id\":\"%064d\"}]", rows[i].time, 7));
+		assert_rc(restic_read_snapshots(str_of(doc), &a, take_offset,
+		              &seen, NULL),
+		    RC_OK);
+		assert_int_equal(seen, rows[i].offset_s);
+	}
+	arena_fini(&a);
+}
+
+static enum restic_line
+read_one(enum restic_step step, bool is_stderr, const char *line,
+    struct restic_seen *seen)
+{
+	Wire__JobProgress p = WIRE__JOB_PROGRESS__INIT;
+	enum restic_line kind;
+	struct buf words;
+
+	buf_init(&words, KIB(64));
+	kind =
+	    restic_read_line(step, is_stderr, str_of(line), seen, &p, &words);
+	buf_fini(&words);
+	return kind;
+}
+
+/* The two versions say it differently; a lock that stays is no refusal. */
+static void
+a_server_that_removes_nothing_is_known_by_its_word(void **state)
+{
+	static const struct {
+		const char *line;
+		bool kept, refused;
+	} rows[] = {
+		{ "Remove(<snapshot/162fa40c89>) returned error, retrying "
+		  "after 552ms: blob not removed, server response: 403 "
+		  "Forbidden (403)",
+		    true, false },
+		{ "Remove(<data/162fa40c89>) failed: unexpected HTTP response "
+		  "(403): 403 Forbidden",
+		    true, false },
+		{ "Remove(<lock/162fa40c89>) failed: unexpected HTTP response "
+		  "(403): 403 Forbidden",
+		    false, true },
+		{ "Load(<key/1>) returned error: 403 Forbidden", false, true },
+		{ "Remove(<snapshot/1>) returned error: timeout", false,
+		    false },
+	};
+	struct restic_seen seen;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		restic_seen_init(&seen);
+		read_one(RESTIC_FORGET, true, rows[i].line, &seen);
+		assert_int_equal(seen.kept_by_server, rows[i].kept);
+		assert_int_equal(seen.refused, rows[i].refused);
+	}
+}
+
+static void
+progress_of_text_is_told_from_text(void **state)
+{
+	static const struct {
+		const char *line;
+		enum restic_line kind;
+	} rows[] = {
+		{ "[0:05] 12.50%  1 / 8 packs", RESTIC_PROGRESS },
+		{ "[1:00:05] 99.99%  7 / 8 packs", RESTIC_PROGRESS },
+		{ "[0:05] 100.00%  8 / 8 packs", RESTIC_TEXT },
+		{ "[0:05] 8 files", RESTIC_TEXT },
+		{ "[0:05] 12.5%  1 / 8", RESTIC_TEXT },
+		{ "[0:05] 999.00%", RESTIC_TEXT },
+		{ "[x] 12.50%", RESTIC_TEXT },
+		{ "[", RESTIC_TEXT },
+	};
+	struct restic_seen seen;
+	size_t i;
+
+	(void)state;
+	restic_seen_init(&seen);
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(read_one(RESTIC_PRUNE, false, rows[i].line,
+		                     &seen),
+		    rows[i].kind);
+	assert_int_equal(read_one(RESTIC_PRUNE, true, rows[0].line, &seen),
+	    RESTIC_TEXT);
+}
+
 int
 main(void)
 {
@@ -565,6 +725,11 @@ main(void)
 		cmocka_unit_test(bad_snapshot_lists_are_refused),
 		cmocka_unit_test(a_list_beyond_the_arena_is_an_error),
 		cmocka_unit_test(statistics_tell_what_the_version_knows),
+		cmocka_unit_test(locks_and_ids_are_read),
+		cmocka_unit_test(a_snapshot_keeps_the_offset_of_its_clock),
+		cmocka_unit_test(
+		    a_server_that_removes_nothing_is_known_by_its_word),
+		cmocka_unit_test(progress_of_text_is_told_from_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "agent/secrets.h"
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
+#include "proto/agent.pb-c.h"
 
 #define PASSWORD "canary-password-1"
 
@@ -88,6 +89,71 @@ slots_are_kept_apart_and_survive(void **state)
 	assert_int_equal(secrets_config(s).up_kbps, 100);
 	assert_int_equal(secrets_config(s).down_kbps, 200);
 	secrets_close(s);
+}
+
+/* */
+static void
+variables_are_kept_and_unknown_ones_left_out(void **state)
+{
+	const struct secrets_config config = { 3, 0, 0 };
+	Wire__Variable v[3] = { WIRE__VARIABLE__INIT, WIRE__VARIABLE__INIT,
+		WIRE__VARIABLE__INIT };
+	Wire__Variable *all[] = { &v[0], &v[1], &v[2] };
+	Wire__RepoSlot slot = WIRE__REPO_SLOT__INIT;
+	const char *path = file_in(*state);
+	struct secrets_repo repo;
+	struct secrets *s;
+	struct buf b;
+
+	v[0].name = (char[]){ "AWS_ACCESS_KEY_ID" };
+	v[0].value = (char[]){ "AKIA" };
+	v[1].name = (char[]){ "RESTIC_PASSWORD_COMMAND" };
+	v[1].value = (char[]){ "rm -rf /" };
+	v[2].name = (char[]){ "AWS_SECRET_ACCESS_KEY" };
+	v[2].value = (char[]){ "canary-key" };
+	slot.url = (char[]){ "s3:s3.example/b" };
+	slot.password = (char[]){ PASSWORD };
+	slot.extra = all;
+	slot.n_extra = 3;
+	secrets_repo_from(&slot, &repo);
+	assert_rc(secrets_open(path, key, &s, NULL), RC_OK);
+	assert_rc(secrets_put(s, SECRETS_REPO, &repo, &config, NULL), RC_OK);
+	secrets_repo_fini(&repo);
+	assert_int_equal(repo.n_extra, 0);
+	secrets_close(s);
+	load(path, &b);
+	assert_false(str_contains(buf_str(&b), STR("AKIA")));
+	buf_fini(&b);
+	assert_rc(secrets_open(path, key, &s, NULL), RC_OK);
+	assert_rc(secrets_get(s, SECRETS_REPO, &repo, NULL), RC_OK);
+	assert_int_equal(repo.n_extra, 2);
+	assert_string_equal(repo.extra[0].what->name, "AWS_ACCESS_KEY_ID");
+	assert_str(secret_str(&repo.extra[1].value), "canary-key");
+	secrets_repo_fini(&repo);
+	put(s, SECRETS_REPO, PASSWORD, 4);
+	check(s, SECRETS_REPO, PASSWORD);
+	secrets_close(s);
+}
+
+/* Credentials of a command take the host's, but not another's login. */
+static void
+variables_are_taken_over_without_a_foreign_login(void **state)
+{
+	struct secrets_repo host = { 0 }, admin = { 0 };
+
+	(void)state;
+	host.extra[0].what = repo_env_find(STR("RESTIC_CACERT"));
+	host.extra[1].what = repo_env_find(STR("RESTIC_REST_PASSWORD"));
+	secret_set(&host.extra[0].value, STR("PEM"));
+	secret_set(&host.extra[1].value, STR("canary"));
+	host.n_extra = 2;
+	secret_set(&admin.username, STR("boss"));
+	secrets_take_extra(&admin, &host);
+	assert_int_equal(host.n_extra, 0);
+	assert_int_equal(admin.n_extra, 1);
+	assert_str(secret_str(&admin.extra[0].value), "PEM");
+	secrets_repo_fini(&admin);
+	secrets_repo_fini(&host);
 }
 
 static void
@@ -202,6 +268,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit_test_in_folder(slots_are_kept_apart_and_survive),
+		unit_test_in_folder(
+		    variables_are_kept_and_unknown_ones_left_out),
+		cmocka_unit_test(
+		    variables_are_taken_over_without_a_foreign_login),
 		unit_test_in_folder(a_slot_can_be_emptied),
 		unit_test_in_folder(a_wrong_key_fails_and_changes_nothing),
 		unit_test_in_folder(tampering_is_found_and_never_overwritten),
