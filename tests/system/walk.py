@@ -33,7 +33,8 @@ PAGES = {
                               "schedules-none": "/hosts/{db-02}/schedules"},
     "/hosts/{id}/schedules/new": {
         "schedule-new": "/hosts/{app-01}/schedules/new?like=nightly"},
-    "/hosts/{id}/schedules/{sid}/edit": {},  # the form of a new one
+    "/hosts/{id}/schedules/{sid}/edit": {
+        "schedule-edit": "/hosts/{app-01}/schedules/{schedule}/edit"},
     "/hosts/{id}/repo": {"host-repo": "/hosts/{app-01}/repo?range=365"},
     "/audit": {"audit": "/audit", "audit-sorted": "/audit?action=job&sort=user",
                "audit-none": "/audit?user=nobody&from=2026-01-01"},
@@ -83,6 +84,11 @@ def populate(box, controller):
         for _ in range(runs):
             agent.job = controller.run_group(agent.host_id)
             controller.wait_job(agent.job)
+    agent = agents["app-01"]
+    agent.schedule = client.ok(
+        "POST", f"/api/hosts/{agent.host_id}/schedules",
+        {"cron": "30 2 * * 1-5", "zone": "Europe/Berlin", "enabled": True,
+         "jitter_seconds": 900, "source_group_ids": [agent.group]})["id"]
     agents["db-01"].job = controller.run_group(agents["db-01"].host_id)
     lab.wait_for("its start", lambda: controller.job(
         agents["db-01"].job)["status"] == "running")
@@ -91,7 +97,7 @@ def populate(box, controller):
 
 def addresses(agents, pending):
     """name -> path of everything that a signed-in administrator sees."""
-    words = {"pending": pending}
+    words = {"pending": pending, "schedule": agents["app-01"].schedule}
     for name, agent in agents.items():
         words[name] = agent.host_id
         words[f"job:{name}"] = agent.job
