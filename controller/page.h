@@ -64,7 +64,8 @@ void page_host_sources(struct req *r);
 void page_host_source(struct req *r);
 void page_host_schedules(struct req *r);
 void page_host_schedule(struct req *r);
-/* GET .../schedules/preview: a fragment. */
+/* GET .../sources/preview and .../schedules/preview: fragments. */
+void page_source_preview(struct req *r);
 void page_schedule_preview(struct req *r);
 void page_job(struct req *r);
 void page_search(struct req *r);

@@ -91,3 +91,13 @@ page_schedule_preview(struct req *r)
 
 	preview(r, "host_schedule", "schedule.preview", names);
 }
+
+void
+page_source_preview(struct req *r)
+{
+	static const char *const names[] = { "group", "keep_last",
+		"keep_hourly", "keep_daily", "keep_weekly", "keep_monthly",
+		"keep_yearly", NULL };
+
+	preview(r, "host_source", "retention.preview", names);
+}

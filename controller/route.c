@@ -99,6 +99,7 @@ static const struct route routes[] = {
 	{ "GET",  "/hosts/{id}/jobs", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host_jobs },
 	{ "GET",  "/hosts/{id}/sources", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_host_sources },
 	{ "GET",  "/hosts/{id}/sources/new", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, page_host_source },
+	{ "GET",  "/hosts/{id}/sources/preview", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, page_source_preview },
 	{ "GET",  "/hosts/{id}/sources/{gid}/edit", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, page_host_source },
 	{ "POST", "/hosts/{id}/sources/new", ROUTE_OPERATOR, ROUTE_FORM, KIB(256), NULL, sources_form },
 	{ "POST", "/hosts/{id}/sources/{gid}/edit", ROUTE_OPERATOR, ROUTE_FORM, KIB(256), NULL, sources_form },

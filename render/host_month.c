@@ -14,7 +14,8 @@
 
 enum {
 	KEPT = 4096, /* hosts; a power of two */
-	SCHEDULES_MAX = 64
+	SCHEDULES_MAX = 100,
+	GROUPS_JUDGED = 64 /* a bit each; further ones are not judged */
 };
 
 /* A run may begin, be tried again and end so long after its time before it
@@ -69,7 +70,7 @@ group_at(const struct host_view *hv, const void *id)
 {
 	size_t i;
 
-	for (i = 0; i < hv->n_groups; i++)
+	for (i = 0; i < hv->n_groups && i < GROUPS_JUDGED; i++)
 		if (hv->groups[i]->id.len == sizeof(struct ulid) &&
 		    memcmp(hv->groups[i]->id.data, id, sizeof(struct ulid)) ==
 		        0)
@@ -228,8 +229,9 @@ make(struct view *v, const struct host_view *hv, struct kept *k)
 	k->month = (struct host_month){ .first_day = first };
 	for (i = 0; i < CHART_DAYS; i++)
 		k->month.codes[i] = first + i < enrolled ? 'b' : 'n';
-	m.all = hv->n_groups == HOST_VIEW_GROUPS
-	            ? UINT64_MAX
+	/* Of more groups than that, none covers all. */
+	m.all = hv->n_groups >= GROUPS_JUDGED
+	            ? 0
 	            : (UINT64_C(1) << hv->n_groups) - 1;
 	plan_store_days(v->state, &hv->id, (uint32_t)first, (uint32_t)today,
 	    host_month_on_outcome, &m);

@@ -22,7 +22,7 @@ struct host_month {
 	char codes[CHART_DAYS]; /* what runs now is not in it */
 	struct chart_spark spark;
 	int64_t next_ms;    /* of the enabled schedules; 0: none */
-	unsigned schedules; /* at most 64 are looked at */
+	unsigned schedules; /* at most 100 are looked at */
 	unsigned enabled;
 	bool covered;         /* by one enabled schedule alone: all groups */
 	struct ulid covering; /* that one */

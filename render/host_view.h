@@ -18,8 +18,8 @@ struct value;
 struct view;
 
 enum {
-	HOST_VIEW_GROUPS = 64,
-	HOST_VIEW_STREAK = 50 /* looked back */
+	HOST_VIEW_GROUPS = 100, /* as many as a host may have */
+	HOST_VIEW_STREAK = 50   /* looked back */
 };
 
 /* A host with what is looked up for it once. */

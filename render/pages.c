@@ -19,6 +19,7 @@ static const char *const host_sources[] = { "host.head", "host.facts",
 	"host.strip", "host.banner", "host.sources", NULL };
 static const char *const host_schedules[] = { "host.head", "host.facts",
 	"host.strip", "host.banner", "host.schedules", NULL };
+static const char *const host_source[] = { "retention.preview", NULL };
 static const char *const host_schedule[] = { "schedule.preview", NULL };
 static const char *const job[] = { "job.state", "job.progress", "job.announce",
 	NULL };
@@ -39,7 +40,7 @@ static const struct page pages[] = {
 	{ "host_jobs", "host_jobs", view_host_jobs,       host_jobs, false },
 	{ "host_repo", "host_repo", view_host_repo,       host_repo, false },
 	{ "host_sources", "host_sources", view_host_sources, host_sources, false },
-	{ "host_source", "host_source", view_host_source, none,    false },
+	{ "host_source", "host_source", view_host_source, host_source, false },
 	{ "host_schedules", "host_schedules", view_host_schedules, host_schedules, false },
 	{ "host_schedule", "host_schedule", view_host_schedule, host_schedule, false },
 	{ "job",       "job",       view_job,             job,       false },

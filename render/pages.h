@@ -146,6 +146,7 @@
  *   host_repo          also repo.health
  *   host_sources       also host.sources
  *   host_schedules     also host.schedules
+ *   host_source        retention.preview
  *   host_schedule      schedule.preview
  *   job                job.state job.progress job.announce
  *   search             search.hits

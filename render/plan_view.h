@@ -16,7 +16,7 @@ struct value;
 struct view;
 
 enum {
-	PLAN_VIEW_SCHEDULES = 64,
+	PLAN_VIEW_SCHEDULES = 100,
 	PLAN_VIEW_RUNS = 5 /* next ones told */
 };
 

@@ -6,8 +6,10 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
+#include "lib/base/keep.h"
 #include "lib/store/plan_store.h"
 #include "render/host_page.h"
+#include "render/keep_preview.h"
 #include "render/plan_view.h"
 #include "render/value.h"
 #include "render/view.h"
@@ -116,6 +118,26 @@ put_fields(struct view *v, struct value *form, const struct Rec__SourceGroup *g)
 	put_keeps(v, form, g);
 }
 
+/* As it stands in the form; what is no number counts as none. */
+static void
+put_preview(struct view *v, struct value *root, const struct host_view *hv,
+    const struct Rec__SourceGroup *g)
+{
+	struct keep_policy p;
+	size_t i;
+
+	_Static_assert(ARRAY_LEN(keeps) == KEEP_RULE_COUNT, "one field each");
+	for (i = 0; i < ARRAY_LEN(keeps); i++) {
+		uint64_t n = 0;
+
+		if (!str_u64(number(v, keeps[i].field, kept(g, i), true),
+		        UINT32_MAX, &n))
+			n = 0;
+		p.n[i] = (uint32_t)n;
+	}
+	keep_preview_put(v, root, hv, g, &p);
+}
+
 /* M-166: what it keeps is finer than what its schedules make. */
 static void
 put_conflict(struct view *v, struct value *root,
@@ -180,6 +202,8 @@ view_host_source(struct view *v, struct value *root)
 	value_text(root, "gid", g == NULL ? "" : view_id(v, g->id));
 	value_text(root, "group_title", g == NULL ? "" : g->name);
 	value_bool(root, "no_paths", g != NULL && g->n_includes == 0);
+	if (view_wants(v, "retention.preview"))
+		put_preview(v, root, &hv, g);
 	put_fields(v, value_map(root, "form"), g);
 	put_conflict(v, root, g);
 	put_hooks(v, root, hv.host, g);

@@ -116,7 +116,7 @@
   let soon = 0, latest = 0;
   async function preview(form) {
     const mine = ++latest, url = new URL(form.dataset.preview, location);
-    for (const [k, v] of new FormData(form)) if (k !== 'csrf' && v !== '') url.searchParams.set(k, v);
+    for (const [k, v] of new FormData(form)) if (k !== 'csrf' && v !== '' && v.length < 300) url.searchParams.set(k, v);
     try {
       const r = await fetch(url, { headers: { accept: 'text/html' } });
       if (r.ok && !r.redirected && mine === latest) fragment(await r.text());

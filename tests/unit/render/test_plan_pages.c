@@ -115,6 +115,39 @@ the_form_of_a_source_has_what_is_stored(void **state)
 	    404);
 }
 
+static void
+a_retention_tells_what_it_would_keep_while_it_is_typed(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .fragment = "retention.preview",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "group",
+	            group_text(SEED_APP), "typed", "1", "keep_last", "14",
+	            "keep_daily", "nonsense" } },
+	    200);
+	must(s, "<b class=\"m\">14</b> of your <b class=\"m\">120</b> "
+	        "snapshots would stay, <b class=\"m\">106</b> would go.");
+	must_not(s, "<form");
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .fragment = "retention.preview",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP), "group",
+	            group_text(SEED_APP), "typed", "1" } },
+	    200);
+	must(s, "all <b class=\"m\">120</b> snapshots stay");
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .fragment = "retention.preview",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_APP) } },
+	    200);
+	must(s, "No snapshot of this group yet.");
+}
+
 /* M-320 */
 static void
 a_refused_source_keeps_what_was_typed(void **state)
@@ -464,6 +497,7 @@ main(void)
 		PLANS(sources_tell_paths_retention_use_and_conflict),
 		PLANS(the_last_group_stays_and_viewers_cannot_run),
 		PLANS(the_form_of_a_source_has_what_is_stored),
+		PLANS(a_retention_tells_what_it_would_keep_while_it_is_typed),
 		PLANS(a_refused_source_keeps_what_was_typed),
 		PLANS(hooks_are_replaced_or_removed_and_never_shown),
 		PLANS(schedules_tell_when_next_and_last),
