@@ -41,8 +41,10 @@ struct facts {
 	int64_t now_ms;
 	const char *our_zone; /* RM_TIMEZONE */
 	bool forget_duplicate;
+	uint64_t held; /* version of its configuration */
 	/* out */
 	bool queued;
+	bool configure;
 	struct ulid job; /* that was */
 };
 
@@ -61,6 +63,11 @@ hello_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	h->os = pb_text(f->os);
 	h->arch = pb_text(f->arch);
 	h->zone = pb_text(f->zone);
+	/* It was updated, and what it holds was taken without the plan. */
+	f->configure = h->plan_format == 0 && f->plan_format > 0 &&
+	               f->held == h->config_version;
+	if (f->configure)
+		h->config_version++;
 	h->plan_format = f->plan_format;
 	h->protocol_version = f->protocol;
 	h->boot_time_ms = f->boot_ms;
@@ -96,6 +103,8 @@ agents_on_hello_stored(struct op *op, void *ctx)
 	sse_host_changed(a->ctl->sse, &f->host);
 	if (f->queued)
 		courier_queued(a->ctl->courier, &f->host, &f->job);
+	if (f->configure)
+		agents_configure(a, &f->host);
 	courier_hello(a->ctl->courier, &f->host);
 }
 
@@ -125,6 +134,7 @@ store_hello(struct agents *a, struct peer *p, const struct Wire__Hello *h)
 	f->arch = pb_keep(&op->arena, h->arch, WORD_MAX);
 	f->zone = arena_dup(&op->arena, known_zone(h->zone));
 	f->plan_format = h->plan_format;
+	f->held = h->config_version;
 	f->protocol = h->protocol_version;
 	f->boot_ms = h->boot_time_ms;
 	f->now_ms = clock_now_ms();

@@ -448,6 +448,21 @@ def test_an_agent_that_takes_no_plan_is_not_in_sync(console, agent):
     assert schedules(console, agent)["in_sync"]
 
 
+def test_an_agent_that_was_updated_gets_the_plan(console, agent):
+    """W-20: it had the configuration in force, but could not read all of it"""
+    agent.plan_format = 0
+    ask(console, "POST", agent, "source-groups", name="g", includes=["/etc"])
+    settle(console, agent)
+    agent.plan = None
+    agent.plan_format = 1
+    wait_for("the plan", lambda: (agent.poll(200), agent.plan)[1], 30)
+    assert [g.name for g in agent.plan.groups] == ["default", "g"]
+    settle(console, agent)
+    version = schedules(console, agent)["version"]
+    agent.poll(0)
+    assert schedules(console, agent)["version"] == version
+
+
 def test_a_change_reaches_a_session_at_once(console, agent):
     """M-164, M-177"""
     settle(console, agent)
