@@ -122,6 +122,9 @@ put_work(struct json_out *j, const struct Rec__Host *h)
 	pb_put_id(j, "current_job_id", &h->current_job);
 	json_put_uint(j, "config_version", h->config_version);
 	json_put_uint(j, "applied_config_version", h->applied_config_version);
+	json_put_bool(j, "in_sync", status_drift(h)[0] == '\0');
+	json_put(j, "drift", status_drift(h));
+	json_put(j, "zone", h->zone);
 	json_put_int(j, "bandwidth_up_kbps", h->bandwidth_up_kbps);
 	json_put_int(j, "bandwidth_down_kbps", h->bandwidth_down_kbps);
 	json_put_int(j, "allowed_age_s", h->allowed_age_s);

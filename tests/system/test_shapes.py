@@ -78,7 +78,8 @@ HOST = {
     "snapshot_count": int, "snapshots_at": TIME, "init_job_id": ID,
     "last_backup_status": str, "last_backup_at": TIME,
     "last_attempt_at": TIME, "current_job_id": ID, "config_version": int,
-    "applied_config_version": int, "bandwidth_up_kbps": int,
+    "applied_config_version": int, "in_sync": bool, "drift": str,
+    "zone": str, "bandwidth_up_kbps": int,
     "bandwidth_down_kbps": int, "state": str, "allowed_age_s": int,
     "has_admin_credentials": bool,
 }
