@@ -210,7 +210,7 @@ due_enqueue(struct due *d, const struct due_request *q)
 
 static const char *const due_hopeless[] = { "wrong_password", "no_repository",
 	"no_credentials", "access_denied", "unknown_kind", "hooks_unreadable",
-	"refused" };
+	"restic_too_old", "refused" };
 
 enum due_end
 due_judge(struct str status, struct str cause)

@@ -230,6 +230,22 @@ schedule_plan(struct schedule *s)
 }
 
 void
+schedule_dismiss(struct schedule *s)
+{
+	const struct str none = STR("");
+	struct err e = { 0 };
+
+	if (s == NULL || !s->planned)
+		return;
+	log_warn(LOG_JOB, "this host was deleted: its schedules are off");
+	if (secrets_put_plan(s->agent->secrets, &none, PLAN_FORMAT, &e) !=
+	    RC_OK)
+		log_error(LOG_CONF, "the plan cannot be removed error=%s",
+		    e.msg);
+	schedule_plan(s);
+}
+
+void
 schedule_contact(struct schedule *s)
 {
 	int64_t now = clock_mono_ms();

@@ -40,6 +40,9 @@ void schedule_stop(struct schedule *s);
 
 /* Another plan is stored. */
 void schedule_plan(struct schedule *s);
+/* This host was deleted: its plan goes, and is asked for again should the
+ * controller know the host after all. */
+void schedule_dismiss(struct schedule *s);
 /* The controller is there; comes at least twice a minute while it is. */
 void schedule_contact(struct schedule *s);
 /* Nothing runs any more. */

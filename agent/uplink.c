@@ -5,6 +5,7 @@
 #include "agent/backoff.h"
 #include "agent/command.h"
 #include "agent/events.h"
+#include "agent/schedule.h"
 #include "agent/settle.h"
 #include "agent/uplink_own.h"
 #include "lib/base/clock.h"
@@ -128,6 +129,8 @@ uplink_call_ended(struct uplink *u, enum grpc_status st, struct str msg,
 		uplink_tell_again(u);
 		return;
 	}
+	if (str_eqz(code, "host_deleted"))
+		schedule_dismiss(u->agent->schedule);
 	wait =
 	    refusal != NULL ? uplink_refusal_wait(refusal) : uplink_backoff(u);
 	log_warn(LOG_NET,

@@ -415,6 +415,21 @@ a_new_plan_counts_from_now_on(void **state)
 	host_close(&h);
 }
 
+static void
+a_host_that_was_deleted_backs_up_no_more(void **state)
+{
+	static struct host h;
+
+	host_open(&h, *state, "");
+	schedule_dismiss(h.f.a.schedule);
+	host_pass(&h, at("2026-11-23T12:00:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_STARTED), 0);
+	/* Known after all it is given its plan again. */
+	assert_int_equal(secrets_config(h.f.a.secrets).version, 0);
+	host_close(&h);
+}
+
 /* Nobody is asked, so nobody tells: it fails where it can be seen. */
 static void
 a_group_without_paths_fails_visibly(void **state)
@@ -448,6 +463,7 @@ main(void)
 		    a_damaged_state_is_set_aside_and_schedules_go_on),
 		unit_test_in_folder(a_disk_that_takes_nothing_stops_no_backup),
 		unit_test_in_folder(a_new_plan_counts_from_now_on),
+		unit_test_in_folder(a_host_that_was_deleted_backs_up_no_more),
 		unit_test_in_folder(a_group_without_paths_fails_visibly),
 	};
 

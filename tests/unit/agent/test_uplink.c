@@ -236,6 +236,16 @@ a_second_identity_waits_long(void **state)
 	check_refusal(GRPC_ALREADY_EXISTS, "duplicate_identity", false);
 }
 
+static void
+a_deleted_host_goes_on_with_nothing(void **state)
+{
+	(void)state;
+	give_end(live(), GRPC_UNAVAILABLE, "");
+	assert_int_equal(fake.dismissed, 0);
+	give_end(live(), GRPC_UNAUTHENTICATED, "host_deleted");
+	assert_int_equal(fake.dismissed, 1);
+}
+
 /* A controller restored from an older copy: soon again, with the ends. */
 static void
 what_the_controller_lost_is_told_again(void **state)
@@ -297,6 +307,7 @@ main(void)
 		uplink_test(the_code_may_come_as_a_message),
 		uplink_test(a_revoked_bearer_does_not_knock_all_the_time),
 		uplink_test(a_second_identity_waits_long),
+		uplink_test(a_deleted_host_goes_on_with_nothing),
 		uplink_test(what_the_controller_lost_is_told_again),
 		uplink_test(a_drain_waits_for_the_last_acknowledgement),
 		uplink_test(a_drain_without_a_controller_ends_after_5_s),

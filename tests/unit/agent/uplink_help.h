@@ -39,7 +39,7 @@ static struct fake {
 	struct grpc_ccall calls[64];
 	size_t n_conns, n_calls;
 	size_t taken; /* connections that the test has dealt with */
-	size_t commands, told_again, contacts, plans;
+	size_t commands, told_again, contacts, plans, dismissed;
 	char command_id[ULID_TEXT_CAP];
 	bool answer_at_once; /* a command is answered from inside */
 	struct agent *agent;
@@ -158,6 +158,13 @@ schedule_contact(struct schedule *s)
 {
 	(void)s;
 	fake.contacts++;
+}
+
+void
+schedule_dismiss(struct schedule *s)
+{
+	(void)s;
+	fake.dismissed++;
 }
 
 void
