@@ -15,7 +15,7 @@ struct totals {
 	uint64_t by_state[STATUS_HOST_COUNT];
 	uint64_t hosts, online, running, safe, behind, init_failed;
 	uint64_t ok, incomplete, failed, never;
-	uint64_t repo_bytes, snapshots;
+	struct fleet_stored stored;
 };
 
 static void
@@ -30,8 +30,6 @@ add(struct totals *t, const struct fleet_host *f, int64_t now_ms)
 	t->running += h->current_job.len > 0;
 	t->behind += status_behind(h);
 	t->init_failed += h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED;
-	t->repo_bytes += h->repo_size_bytes;
-	t->snapshots += h->snapshot_count;
 	if (h->last_backup_state == REC__JOB_STATE__JOB_NONE)
 		t->never++;
 	else if (h->last_backup_state != REC__JOB_STATE__JOB_SUCCEEDED)
@@ -104,8 +102,8 @@ put_totals(struct json_out *j, const struct totals *t)
 	json_put_uint(j, "failed", t->failed);
 	json_put_uint(j, "none", t->never);
 	json_obj_end(j);
-	json_put_uint(j, "repo_bytes", t->repo_bytes);
-	json_put_uint(j, "snapshots", t->snapshots);
+	json_put_uint(j, "repo_bytes", t->stored.bytes);
+	json_put_uint(j, "snapshots", t->stored.snapshots);
 }
 
 static void
@@ -124,6 +122,7 @@ summary_look(struct hosts_reading *g, void *in)
 	}
 	for (i = 0; i < l.n; i++)
 		add(&t, &l.rows[i], l.now_ms);
+	fleet_store_stored(&l, &t.stored);
 	put_totals(&g->j, &t);
 	put_rollup(g);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the store tells: hosts, jobs, the audit log. */
+#include <string.h>
 #include <version.h>
 
 #include "controller/metrics_own.h"
@@ -10,8 +11,10 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/metric_store.h"
+#include "lib/store/repo_store.h"
 #include "lib/store/status.h"
 #include "lib/store/table.h"
+#include "lib/store/upkeep_store.h"
 
 static const double ms_per_s = 1000;
 
@@ -19,14 +22,59 @@ static const double ms_per_s = 1000;
 struct line {
 	char id[ULID_TEXT_CAP];
 	const struct Rec__Host *host;
+	int64_t check_ms, prune_ms; /* latest success; 0: none */
 	struct line *next;
 };
 
+/* Why maintenance waits. */
+static const char *const reasons[] = { "offline", "no_admin", "no_retention",
+	"no_repository", "repository_busy", "job_running", "failed" };
+
 struct fleet {
 	struct arena *arena;
+	struct store_tx *tx;
 	struct line *first, **end;
 	uint64_t hosts, online;
+	uint64_t waiting[ARRAY_LEN(reasons)];
 };
+
+static void
+count_waiting(struct fleet *f, const struct Rec__Upkeep *u)
+{
+	size_t i;
+
+	for (i = 0; u != NULL && u->enabled && i < ARRAY_LEN(reasons); i++)
+		f->waiting[i] += strcmp(u->waiting, reasons[i]) == 0;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void
+look_at_upkeep(struct fleet *f, const struct ulid *host, struct line *ln)
+{
+	const struct Rec__Maintenance *m = upkeep_store_find(f->tx, host);
+	const struct Rec__Repo *r = repo_store_of_host(f->tx, ln->host);
+
+	if (r != NULL) {
+		ln->check_ms = r->last_check_at_ms;
+		ln->prune_ms = r->last_prune_at_ms;
+	}
+	if (m == NULL)
+		return;
+	count_waiting(f, m->forget);
+	count_waiting(f, m->prune);
+	count_waiting(f, m->check);
+	if (m->check != NULL)
+		ln->check_ms =
+		    later(ln->check_ms, m->check->last_success_at_ms);
+	if (m->prune != NULL)
+		ln->prune_ms =
+		    later(ln->prune_ms, m->prune->last_success_at_ms);
+}
 
 static bool
 metrics_on_host(void *ctx, const struct Rec__Host *h)
@@ -42,6 +90,8 @@ metrics_on_host(void *ctx, const struct Rec__Host *h)
 		return false;
 	ulid_text(&id, ln->id);
 	ln->host = h;
+	ln->check_ms = ln->prune_ms = 0;
+	look_at_upkeep(f, &id, ln);
 	*f->end = ln;
 	f->end = &ln->next;
 	f->hosts++;
@@ -51,8 +101,10 @@ metrics_on_host(void *ctx, const struct Rec__Host *h)
 
 /* False: the host has no such sample. */
 static bool
-host_value(const struct Rec__Host *h, enum metric m, double *out)
+host_value(const struct line *ln, enum metric m, double *out)
 {
+	const struct Rec__Host *h = ln->host;
+
 	switch ((int)m) {
 	case M_HOST_ONLINE:
 		*out = h->online ? 1 : 0;
@@ -72,6 +124,15 @@ host_value(const struct Rec__Host *h, enum metric m, double *out)
 	case M_HOST_ALERTS:
 		*out = 0;
 		return true;
+	case M_HOST_LOCK:
+		*out = h->lock_count > 0;
+		return h->locks_at_ms > 0;
+	case M_HOST_CHECK_AT:
+		*out = (double)ln->check_ms / ms_per_s;
+		return ln->check_ms > 0;
+	case M_HOST_PRUNE_AT:
+		*out = (double)ln->prune_ms / ms_per_s;
+		return ln->prune_ms > 0;
 	case M_HOST_REPO:
 		*out = 1;
 		return true;
@@ -93,7 +154,7 @@ put_hosts(struct buf *b, const struct fleet *f, enum metric m)
 		    { m == M_HOST_REPO ? "status" : NULL,
 			status_repo_name(ln->host->repo_status) } } };
 
-		if (host_value(ln->host, m, &value))
+		if (host_value(ln, m, &value))
 			metric_put(b, m, &l, value);
 	}
 }
@@ -103,7 +164,7 @@ put_fleet(struct buf *b, struct store_tx *state)
 {
 	static const char *const severities[] = { "info", "warning",
 		"critical" };
-	struct fleet f = { .arena = store_arena(state) };
+	struct fleet f = { .arena = store_arena(state), .tx = state };
 	enum metric m;
 	size_t i;
 
@@ -125,6 +186,12 @@ put_fleet(struct buf *b, struct store_tx *state)
 	}
 	for (m = M_HOST_ONLINE; m <= M_HOST_REPO; m++)
 		put_hosts(b, &f, m);
+	metric_head(b, M_UPKEEP);
+	for (i = 0; i < ARRAY_LEN(reasons); i++) {
+		const struct metric_labels l = { { { "reason", reasons[i] } } };
+
+		metric_put(b, M_UPKEEP, &l, (double)f.waiting[i]);
+	}
 }
 
 static void
@@ -185,6 +252,54 @@ put_jobs(struct buf *b, struct store_tx *state)
 	}
 }
 
+/* Queued and not accepted, by why. */
+struct waiting {
+	struct store_tx *tx;
+	uint64_t offline, busy, turn;
+};
+
+static bool
+metrics_on_queued(void *ctx, const struct Rec__Job *j)
+{
+	struct waiting *w = ctx;
+	const struct Rec__Host *h;
+	struct ulid host;
+
+	if (j->accepted_at_ms != 0 || !key_id_field(&j->host_id, &host))
+		return true;
+	h = host_store_find(w->tx, &host);
+	if (h != NULL && !h->online)
+		w->offline++;
+	else if (j->blocked[0] != '\0')
+		w->busy++;
+	else
+		w->turn++;
+	return true;
+}
+
+static void
+put_waiting(struct buf *b, struct store_tx *state)
+{
+	struct waiting w = { .tx = state };
+	const struct {
+		const char *reason;
+		const uint64_t *n;
+	} rows[] = { { "offline", &w.offline }, { "repository_busy", &w.busy },
+		{ "turn", &w.turn } };
+	size_t i;
+
+	job_store_in_state(state, REC__JOB_STATE__JOB_QUEUED, metrics_on_queued,
+	    &w);
+	metric_head(b, M_JOBS_WAITING);
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct metric_labels l = {
+			{ { "reason", rows[i].reason } }
+		};
+
+		metric_put(b, M_JOBS_WAITING, &l, (double)*rows[i].n);
+	}
+}
+
 static void
 put_audit(struct buf *b, struct store_tx *state)
 {
@@ -205,6 +320,7 @@ metrics_write_store(struct buf *b, struct store_tx *state,
 	put_build(b);
 	put_durations(b, state);
 	put_jobs(b, state);
+	put_waiting(b, state);
 	put_audit(b, state);
 	metric_head(b, M_SESSIONS);
 	metric_put(b, M_SESSIONS, NULL, (double)table_count(vault, TB_SESSION));

@@ -37,9 +37,14 @@ struct store_tx;
 	X(M_HOST_REPO_SIZE, "rm_host_repo_size_bytes",               "gauge",     "host_id, host", "What the repository stores; absent while unknown.") \
 	X(M_HOST_SNAPSHOTS, "rm_host_snapshot_count",                "untyped",   "host_id, host", "Snapshots in the repository.") \
 	X(M_HOST_ALERTS,    "rm_host_open_alerts",                   "gauge",     "host_id, host", "Open alerts of the host; 0 as long as this version raises none.") \
+	X(M_HOST_LOCK,      "rm_host_repo_lock_present",             "gauge",     "host_id, host", "1 when locks were left in the repository at the last look, else 0; absent while nobody looked.") \
+	X(M_HOST_CHECK_AT,  "rm_host_last_check_timestamp_seconds",  "gauge",     "host_id, host", "End of the last check without errors, of any host of its repository; absent before the first.") \
+	X(M_HOST_PRUNE_AT,  "rm_host_last_prune_timestamp_seconds",  "gauge",     "host_id, host", "End of the last prune, of any host of its repository; absent before the first.") \
 	X(M_HOST_REPO,      "rm_host_repo_status",                   "gauge",     "host_id, host, status", "Always 1; status is unknown, ready or init_failed.") \
 	X(M_JOB_DURATION,   "rm_job_duration_seconds",               "histogram", "kind, status", "How long jobs took that have ended; kept over restarts.") \
 	X(M_JOBS,           "rm_jobs",                               "gauge",     "status", "Jobs that have not ended.") \
+	X(M_JOBS_WAITING,   "rm_jobs_waiting",                       "gauge",     "reason", "Jobs that no agent has yet: its host is offline, its repository is busy, or another job is before it.") \
+	X(M_UPKEEP,         "rm_maintenance_waiting",                "gauge",     "reason", "Maintenance that is due and cannot run, over all hosts.") \
 	X(M_STREAMS,        "rm_agent_streams",                      "gauge",     "kind", "Open calls of agents: session, or poll that waits.") \
 	X(M_BROWSERS,       "rm_browser_streams",                    "gauge",     "kind", "Open live views: log of a job, or page.") \
 	X(M_SESSIONS,       "rm_sessions",                           "gauge",     "", "Sessions of people that have not expired, or were not swept yet.") \

@@ -46,14 +46,13 @@ count(struct dashboard *d, const struct fleet_host *f)
 	d->offline += !h->online;
 	d->attention += status_needs_attention(f->state);
 	d->behind += status_behind(h);
-	d->stored += h->repo_size_bytes;
-	d->snapshots += h->snapshot_count;
 	dashboard_count_tags(d, h);
 }
 
 static enum rc
 look(struct dashboard *d)
 {
+	struct fleet_stored stored;
 	enum rc rc;
 	size_t i;
 
@@ -61,7 +60,12 @@ look(struct dashboard *d)
 	    &d->list);
 	for (i = 0; rc == RC_OK && i < d->list.n; i++)
 		count(d, &d->list.rows[i]);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	fleet_store_stored(&d->list, &stored);
+	d->stored = stored.bytes;
+	d->snapshots = stored.snapshots;
+	return RC_OK;
 }
 
 /* "mail-01 and build-03", "a, b, c and 4 more" */

@@ -6,6 +6,8 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
+#include "lib/base/map.h"
+#include "lib/base/mem.h"
 #include "lib/store/fleet_query.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
@@ -56,6 +58,53 @@ fleet_store_load(struct store_tx *tx, struct arena *a, int64_t now_ms,
 		return RC_LIMIT;
 	host_store_each(tx, fleet_on_host, out);
 	return store_rc(tx);
+}
+
+/* Of hosts that share one the largest figures count: the others are older, or
+ * were told before the last backup. */
+static void
+count_shared(struct fleet_stored *out, struct map *seen,
+    const struct Rec__Host *h)
+{
+	struct str key = str_from(h->repo_id.data, h->repo_id.len);
+	struct fleet_stored *have = map_get(seen, key);
+
+	if (have == NULL) {
+		have = MEM_NEW(struct fleet_stored);
+		map_put(seen, key, have);
+	}
+	if (h->repo_size_bytes > have->bytes) {
+		out->bytes += h->repo_size_bytes - have->bytes;
+		have->bytes = h->repo_size_bytes;
+	}
+	if (h->snapshot_count > have->snapshots) {
+		out->snapshots += h->snapshot_count - have->snapshots;
+		have->snapshots = h->snapshot_count;
+	}
+}
+
+void
+fleet_store_stored(const struct fleet_list *l, struct fleet_stored *out)
+{
+	struct map *seen = map_new();
+	const struct Rec__Host *h;
+	struct str key;
+	size_t i, pos = 0;
+	void *value;
+
+	*out = (struct fleet_stored){ 0, 0 };
+	for (i = 0; i < l->n; i++) {
+		h = l->rows[i].host;
+		if (h->repo_id.len > 0) {
+			count_shared(out, seen, h);
+			continue;
+		}
+		out->bytes += h->repo_size_bytes;
+		out->snapshots += h->snapshot_count;
+	}
+	while (map_next(seen, &pos, &key, &value))
+		mem_free(value);
+	map_free(seen);
 }
 
 void

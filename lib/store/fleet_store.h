@@ -43,6 +43,11 @@ void fleet_store_host(struct store_tx *tx, const struct Rec__Host *h,
 /* Every host by name; a is the transaction's arena. */
 MUST_USE enum rc fleet_store_load(struct store_tx *tx, struct arena *a,
     int64_t now_ms, struct fleet_list *out);
+/* What all repositories hold; one that several hosts share counts once. */
+struct fleet_stored {
+	uint64_t bytes, snapshots;
+};
+void fleet_store_stored(const struct fleet_list *l, struct fleet_stored *out);
 /* Keeps those that fit, in their order. */
 void fleet_store_filter(struct fleet_list *l, const struct fleet_query *q);
 

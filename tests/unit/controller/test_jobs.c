@@ -162,6 +162,7 @@ a_run_takes_its_groups_paths(void **state)
 
 	w.group = b->group;
 	w.up_kbps = 10;
+	w.up_given = true;
 	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
 	assert_false(w.old);
 	j = job(b, &w.job);

@@ -9,6 +9,8 @@
 #include "lib/net/loop.h"
 #include "lib/store/job_store.h"
 #include "lib/store/metric_store.h"
+#include "lib/store/repo_store.h"
+#include "lib/store/upkeep_store.h"
 
 #define GOLDEN "tests/data/metrics/golden.txt"
 
@@ -29,6 +31,21 @@ job_of(const struct ulid *id, const struct ulid *host)
 	return j;
 }
 
+static void
+put_upkeep(struct store_tx *tx, const struct ulid *host)
+{
+	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
+	struct Rec__Upkeep check = REC__UPKEEP__INIT, prune = REC__UPKEEP__INIT;
+
+	check.enabled = prune.enabled = true;
+	check.last_success_at_ms = 1795132700250;
+	prune.waiting = text("no_admin");
+	m.host_id = id_bytes(host);
+	m.check = &check;
+	m.prune = &prune;
+	upkeep_store_put(tx, &m);
+}
+
 /* A host with everything, and one that was only just enrolled. */
 static void
 fill(struct fixture *f)
@@ -37,6 +54,8 @@ fill(struct fixture *f)
 	struct ulid id = id_n(1, 1), other = id_n(1, 2), job = id_n(3, 1);
 	struct Rec__Job j = job_of(&job, &id);
 	struct store_tx *tx = fixture_write(f);
+	uint8_t repo[REPO_ID_SIZE];
+	struct Rec__Repo *r;
 
 	h.id = id_bytes(&id);
 	h.name = text("db \"one\"\\ c:\n");
@@ -46,7 +65,15 @@ fill(struct fixture *f)
 	h.repo_size_bytes = 123456789012;
 	h.snapshot_count = 42;
 	h.repo_status = REC__REPO_STATUS__REPO_READY;
+	h.locks_at_ms = 1795132800000;
+	h.lock_count = 2;
+	memset(repo, 9, sizeof(repo));
+	repo_store_link(tx, &h, repo);
 	host_store_put(tx, &h);
+	r = repo_store_find(tx, repo);
+	r->last_prune_at_ms = 1795132600000;
+	repo_store_put(tx, r);
+	put_upkeep(tx, &id);
 	put_host(tx, &other, "web-1");
 	job_store_put(tx, &j);
 	metric_store_observe(tx, REC__JOB_KIND__KIND_BACKUP,

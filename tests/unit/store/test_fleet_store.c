@@ -4,6 +4,8 @@
 
 #include "tests/unit/store/store_fixture.h"
 
+#include <string.h>
+
 #include "lib/store/fleet_query.h"
 #include "lib/store/job_store.h"
 
@@ -150,11 +152,56 @@ a_host_runs_while_its_current_job_does(void **state)
 	fixture_commit(tx);
 }
 
+static void
+put_shared(struct store_tx *tx, uint32_t n, uint8_t repo, uint64_t size)
+{
+	struct Rec__Host h = REC__HOST__INIT;
+	struct ulid id = id_n(1, n);
+	uint8_t key[32];
+	char name[32];
+
+	memset(key, repo, sizeof(key));
+	assert_true(str_fmt(name, sizeof(name), "shared-%u", (unsigned)n));
+	h.id = id_bytes(&id);
+	h.name = name;
+	h.repo_size_bytes = size;
+	h.snapshot_count = size / 10;
+	if (repo != 0)
+		h.repo_id = bytes_of(key, sizeof(key));
+	host_store_put(tx, &h);
+}
+
+/* M-227: a repository is restic's id, not a host's view of it. */
+static void
+a_shared_repository_counts_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_tx *tx = fixture_write(f);
+	struct fleet_stored stored;
+	struct fleet_list l;
+
+	put_shared(tx, 1, 0, 1000); /* not known: its own */
+	put_shared(tx, 2, 0, 1000);
+	put_shared(tx, 3, 7, 500);
+	put_shared(tx, 4, 7, 700); /* told later */
+	put_shared(tx, 5, 7, 600);
+	put_shared(tx, 6, 8, 50);
+	fixture_commit(tx);
+	tx = store_begin_read(f->state, &f->arena);
+	assert_rc(fleet_store_load(tx, &f->arena, NOW, &l), RC_OK);
+	fleet_store_stored(&l, &stored);
+	store_abort(tx);
+	assert_int_equal(stored.bytes, 2000 + 700 + 50);
+	assert_int_equal(stored.snapshots, 200 + 70 + 5);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(every_order_and_its_reverse),
+		cmocka_unit_test_setup_teardown(a_shared_repository_counts_once,
+		    fixture_setup, fixture_teardown),
 		cmocka_unit_test(unknown_orders_are_told),
 		store_test(a_host_runs_while_its_current_job_does),
 	};
