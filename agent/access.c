@@ -131,12 +131,53 @@ access_file(struct access *a, const struct secrets_extra *x)
 	    !str_fmt(name, sizeof(name), PROC_FILE,
 	        a->n_files + PROC_FIRST_FILE))
 		return;
-	if (x->what->option == NULL)
+	if (repo_env_suits(x->what, REPO_SFTP))
+		name[0] = '\0'; /* named by access_sftp() */
+	else if (x->what->option == NULL)
 		access_env(a, x->what->name, str_of(name));
 	else if (!str_fmt(a->options[a->n_options++], ACCESS_OPTION_CAP,
 	             "%s=%s", x->what->option, name))
 		a->n_options--;
 	a->files[a->n_files++] = str_from(mem_strndup(text.p, text.n), text.n);
+}
+
+/* ssh closes what it inherits, and restic starts it; by the shell's parent the
+ * files can be opened all the same. */
+static void
+access_sftp(struct access *a, const struct secrets_repo *repo)
+{
+	char key[64] = "", hosts[128] = "", user[80] = "";
+	struct repo_sftp to;
+	size_t i, fd = PROC_FIRST_FILE;
+	bool fits = true;
+
+	if (!repo_sftp_parse(secret_str(&repo->url), &to))
+		return;
+	for (i = 0; i < repo->n_extra; i++) {
+		if (repo->extra[i].what->form != REPO_ENV_FILE)
+			continue;
+		if (repo->extra[i].what->secret)
+			fits = fits && str_fmt(key, sizeof(key),
+			                   " -i /proc/$PPID/fd/%zu -o "
+			                   "IdentitiesOnly=yes",
+			                   fd);
+		else
+			fits = fits && str_fmt(hosts, sizeof(hosts),
+			                   " -o UserKnownHostsFile=/proc/$PPID/"
+			                   "fd/%zu -o StrictHostKeyChecking="
+			                   "yes",
+			                   fd);
+		fd++;
+	}
+	if (to.user.n > 0)
+		fits = fits && str_fmt(user, sizeof(user), " -l %.*s",
+		                   STR_ARG(to.user));
+	if (fits && fd > PROC_FIRST_FILE &&
+	    str_fmt(a->options[a->n_options], ACCESS_OPTION_CAP,
+	        "--option=sftp.command=/bin/sh -c 'exec ssh -o BatchMode=yes "
+	        "-o ServerAliveInterval=60%s%s -p %u%s -s -- %.*s sftp'",
+	        key, hosts, to.port, user, STR_ARG(to.host)))
+		a->n_options++;
 }
 
 static void
@@ -186,6 +227,7 @@ access_new(const struct restic *r, const struct secrets_repo *repo,
 	access_env(a, "RESTIC_PROGRESS_FPS", STR("1"));
 	access_repo(a, r, repo);
 	access_extra(a, repo);
+	access_sftp(a, repo);
 	if (redact != NULL)
 		access_teach(repo, redact);
 	return a;

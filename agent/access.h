@@ -18,7 +18,7 @@ struct secrets_repo;
 
 enum {
 	ACCESS_FILES_MAX = 4, /* as many as a child may have */
-	ACCESS_OPTION_CAP = 64
+	ACCESS_OPTION_CAP = 512
 };
 
 struct access {

@@ -75,6 +75,8 @@ static const struct repo_env repo_envs[] = {
 	TEXT(  "SWIFT_DEFAULT_CONTAINER_POLICY",       REPO_SWIFT, "policy of a new container"),
 	SECRET("RCLONE_CONFIG_PASS",                   REPO_RCLONE, "password of rclone.conf"),
 	TEXT(  "RCLONE_BWLIMIT",                       REPO_RCLONE, "bandwidth, as rclone counts"),
+	{      "RM_SFTP_KEY",            REPO_ENV_FILE, true, NULL, BIT(REPO_SFTP), "private key, as ssh reads it, without a passphrase" },
+	{      "RM_SFTP_KNOWN_HOSTS",    REPO_ENV_FILE, false, NULL, BIT(REPO_SFTP), "the server's keys, as in known_hosts" },
 	{      "RESTIC_CACERT",          REPO_ENV_FILE, false, "--cacert", REPO_ENV_HTTPS, "certificates to trust, PEM" },
 	{      "RESTIC_TLS_CLIENT_CERT", REPO_ENV_FILE, true, "--tls-client-cert", REPO_ENV_HTTPS, "client certificate and key, PEM" },
 };
@@ -120,6 +122,57 @@ repo_env_backend_name(enum repo_backend b)
 	return repo_backends[b].name;
 }
 
+/* Letters, digits and what names are made of beside: nothing that a shell or
+ * an option would see in it. */
+static bool
+repo_sftp_plain(struct str s)
+{
+	size_t i;
+	char c;
+
+	for (i = 0; i < s.n; i++) {
+		c = s.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		        (c >= '0' && c <= '9') ||
+		        (i > 0 && (c == '.' || c == '-' || c == '_'))))
+			return false;
+	}
+	return s.n > 0;
+}
+
+bool
+repo_sftp_parse(struct str url, struct repo_sftp *out)
+{
+	struct repo_sftp r = { .port = 22 };
+	struct str rest, place, path, user, host, port;
+	uint64_t n = 22;
+	bool is_url;
+
+	if (repo_env_backend(url) != REPO_SFTP)
+		return false;
+	rest = str_sub(url, 5, url.n);
+	is_url = str_starts(rest, STR("//"));
+	rest = str_sub(rest, is_url ? 2 : 0, rest.n);
+	if (!str_cut(rest, is_url ? '/' : ':', &place, &path))
+		return false;
+	if (!str_cut(place, '@', &user, &host)) {
+		host = user;
+		user = STR("");
+	} else if (!repo_sftp_plain(user)) {
+		return false;
+	}
+	if (is_url && str_cut(host, ':', &host, &port) &&
+	    !str_u64(port, 65535, &n))
+		return false;
+	if (!repo_sftp_plain(host))
+		return false;
+	r.user = user;
+	r.host = host;
+	r.port = (unsigned)n;
+	*out = r;
+	return true;
+}
+
 /* A value is one line of text, a file's contents may be several. */
 static bool
 repo_env_is_text(struct str value, bool lines)
@@ -143,6 +196,7 @@ repo_env_check(struct str url, struct str name, struct str value, struct err *e)
 {
 	const struct repo_env *v = repo_env_find(name);
 	const enum repo_backend b = repo_env_backend(url);
+	struct repo_sftp place;
 	size_t max;
 
 	if (v == NULL)
@@ -154,6 +208,11 @@ repo_env_check(struct str url, struct str name, struct str value, struct err *e)
 	if (!repo_env_suits(v, b))
 		return err_set(e, RC_INVALID, "%s is of no use with %s",
 		    v->name, repo_env_backend_name(b));
+	if (b == REPO_SFTP && !repo_sftp_parse(url, &place))
+		return err_set(e, RC_INVALID,
+		    "%s needs a URL like sftp:user@host:/path, of letters, "
+		    "digits and . - _ in user and host",
+		    v->name);
 	max = v->form == REPO_ENV_FILE ? REPO_ENV_FILE_MAX : REPO_ENV_TEXT_MAX;
 	if (value.n == 0)
 		return err_set(e, RC_INVALID, "%s has no value", v->name);

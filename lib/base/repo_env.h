@@ -3,8 +3,9 @@
 #define LIB_BASE_REPO_ENV_H
 /*
  * What a repository's back end may be given beside URL, user and password:
- * the environment variables restic documents, by back end.  Both sides hold
- * to this one table: who stores them and who runs restic.
+ * the environment variables restic documents, by back end, and for SFTP the
+ * key and known hosts of ssh.  Both sides hold to this one table: who stores
+ * them and who runs restic.
  *
  * Left out on purpose is what names a program, or a file or profile on the
  * host that may name one (RESTIC_PASSWORD_COMMAND, AWS_PROFILE,
@@ -63,6 +64,15 @@ bool repo_env_suits(const struct repo_env *v, enum repo_backend b);
 enum repo_backend repo_env_backend(struct str url);
 /* For people: "Amazon S3", "a local path". */
 const char *repo_env_backend_name(enum repo_backend b);
+
+/* Who sftp:user@host:/path or sftp://user@host:port//path is; lent.  False
+ * when a shell might see more in it than names. */
+struct repo_sftp {
+	struct str user; /* empty: as ssh is configured */
+	struct str host;
+	unsigned port;
+};
+MUST_USE bool repo_sftp_parse(struct str url, struct repo_sftp *out);
 
 /* Whether that variable may stand beside that URL: RC_INVALID and a sentence
  * that never holds the value. */

@@ -14,6 +14,7 @@ import pytest
 from lab import TOOLS, RestServer, clean_env, wait_for
 
 NEWER = TOOLS / "restic018/usr/bin/restic"
+SFTP = TOOLS / "sftp-server/usr/lib/openssh/sftp-server"
 RESTICS = [pytest.param(shutil.which("restic"), id="restic-0.14"),
            pytest.param(NEWER, id="restic-0.18")]
 PASSWORD = "correct horse battery"
@@ -279,6 +280,58 @@ def test_a_certificate_given_as_a_variable_is_trusted(lab, console, program):
     console.wait_ready(agent.host_id)
     assert ended(run(console, agent)) == ("succeeded", "")
     assert len(ids(program, server.path / "web-1")) == 1
+
+
+SSH = """#!/bin/sh
+# In the place of ssh, which would dial: reads key and known hosts as it does.
+echo "$*" >> {note}
+while [ $# -gt 0 ]; do
+	case $1 in
+	-i) key=$2; shift ;;
+	-o) case $2 in UserKnownHostsFile=*) hosts=${{2#*=}} ;; esac; shift ;;
+	esac
+	shift
+done
+grep -q '^nas ssh-ed25519 AAAA$' "$hosts" || exit 255
+ssh-keygen -y -P '' -f "$key" >> {note} || exit 255
+exec {server}
+"""
+
+
+@pytest.mark.skipif(not SFTP.exists() or not shutil.which("ssh-keygen"),
+                    reason="no sftp-server or no ssh-keygen")
+def test_an_ssh_key_given_as_a_variable_opens_sftp(lab, console, program):
+    """X-05: in no file on the host, and in no argument list."""
+    note, key, folder = lab.path / "note", lab.path / "id", lab.path / "bin"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "",
+                    "-f", key], check=True)
+    secret, public = key.read_text(), (lab.path / "id.pub").read_text()
+    key.unlink()
+    folder.mkdir()
+    (folder / "ssh").write_text(SSH.format(note=note, server=SFTP))
+    (folder / "ssh").chmod(0o755)
+    repo = lab.path / "far"
+    agent = lab.agent(console, restic=program,
+                      PATH=f"{folder}:{os.environ['PATH']}")
+    agent.enrol(console.mint("web-1", f"sftp:joe@nas:{repo}",
+                             repo_password=PASSWORD,
+                             initial_paths=[str(lab.sources())]))
+    agent.start()
+    wait_for("init to fail", lambda: console.host(
+        agent.host_id)["repo_status"] == "init_failed", 60)
+    console.client.ok(
+        "PUT", f"/api/hosts/{agent.host_id}/repo-credentials", {"extra": {
+            "RM_SFTP_KEY": secret,
+            "RM_SFTP_KNOWN_HOSTS": "nas ssh-ed25519 AAAA\n"}})
+    console.wait_ready(agent.host_id)
+    assert ended(run(console, agent)) == ("succeeded", "")
+    assert len(ids(program, repo)) == 1
+    lines = note.read_text().splitlines()
+    assert lines[-1].split()[:2] == public.split()[:2]
+    assert lines[-2].endswith("-p 22 -l joe -s -- nas sftp")
+    middle = secret.splitlines()[2].encode()
+    for path in agent.dir.rglob("*"):
+        assert not path.is_file() or middle not in path.read_bytes(), path
 
 
 def hooks(console, agent, **hooks_of):

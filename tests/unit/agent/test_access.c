@@ -195,6 +195,40 @@ files_are_in_memory_and_named_by_descriptor(void **state)
 	fixture_fini(&f);
 }
 
+/* restic has no variable for it: a command, with files by number only. */
+static void
+ssh_is_given_its_key_by_a_command(void **state)
+{
+	struct fixture f;
+	struct access *a;
+
+	(void)state;
+	fixture_init(&f, "0.14.0");
+	secret_set(&f.repo.url, STR("sftp://joe@nas.example:2222//srv/r"));
+	a = access_new(&f.r, &f.repo, "/s", NULL);
+	assert_int_equal(a->n_options, 0);
+	access_free(a);
+	add(&f, "RM_SFTP_KNOWN_HOSTS", "nas ssh-ed25519 AAAA");
+	add(&f, "RM_SFTP_KEY", "canary key");
+	a = access_new(&f.r, &f.repo, "/s", NULL);
+	assert_int_equal(a->n_files, 2);
+	assert_str(a->files[1], "canary key");
+	assert_int_equal(a->n_options, 1);
+	assert_string_equal(a->options[0],
+	    "--option=sftp.command=/bin/sh -c 'exec ssh -o BatchMode=yes "
+	    "-o ServerAliveInterval=60 -i /proc/$PPID/fd/4 -o "
+	    "IdentitiesOnly=yes -o UserKnownHostsFile=/proc/$PPID/fd/3 -o "
+	    "StrictHostKeyChecking=yes -p 2222 -l joe -s -- nas.example "
+	    "sftp'");
+	access_free(a);
+	/* Nothing of a URL becomes a word of the shell. */
+	secret_set(&f.repo.url, STR("sftp:joe@nas';id;':/srv"));
+	a = access_new(&f.r, &f.repo, "/s", NULL);
+	assert_int_equal(a->n_options, 0);
+	access_free(a);
+	fixture_fini(&f);
+}
+
 /* The server's password need not be the repository's. */
 static void
 a_login_of_its_own_wins(void **state)
@@ -261,6 +295,7 @@ main(void)
 		cmocka_unit_test(the_parents_credentials_do_not_pass),
 		cmocka_unit_test(the_login_goes_where_the_version_reads_it),
 		cmocka_unit_test(files_are_in_memory_and_named_by_descriptor),
+		cmocka_unit_test(ssh_is_given_its_key_by_a_command),
 		cmocka_unit_test(a_login_of_its_own_wins),
 		cmocka_unit_test(every_secret_of_it_is_known_to_the_log),
 	};

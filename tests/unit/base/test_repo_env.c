@@ -131,6 +131,41 @@ values_are_checked(void **state)
 	mem_free(text);
 }
 
+static void
+sftp_addresses_are_taken_apart(void **state)
+{
+	static const struct {
+		const char *url, *user, *host;
+		unsigned port;
+	} good[] = {
+		{ "sftp:joe@nas:/srv/r", "joe", "nas", 22 },
+		{ "sftp:nas.example.org:srv", "", "nas.example.org", 22 },
+		{ "sftp://joe@10.0.0.1:2222//srv", "joe", "10.0.0.1", 2222 },
+		{ "sftp://nas//srv", "", "nas", 22 },
+	};
+	static const char *const bad[] = { "sftp:", "sftp:nas", "sftp::/srv",
+		"sftp:@nas:/srv", "sftp:-oProxyCommand=id:/srv",
+		"sftp:a b@nas:/srv", "sftp:a@b@nas:/srv", "sftp://nas:x//srv",
+		"sftp://nas:99999//srv", "sftp:nas$(id):/srv", "sftp:n'as:/srv",
+		"sftp://[::1]//srv", "rest:https://h/", "/srv" };
+	struct repo_sftp r;
+	struct err e = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		assert_true(repo_sftp_parse(str_of(good[i].url), &r));
+		assert_str(r.user, good[i].user);
+		assert_str(r.host, good[i].host);
+		assert_int_equal(r.port, good[i].port);
+		assert_rc(check(good[i].url, "RM_SFTP_KEY", "k\n", &e), RC_OK);
+	}
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_false(repo_sftp_parse(str_of(bad[i]), &r));
+		assert_rc(check(bad[i], "RM_SFTP_KEY", "k\n", &e), RC_INVALID);
+	}
+}
+
 int
 main(void)
 {
@@ -139,6 +174,7 @@ main(void)
 		cmocka_unit_test(every_row_is_found_and_whole),
 		cmocka_unit_test(what_runs_programs_is_not_in_it),
 		cmocka_unit_test(values_are_checked),
+		cmocka_unit_test(sftp_addresses_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
