@@ -8,9 +8,11 @@
  * The oracle walks the list of due times by itself.  Of each look it says
  * which due time has to stand in the line; of each run whether it may begin:
  * never for a due time before the last one, never again after a success; and
- * whenever nothing waits, all that fired has begun.
+ * whenever nothing waits, all that fired has begun.  Each day some of the
+ * snapshots are forgotten, and none that retention promises.
  */
 #include "tests/unit/agent/due_help.h"
+#include "tests/unit/agent/month_keep.h"
 
 #include "lib/base/cron.h"
 #include "lib/base/spread.h"
@@ -32,7 +34,7 @@ struct world {
 	int64_t cut[4][2];   /* the controller */
 	/* what happened */
 	uint64_t fired, on_time, caught_up, passed_over, begun, retried;
-	uint64_t succeeded, failed, crashes, sleeps, steps, again;
+	uint64_t succeeded, failed, crashes, sleeps, steps, again, forgotten;
 	uint32_t *nightly; /* hosts running in each second of the first 02:00 */
 };
 
@@ -116,7 +118,9 @@ struct host {
 	/* the job that runs */
 	bool running;
 	struct ulid job;
-	int64_t job_end;
+	int64_t job_begin, job_end;
+	struct shelf *shelf; /* snapshots of the first group */
+	int64_t forget_at;
 };
 
 static int64_t
@@ -285,6 +289,27 @@ note_begin(struct host *h, const struct due_run *r)
 }
 
 static void
+note_snapshot(struct host *h)
+{
+	int32_t offset = 0;
+
+	assert_true(clock_zone_offset(h->zone, h->job_begin, &offset));
+	shelf_add(h->shelf, h->job_begin, offset);
+}
+
+/* The controller's, of which the host hears when both are there. */
+static void
+forget(struct host *h)
+{
+	if (h->running || h->is_cut || h->t < h->forget_at)
+		return;
+	shelf_forget(h->shelf);
+	shelf_check(h->shelf);
+	while (h->forget_at <= h->t)
+		h->forget_at += DAY;
+}
+
+static void
 note_end(struct host *h, const struct due_run *r, enum due_end end)
 {
 	size_t g = group_index(h, &r->group), k;
@@ -301,6 +326,8 @@ note_end(struct host *h, const struct due_run *r, enum due_end end)
 		h->w->succeeded++;
 	else
 		h->w->failed++;
+	if (end == DUE_SUCCEEDED && g == 0)
+		note_snapshot(h);
 }
 
 /* ---------------------------------------------------------------- the disk */
@@ -392,6 +419,7 @@ begin_job(struct host *h)
 		return;
 	h->job = r->job;
 	h->running = true;
+	h->job_begin = wall(h);
 	h->job_end = h->t + between(&h->dice, MINUTE, 40 * MINUTE);
 	count_nightly(h, r);
 	note_begin(h, r);
@@ -495,6 +523,7 @@ live(struct host *h, int64_t until)
 		if (h->t < h->w->until && one_in(&h->dice, 20000))
 			crash(h); /* before it is on disk */
 		store(h);
+		forget(h);
 		if (!h->running)
 			begin_job(h);
 	}
@@ -590,10 +619,14 @@ host_lives(struct world *w, size_t n)
 {
 	static int64_t dues[SCHEDULES][DUES];
 	static struct host h;
+	static struct shelf shelf;
 	size_t i, g;
 
 	memset(&h, 0, sizeof(h));
+	shelf_open(&shelf, n / 5);
+	h.shelf = &shelf;
 	h.w = w;
+	h.forget_at = w->from + 3 * HOUR;
 	h.dice = w->seed * 1000003 + n;
 	h.t = w->from;
 	for (i = 0; i < sizeof(h.id.b); i++)
@@ -615,6 +648,7 @@ host_lives(struct world *w, size_t n)
 	for (i = 0; i < SCHEDULES; i++)
 		assert_true(settled(&h.o[i]) >= h.o[i].fired || h.running ||
 		            due_at(h.d, 0) != NULL);
+	w->forgotten += shelf.forgotten;
 	due_free(h.d);
 	buf_fini(&h.stored);
 }
@@ -644,11 +678,12 @@ months(const char *from, const char *until, uint64_t seed)
 	    (unsigned long long)w.on_time, (unsigned long long)w.caught_up,
 	    (unsigned long long)w.passed_over, (unsigned long long)w.again);
 	print_message("runs: begun %llu, retries %llu, succeeded %llu, failed "
-	              "%llu; sleeps %llu, crashes %llu, clocks set %llu\n",
+	              "%llu; sleeps %llu, crashes %llu, clocks set %llu; "
+	              "forgotten %llu\n",
 	    (unsigned long long)w.begun, (unsigned long long)w.retried,
 	    (unsigned long long)w.succeeded, (unsigned long long)w.failed,
 	    (unsigned long long)w.sleeps, (unsigned long long)w.crashes,
-	    (unsigned long long)w.steps);
+	    (unsigned long long)w.steps, (unsigned long long)w.forgotten);
 	print_message("hosts at work in the worst second of the first night: "
 	              "%u, mean 500\n",
 	    worst);
@@ -657,6 +692,7 @@ months(const char *from, const char *until, uint64_t seed)
 	assert_true(w.on_time > UINT64_C(50) * HOSTS);
 	assert_true(w.caught_up > UINT64_C(5) * HOSTS);
 	assert_true(w.retried > HOSTS && w.crashes > HOSTS);
+	assert_true(w.forgotten > w.succeeded / 4);
 }
 
 static void
