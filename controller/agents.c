@@ -5,6 +5,7 @@
 
 #include "controller/agents_own.h"
 #include "controller/controller.h"
+#include "controller/ingest.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
 #include "controller/sse.h"
@@ -21,6 +22,7 @@
 
 enum {
 	SCRATCH_MAX = 64 << 20,
+	READ_AHEAD = 65536,  /* that an agent may send before it is stopped */
 	OFFLINE_BATCH = 256, /* hosts that one op marks */
 	/* Peers that one turn writes to live/: 0.15 ms (bench:
 	 * event-durable, stall). */
@@ -124,6 +126,7 @@ agents_new(struct controller *c)
 	list_init(&a->fresh);
 	list_init(&a->calls);
 	list_init(&a->waiting);
+	list_init(&a->paused);
 	arena_init(&a->scratch, SCRATCH_MAX);
 	arena_init(&arena, GIB(1));
 	l.tx = store_begin_read(c->state, &arena);
@@ -443,9 +446,34 @@ expire_calls(struct agents *a)
 }
 
 void
+call_read_on(struct call *c)
+{
+	if (!list_linked(&c->paused))
+		return;
+	list_del(&c->paused);
+	grpc_pause(c->grpc, false);
+}
+
+void
+agents_read_on(struct agents *a)
+{
+	struct list *el;
+	size_t room;
+
+	if (list_empty(&a->paused))
+		return;
+	room = ingest_room(a->ctl->ingest);
+	while (room > 0 && (el = list_first(&a->paused)) != NULL) {
+		call_read_on(LIST_ENTRY(el, struct call, paused));
+		room -= room < READ_AHEAD ? room : READ_AHEAD;
+	}
+}
+
+void
 agents_tick(struct agents *a)
 {
 	expire_calls(a);
 	expire_peers(a);
 	write_presence(a);
+	agents_read_on(a);
 }

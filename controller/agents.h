@@ -32,6 +32,9 @@ bool agents_send(struct agents *a, const struct ulid *host,
 void agents_configure(struct agents *a, const struct ulid *host);
 /* Called by ingest after the commit. */
 void agents_ack(struct agents *a, const struct ulid *host, uint64_t seq);
+/* Streams that were paused because too many events waited are read again, as
+ * many as there is room for. */
+void agents_read_on(struct agents *a);
 /* Ends the host's stream with a status, e.g. an event out of order. */
 void agents_drop(struct agents *a, const struct ulid *host,
     const struct err *e);

@@ -51,6 +51,20 @@ call_send(struct call *c, const struct Wire__ControllerMessage *m)
 	return rc;
 }
 
+/* Thousands of full queues at once: their agents wait in TCP, which costs
+ * less than turning them away (RC_BUSY, beyond INGEST_ALL_MAX). */
+static void
+pause_if_full(struct call *c)
+{
+	struct agents *a = c->agents;
+
+	if (c->finished || list_linked(&c->paused) ||
+	    ingest_room(a->ctl->ingest) > 0)
+		return;
+	list_append(&a->paused, &c->paused);
+	grpc_pause(c->grpc, true);
+}
+
 /* From here on nothing of it is told to anybody. */
 static void
 call_detach(struct call *c)
@@ -59,6 +73,7 @@ call_detach(struct call *c)
 		c->peer->call = NULL;
 	c->peer = NULL;
 	c->finished = true;
+	call_read_on(c);
 }
 
 /* Who breaks the rules is counted, and told once. */
@@ -277,6 +292,7 @@ session_event(struct call *c, const Wire__Event *ev)
 
 	if (ingest_event(c->agents->ctl->ingest, &c->host, ev, &e) != RC_OK)
 		call_fail(c, &e);
+	pause_if_full(c);
 }
 
 /* Log lines, which are most of what comes, are not unpacked. */
@@ -294,6 +310,7 @@ session_took_chunk(struct call *c, struct str msg)
 	if (ingest_chunk(c->agents->ctl->ingest, &c->host, &event, &chunk,
 	        &e) != RC_OK)
 		call_fail(c, &e);
+	pause_if_full(c);
 	return true;
 }
 

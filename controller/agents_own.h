@@ -62,6 +62,7 @@ struct agents {
 	struct loop_timer *slice; /* the next of them are written */
 	struct list calls;        /* that wait for nothing */
 	struct list waiting;      /* for the hello, or a Poll's end */
+	struct list paused;       /* until events have been written */
 	int64_t expire_ms;        /* monotonic: no peer runs out before */
 	struct arena scratch;     /* the message at hand */
 	unsigned online;
@@ -70,6 +71,7 @@ struct agents {
 /* One call of Session or Poll. */
 struct call {
 	struct list link; /* in agents.waiting, or in agents.calls */
+	struct list paused;
 	struct agents *agents;
 	struct grpc_call *grpc;
 	struct ulid host;
@@ -85,6 +87,8 @@ struct call {
 
 struct peer *peer_get(struct agents *a, const struct ulid *host);
 void peer_seen(struct agents *a, struct peer *p);
+/* Of one that was paused. */
+void call_read_on(struct call *c);
 /* Makes c the peer's only way; the older call ends. */
 void peer_attach(struct agents *a, struct peer *p, struct call *c);
 

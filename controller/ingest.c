@@ -367,6 +367,20 @@ ingest_unhealthy(const struct ingest *i, const char **why)
 
 /* -------------------------------------------------------------- events */
 
+/* Events of hosts whose logs cannot be written keep nobody else waiting. */
+size_t
+ingest_room(const struct ingest *i)
+{
+	struct list *el, *tmp;
+	size_t bytes = i->bytes;
+
+	if (bytes < INGEST_PAUSE)
+		return INGEST_PAUSE - bytes;
+	LIST_FOREACH(el, tmp, &i->held)
+	bytes -= LIST_ENTRY(el, struct inlet, ready)->bytes;
+	return bytes < INGEST_PAUSE ? INGEST_PAUSE - bytes : 0;
+}
+
 static enum rc
 check_room(const struct ingest *i, const struct inlet *in, size_t n,
     struct err *e)

@@ -24,6 +24,7 @@ struct Wire__Hello;
 enum {
 	INGEST_EVENT_MAX = 65536,
 	INGEST_HOST_MAX = 4194304, /* one host's events not yet on disk */
+	INGEST_PAUSE = 25165824,   /* beyond it, nothing more is read */
 	INGEST_ALL_MAX = 67108864
 };
 
@@ -45,6 +46,9 @@ MUST_USE enum rc ingest_event(struct ingest *i, const struct ulid *host,
 /* The same for a packed event of which ingest_wire_chunk() has read c. */
 MUST_USE enum rc ingest_chunk(struct ingest *i, const struct ulid *host,
     const struct str *event, const struct ingest_chunk *c, struct err *e);
+/* How many bytes there is room for before nothing more should be read; 0: it
+ * should not. */
+size_t ingest_room(const struct ingest *i);
 /* The agent accepted this job after its hello: it is not missed when what
  * the hello listed is compared with what runs here. */
 void ingest_accepted(struct ingest *i, const struct ulid *host,

@@ -518,6 +518,7 @@ batch_over(struct ingest *i)
 	if (fault.rc == RC_OK) {
 		i->waiting = false;
 		ingest_kick(i);
+		agents_read_on(i->ctl->agents);
 	} else if (fault.rc != RC_CANCELLED) {
 		loop_timer_start(i->retry, RETRY_MS, 0);
 	}

@@ -410,6 +410,8 @@ keep_alive(struct conn *c, int64_t now)
 {
 	int64_t heard = link_heard_ms(c->io);
 
+	if (link_paused(c->io))
+		return; /* an answer would not be read */
 	if (c->asked != 0 && heard >= c->asked_ms)
 		c->asked = 0;
 	if (now - (c->asked != 0 ? c->asked_ms : heard) <

@@ -194,6 +194,12 @@ break_off(struct grpc_call *c, enum grpc_status st, const char *msg)
 	grpc_finish(c, st, msg, NULL);
 }
 
+void
+grpc_pause(struct grpc_call *c, bool on)
+{
+	link_pause(h2_stream_link(c->s), on);
+}
+
 enum rc
 grpc_send(struct grpc_call *c, struct str msg)
 {

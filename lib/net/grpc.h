@@ -69,6 +69,9 @@ bool grpc_is_tls(const struct grpc_call *c);
 void grpc_set_user(struct grpc_call *c, void *user);
 void *grpc_user(const struct grpc_call *c);
 
+/* Nothing more is read from the connection of the call, which others may
+ * share, until on is false.  What has been read still comes. */
+void grpc_pause(struct grpc_call *c, bool on);
 /* Copies.  RC_LIMIT: larger than GRPC_MESSAGE_MAX.  RC_BUSY: more than
  * 1 MiB unsent, nothing taken; on_writable comes below 256 KiB. */
 MUST_USE enum rc grpc_send(struct grpc_call *c, struct str msg);

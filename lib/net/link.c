@@ -674,6 +674,12 @@ link_known(struct link *l)
 }
 
 bool
+link_paused(const struct link *l)
+{
+	return l->paused;
+}
+
+bool
 link_ending(const struct link *l)
 {
 	return l->ending;

@@ -75,6 +75,7 @@ bool link_connected(const struct link *l);   /* or was */
 /* It has begun a request: from now on its reads do not wait for their turn
  * among those of connections that have just come. */
 void link_known(struct link *l);
+bool link_paused(const struct link *l);
 bool link_ending(const struct link *l); /* on_end is to come */
 bool link_is_tls(const struct link *l);
 enum tls_alpn link_alpn(const struct link *l);

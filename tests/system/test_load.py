@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "load"))
 
 import load  # noqa: E402
 
-AGENTS = 50
+AGENTS, MANY = 50, 150
 
 
 @pytest.fixture
@@ -68,6 +68,17 @@ def test_agents_that_are_cut_off_come_back_and_lose_nothing(lab, site):
     assert stats["reconnects"] >= AGENTS + 20
     assert stats["acked"] == stats["events"] <= stats["sent"]
     assert stats["refused"] == 0
+
+
+def test_more_than_can_be_written_waits_and_is_not_turned_away(lab):
+    """A megabyte of each agent on the way is twice what may wait."""
+    fleet = load.Site(lab, hosts=MANY).fleet()
+    fleet.ask(f"connect {MANY} 0")
+    logs = fleet.ask(f"logs 10000000 {MANY} 1")
+    assert logs["unacked"] == 0 and logs["lines"] > MANY * 5000
+    stats = fleet.ask("stats")
+    assert (stats["refused"], stats["reconnects"]) == (0, 0), stats
+    assert (stats["live"], stats["sent"]) == (MANY, stats["events"])
 
 
 def test_a_command_reaches_the_agent_once(site):

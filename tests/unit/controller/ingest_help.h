@@ -69,6 +69,12 @@ agents_drop(struct agents *a, const struct ulid *host, const struct err *e)
 }
 
 void
+agents_read_on(struct agents *a)
+{
+	(void)a;
+}
+
+void
 courier_wake(struct courier *k, const struct ulid *host)
 {
 	(void)k;
