@@ -569,6 +569,7 @@ put_host(struct fleet *f, struct made *m)
 	fleet_fill_planned(m, &h);
 	if (!ulid_is_zero(&m->current))
 		h.current_job = bytes(&m->current);
+	fleet_put_sizes(f, m, &h);
 	host_store_put(f->tx, &h);
 	f->r->states[m->state]++;
 	f->r->offline += !m->online;

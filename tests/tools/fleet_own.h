@@ -71,6 +71,9 @@ void fleet_put_run(struct fleet *f, const struct made *m, const struct ulid *id,
 bool fleet_has_plan(const struct made *m);
 struct ulid fleet_schedule_id(const struct made *m);
 void fleet_put_schedule(struct fleet *f, const struct made *m);
+/* How the repository grew to its size. */
+void fleet_put_sizes(struct fleet *f, const struct made *m,
+    const struct Rec__Host *h);
 void fleet_fill_retention(const struct made *m, bool second,
     struct Rec__SourceGroup *g, struct Rec__Retention *keep);
 void fleet_fill_planned(const struct made *m, struct Rec__Host *h);

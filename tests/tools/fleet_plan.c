@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/store/repo_store.h"
 #include "lib/store/schedule_store.h"
 #include "tests/tools/fleet_own.h"
 
 enum {
 	DAY_S = 86400,
 	ALLOWED_S = 26 * 3600,
-	OTHER_ID = 0x5a
+	OTHER_ID = 0x5a,
+	SIZES = 90,  /* days */
+	GROWTH = 400 /* a day is one in so many of the whole */
 };
 
 /* Hosts that run more often are those whose runs fail and are tried again. */
@@ -64,6 +67,31 @@ fleet_put_schedule(struct fleet *f, const struct made *m)
 	s.last_due_ms = m->last_run / MINUTE_MS * MINUTE_MS;
 	s.last_success_at_ms = m->last_ok;
 	schedule_store_put(f->tx, &s);
+}
+
+void
+fleet_put_sizes(struct fleet *f, const struct made *m,
+    const struct Rec__Host *h)
+{
+	int64_t last = m->last_ok / DAY_MS, first = m->enrolled / DAY_MS, day;
+	struct Rec__RepoDay d = REC__REPO_DAY__INIT;
+
+	if (h->repo_size_bytes == 0 || m->last_ok == 0)
+		return;
+	if (first < last - SIZES)
+		first = last - SIZES;
+	d.has_size = d.has_count = true;
+	for (day = first; day <= last; day++) {
+		uint64_t ago = (uint64_t)(last - day);
+
+		d.size_bytes =
+		    h->repo_size_bytes - h->repo_size_bytes / GROWTH * ago;
+		d.raw_size_bytes = d.size_bytes / 2 * 3;
+		d.snapshot_count = h->snapshot_count - ago / 3;
+		if (ago / 3 > h->snapshot_count)
+			d.snapshot_count = 0;
+		repo_store_put_day(f->tx, &m->id, (uint32_t)day, &d);
+	}
 }
 
 /* What the second group keeps is finer than it is made. */
