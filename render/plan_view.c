@@ -216,7 +216,9 @@ plan_view_put_agent(struct view *v, struct value *map,
 	        : text_count(v->arena, h->applied_config_version));
 	value_lend(m, "refused",
 	    view_sentence(v, view_cut(str_of(h->plan_refused), KIB(1))));
-	value_bool(m, "in_sync", same && h->plan_refused[0] == '\0');
+	value_bool(m, "in_sync", status_drift(h)[0] == '\0');
+	/* It knows no plans, so it refuses none. */
+	value_bool(m, "old", same && h->plan_format == 0);
 	value_bool(m, "behind", !same);
 	value_bool(m, "away", !h->online);
 }

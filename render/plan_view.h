@@ -55,7 +55,7 @@ const struct Rec__Job *plan_view_job(struct view *v, ProtobufCBinaryData id);
 
 /* "last=7, d=14, w=4"; "" when nothing is ever forgotten. */
 const char *plan_view_retention(struct view *v, const struct Rec__Retention *r);
-/* Member agent {version, held, refused, in_sync, behind, away}. */
+/* Member agent {version, held, refused, in_sync, old, behind, away}. */
 void plan_view_put_agent(struct view *v, struct value *map,
     const struct Rec__Host *h);
 #endif

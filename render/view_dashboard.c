@@ -17,9 +17,16 @@
 
 enum {
 	PAGE_HOSTS = 100,
+	WAITING_MAX = 500, /* queued jobs that are looked at */
 	STRIPS_MAX = 8,    /* different ones that are kept to be used again */
 	JOBS_MAX = 100000, /* counted for one figure */
 	DAY_MS = 86400000
+};
+
+/* Whose jobs are queued. */
+struct waiting {
+	struct ulid *hosts;
+	size_t n;
 };
 
 /* Heat strips drawn on this page. */
@@ -27,6 +34,12 @@ struct strips {
 	char codes[STRIPS_MAX][CHART_DAYS];
 	const struct value *drawn[STRIPS_MAX];
 	size_t n;
+};
+
+/* What the rows of a page share. */
+struct drawn {
+	struct strips strips;
+	struct waiting waiting;
 };
 
 /* --------------------------------------------------------------- the fleet */
@@ -179,8 +192,41 @@ put_heat(struct strips *seen, struct value *item, const char codes[CHART_DAYS],
 	seen->drawn[seen->n++] = m;
 }
 
+static bool
+view_dashboard_on_queued(void *ctx, const struct Rec__Job *j)
+{
+	struct waiting *w = ctx;
+
+	if (!view_ulid(j->host_id, &w->hosts[w->n]))
+		return true;
+	return ++w->n < WAITING_MAX;
+}
+
 static void
-put_row(struct view *v, struct strips *seen, struct value *list,
+find_waiting(struct view *v, struct waiting *w)
+{
+	w->hosts = arena_array(v->arena, WAITING_MAX, sizeof(*w->hosts));
+	if (w->hosts != NULL)
+		job_store_in_state(v->state, REC__JOB_STATE__JOB_QUEUED,
+		    view_dashboard_on_queued, w);
+}
+
+/* "1 job waits"; "": none. */
+static const char *
+waiting_words(struct view *v, const struct drawn *d, const struct ulid *host)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < d->waiting.n; i++)
+		n += ulid_eq(&d->waiting.hosts[i], host);
+	if (n == 0)
+		return "";
+	return n == 1 ? "1 job waits"
+	              : arena_printf(v->arena, "%zu jobs wait", n);
+}
+
+static void
+put_row(struct view *v, struct drawn *d, struct value *list,
     const struct Rec__Host *h)
 {
 	char codes[CHART_DAYS];
@@ -199,7 +245,8 @@ put_row(struct view *v, struct strips *seen, struct value *list,
 	host_month_get(v, &hv, &m);
 	host_view_put_next(v, item, &hv, &m);
 	host_view_codes(&hv, &m, codes);
-	put_heat(seen, item, codes, m.first_day);
+	put_heat(&d->strips, item, codes, m.first_day);
+	value_text(item, "waiting", waiting_words(v, d, &hv.id));
 }
 
 /* The page of rows. */
@@ -210,15 +257,16 @@ put_rows(struct dashboard *d, struct value *root)
 		.size = PAGE_HOSTS,
 		.total = d->list.n };
 	struct value *list = value_list(root, "hosts");
-	struct strips seen = { .n = 0 };
+	struct drawn drawn = { .strips = { .n = 0 } };
 	size_t i;
 
+	find_waiting(d->v, &drawn.waiting);
 	pager.base = dashboard_link(d, "/?", "page=");
 	view_pager(root, "pager", &pager);
 	d->page = pager.page;
 	for (i = (pager.page - 1) * PAGE_HOSTS;
 	     i < pager.page * PAGE_HOSTS && i < d->list.n; i++)
-		put_row(d->v, &seen, list, d->list.rows[i].host);
+		put_row(d->v, &drawn, list, d->list.rows[i].host);
 }
 
 /* The one row that the param host asks for; a host that is gone has none. */
@@ -227,13 +275,14 @@ put_one(struct view *v, struct value *root)
 {
 	struct value *list = value_list(root, "hosts");
 	const struct Rec__Host *h = NULL;
-	struct strips seen = { .n = 0 };
+	struct drawn drawn = { .strips = { .n = 0 } };
 	struct ulid id;
 
 	if (view_param_id(v, "host", &id))
 		h = host_store_find(v->state, &id);
+	find_waiting(v, &drawn.waiting);
 	if (h != NULL)
-		put_row(v, &seen, list, h);
+		put_row(v, &drawn, list, h);
 }
 
 /* The dates above the strips, and the first day for the script. */

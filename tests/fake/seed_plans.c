@@ -121,6 +121,7 @@ change_host(struct store_tx *tx, enum seed_host which)
 		return;
 	h->always_on = which != SEED_MAIL;
 	h->config_version = 7;
+	h->plan_format = which == SEED_FS ? 0 : 1;
 	h->applied_config_version = which == SEED_WEB ? 5 : 7;
 	h->plan_refused = text(which == SEED_EVIL ? "<b>too new</b>" : "");
 	h->zone = text(which == SEED_DB2 ? "Europe/Berlin" : "");
@@ -172,6 +173,27 @@ change_others(struct store_tx *tx)
 	job_store_put(tx, j);
 }
 
+/* For a host that is away. */
+static void
+put_waiting(struct store_tx *tx)
+{
+	struct ulid id = seed_job_id(SEED_JOB_QUEUED);
+	struct ulid host = seed_host_id(SEED_MAIL);
+	struct ulid group = seed_group_id(SEED_MAIL);
+	struct Rec__Job j = REC__JOB__INIT;
+
+	id.b[15] = 99;
+	j.id = (ProtobufCBinaryData){ sizeof(id.b), id.b };
+	j.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
+	j.group_id = (ProtobufCBinaryData){ sizeof(group.b), group.b };
+	j.group_name = text("default");
+	j.kind = REC__JOB_KIND__KIND_BACKUP;
+	j.state = REC__JOB_STATE__JOB_QUEUED;
+	j.created_at_ms = SEED_NOW_MS - MINUTE_MS;
+	j.expires_at_ms = SEED_NOW_MS + DAY_MS / 2;
+	job_store_put(tx, &j);
+}
+
 static void
 put_upkeep(struct store_tx *tx)
 {
@@ -215,6 +237,7 @@ put_all(struct store_tx *tx)
 		change_host(tx, (enum seed_host)h);
 	change_job(tx);
 	change_others(tx);
+	put_waiting(tx);
 	put_upkeep(tx);
 	put_sizes(tx);
 	seed_repos_put(tx);

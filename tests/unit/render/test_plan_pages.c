@@ -280,6 +280,10 @@ a_schedule_that_cannot_be_read_is_shown_as_such(void **state)
 	must(s, "&lt;script&gt;alert(1)&lt;/script&gt;");
 	must(s, "Refused by the agent");
 	must(s, "&lt;b&gt;too new&lt;/b&gt;");
+	page_of(s, "host_schedules", SEED_FS, REC__ROLE__ROLE_OPERATOR);
+	must(s, "The agent knows no schedules");
+	must(s, "version 7 \xc2\xb7 agent too old for schedules");
+	must_not(s, "Agent in sync");
 }
 
 /* M-184 */
@@ -411,6 +415,7 @@ a_host_that_comes_and_goes_sleeps(void **state)
 	must(s, "on wake<small>catches up");
 	must(s, "zzzzzzzzz\"");
 	must(s, "9 asleep");
+	must(s, ">1 job waits \xc2\xb7 Away 9 d, allowed 7 d<");
 	must_not(s, "Offline since");
 }
 
@@ -446,6 +451,7 @@ jobs_that_wait_say_why_and_how_long_and_what_comes(void **state)
 	check_safe(s);
 	must(s, "waits for the job that runs there, given up 20 Nov 14:18");
 	must(s, "data-live=\"jobs.due\"");
+	must(s, "waits until the host wakes, given up 20 Nov 02:18");
 	must(s, "<span class=\"m nw\">18:00</span><div><a class=\"go-to m "
 	        "wrap\" href=\"/hosts/");
 	must(s, ">app-01</a> <span class=\"mut\">Forget</span>");
