@@ -126,7 +126,6 @@ static void
 take_own(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
 {
 	const struct Rec__SourceGroup *g = NULL;
-	int64_t now = ap->p->batch->now_ms;
 	struct ulid id;
 
 	if (ulid_parse(str_of(own->schedule_id), &id) &&
@@ -140,8 +139,10 @@ take_own(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
 	                : pb_word_ok(own->group_name, WORD_MAX)
 	                    ? pb_keep(ap->arena, own->group_name, WORD_MAX)
 	                    : pb_text("");
-	j->due_at_ms =
-	    own->due_at_ms > 0 ? rules_time(own->due_at_ms, 1, now) : 0;
+	/* It was due before it began. */
+	j->due_at_ms = own->due_at_ms > 0
+	                   ? rules_time(own->due_at_ms, 1, j->started_at_ms)
+	                   : 0;
 	j->attempt = own->attempt;
 	j->catch_up = own->catch_up;
 	/* Long lists are left out by the agent: an event has 64 KiB. */
@@ -169,12 +170,12 @@ apply_started(struct apply *ap)
 	j->state = REC__JOB_STATE__JOB_RUNNING;
 	if (j->kind == REC__JOB_KIND__KIND_UNKNOWN)
 		j->kind = job_kind_parse(str_of(s->kind));
-	if (s->own != NULL && j->actor_kind == REC__ACTOR_KIND__ACTOR_SCHEDULE)
-		take_own(ap, j, s->own);
 	if (j->accepted_at_ms == 0)
 		j->accepted_at_ms = now;
 	j->started_at_ms =
 	    rules_time(s->started_at_ms, rules_job_earliest(j), now);
+	if (s->own != NULL && j->actor_kind == REC__ACTOR_KIND__ACTOR_SCHEDULE)
+		take_own(ap, j, s->own);
 	j->restic_version = pb_keep(ap->arena, s->restic_version, WORD_MAX);
 	if (j->restic_version[0] != '\0')
 		ap->host->restic_version = j->restic_version;

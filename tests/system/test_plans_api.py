@@ -426,6 +426,27 @@ def test_hooks_that_do_not_open_are_loud(console, agent):
     console.start()
 
 
+def test_a_run_of_something_else_moves_nothing_here(console, agent):
+    """Ids of a group and schedule that are not this host's, or nobody's, are
+    not taken from an agent; the run is listed all the same"""
+    settle(console, agent)
+    [group] = groups(console, agent)
+    job = agent.own_run({"id": NOBODY}, {**group, "id": NOBODY,
+                                         "name": "of another life"})
+    wild = agent.own_run({"id": "no id"}, {**group, "id": ""}, own={
+        "due_at_ms": foreign.now() + 10**10, "attempt": 4000000000,
+        "group_name": "a\nb", "includes": []})
+    wait_for("the runs", lambda: (agent.poll(0), console.client.get(
+        f"/api/jobs/{wild}").status == 200)[1], 30)
+    told = console.job(job)
+    assert told["source_group"] == "of another life"
+    assert told["source_group_id"] is None and told["schedule_id"] is None
+    told = console.job(wild)
+    assert told["source_group"] == "" and told["schedule_id"] is None
+    assert told["due_at"] <= told["started_at"]
+    assert groups(console, agent)[0]["last_job_id"] is None
+
+
 def test_an_agent_that_takes_no_plan_is_not_in_sync(console, agent):
     """M-176, W-20: too old for plans, or one it cannot read"""
     settle(console, agent)

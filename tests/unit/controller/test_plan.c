@@ -360,7 +360,7 @@ hooks_without_owner_leave_the_vault(void **state)
 	fixture_end(tx);
 	assert_non_null(vault_find_hooks(vault, &host, NULL));
 	assert_non_null(vault_find_hooks(vault, &host, &group));
-	vault_del_hooks_of(vault, &host);
+	vault_del_host(vault, &host);
 	assert_null(vault_find_hooks(vault, &host, NULL));
 	assert_null(vault_find_hooks(vault, &host, &group));
 	fixture_commit(vault);
