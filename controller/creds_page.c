@@ -89,6 +89,19 @@ url_again(struct req *r, struct str url)
 	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
 }
 
+/* A field is no param of the page by another name. */
+static bool
+is_field(struct str name)
+{
+	size_t i;
+
+	for (i = 0; i < name.n; i++)
+		if ((name.p[i] < 'a' || name.p[i] > 'z') && name.p[i] != '_')
+			return false;
+	return name.n > 0 && !str_eqz(name, "notice") &&
+	       !str_eqz(name, "error");
+}
+
 static bool
 comes_back(const struct req_form *f)
 {
@@ -99,8 +112,7 @@ comes_back(const struct req_form *f)
 	for (i = 0; i < ARRAY_LEN(secret); i++)
 		if (str_eqz(f->name, secret[i]))
 			return false;
-	return !str_starts(f->name, STR(VALUE_OF)) && f->value.n <= FIELD_MAX &&
-	       f->name.n > 0;
+	return is_field(f->name) && f->value.n <= FIELD_MAX;
 }
 
 void

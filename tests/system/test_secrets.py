@@ -266,6 +266,71 @@ def test_a_restic_that_tells_everything_is_redacted(lab, console):
     assert hits == {}
 
 
+# It tells its environment, whatever it is asked.
+TELLING = """#!/bin/sh
+echo "keys $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY" >&2
+echo "password is $RESTIC_PASSWORD" >&2
+RESTIC_REPOSITORY={repo} exec {fake} "$@"
+"""
+
+
+def test_variables_and_admin_credentials_leave_no_trace(lab, console):
+    """X-05, M-203, M-207, M-209: in no answer, page, refused form, log,
+    queue or file, neither of the everyday slot nor of the other one."""
+    known = Secrets()
+    telling = lab.path / "telling"
+    telling.write_text(TELLING.format(repo=lab.path / "repo", fake=FAKE))
+    telling.chmod(0o755)
+    agent = lab.host(console, repo="s3:https://127.0.0.1:9/bucket",
+                     restic=telling, repo_password=known.add("password"))
+    api, page = f"/api/hosts/{agent.host_id}", f"/hosts/{agent.host_id}"
+    # The id is a name, no secret; the table of variables says which is what.
+    daily = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+             "AWS_SECRET_ACCESS_KEY": known.add("secret key")}
+    answers = [console.client.request("PUT", api + "/repo-credentials",
+                                      {"extra": daily})]
+    console.wait_job(answers[0].json()["job_id"])
+    answers.append(console.client.request(
+        "PUT", api + "/admin-credentials", {
+            "repo_password": known.add("admin password"),
+            "extra": {"AWS_SECRET_ACCESS_KEY": known.add("admin key")}}))
+    csrf = re.search(r'name="csrf" value="([^"]+)"',
+                     console.client.get(page + "/repo").text).group(1)
+    for path, fields in (
+            ("/admin-credentials", {
+                "repo_url": "rest:http://127.0.0.1:9/other/",
+                "repo_password": "", "var-AWS_SESSION_TOKEN":
+                known.add("refused token")}),
+            ("/repo/credentials", {
+                "repo_url": "", "repo_password":
+                known.add("refused password")}),
+            ("/repo/variables", {
+                "var-B2_ACCOUNT_KEY": known.add("refused variable")})):
+        answer = console.client.request(
+            "POST", page + path,
+            urllib.parse.urlencode({"csrf": csrf, **fields}),
+            {"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status == 422, (path, answer.status)
+        answers.append(answer)
+    assert [a.status for a in answers[:2]] == [200, 200]
+    for kind in ("backup", "prune"):
+        job = console.client.ok("POST", api + "/jobs", {"kind": kind})[
+            "job_id"]
+        console.wait_job(job)
+        text = console.client.get(f"/api/jobs/{job}/log.txt").text
+        assert "keys " in text and "password is" in text
+        answers.append(console.client.get(f"/api/jobs/{job}/log.txt"))
+    assert set().union(*(known.within(a.body) for a in answers)) == set()
+    pages = crawl(console.client, documents(
+        agent.host_id, jobs_of(console, agent.host_id)) + [
+            page + "/repo", api + "/repo-credentials",
+            api + "/admin-credentials", "/audit", "/api/audit"])
+    assert {p for p, data in pages.items() if known.within(data)} == set()
+    console.stop()
+    agent.stop()
+    assert known.below(lab.path) == {}
+
+
 def test_credentials_in_a_url_are_not_kept_in_it(lab, console):
     """M-208: a URL with a password is refused or taken apart."""
     known = Secrets()
