@@ -6,9 +6,11 @@
 #include "controller/creds_own.h"
 #include "controller/jobs.h"
 #include "controller/pb.h"
+#include "controller/upkeep.h"
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/repo_env.h"
 #include "lib/store/host_store.h"
@@ -343,6 +345,7 @@ creds_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	    jobs_probe(state, op, h, &ed->job) != RC_OK)
 		return store_rc(state);
 	host_store_put(state, h);
+	upkeep_wake(state, &ed->host, clock_now_ms());
 	audit(state, op, ed, h);
 	return store_rc(state);
 }

@@ -6,6 +6,7 @@
 #include "controller/jobs_end.h"
 #include "controller/pb.h"
 #include "controller/plan.h"
+#include "controller/upkeep.h"
 #include "lib/base/buf.h"
 #include "lib/base/json.h"
 #include "lib/base/map.h"
@@ -324,6 +325,7 @@ sources_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	plan_store_put(state, g);
 	plan_changed(state, h, ed->now_ms);
 	host_store_put(state, h);
+	upkeep_wake(state, &ed->host, ed->now_ms);
 	audit(state, op,
 	    ed->made ? "source_group.created" : "source_group.updated", h, g);
 	return store_rc(state);

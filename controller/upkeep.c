@@ -140,7 +140,7 @@ hold_back(struct turn *t, const char *why)
 {
 	t->u->waiting_since_ms = owed_since(t->u);
 	t->u->waiting = pb_text(why);
-	t->u->due_ms = t->round->now_ms + UPKEEP_LOOK_MS;
+	t->u->due_ms = t->round->now_ms + upkeep_look_ms(why);
 }
 
 static void

@@ -5,7 +5,7 @@
  * Repositories kept healthy: forget, prune and check on each host's cadences,
  * started by the controller alone, as jobs like any other.  What is due and
  * cannot run waits and says for what (Upkeep.waiting); it is looked at again
- * every few minutes, and at its host's hello.  prune and check of a
+ * when that may have changed (upkeep_wake).  prune and check of a
  * repository that several hosts share are done by whichever is due first.
  *
  * upkeep_tick -> is anything due? -> round_op: for each, by
@@ -43,7 +43,10 @@ void upkeep_tick(struct upkeep *u);
 
 /* The defaults of a host that has none; due from its first hello on. */
 void upkeep_make(struct store_tx *tx, const struct ulid *host);
-/* The host is back: what waits for that is due in a minute. */
+/* Something of the host's is otherwise (credentials, retention, a repository
+ * that opens): what waits is due in a minute. */
+void upkeep_wake(struct store_tx *tx, const struct ulid *host, int64_t now_ms);
+/* The host is back: the same, and what has no time yet gets one. */
 void upkeep_hello(struct store_tx *tx, const struct ulid *host,
     const char *zone, int64_t now_ms);
 /* A job of it has ended; the caller puts h and j. */

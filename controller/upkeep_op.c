@@ -94,6 +94,32 @@ upkeep_due(const struct ulid *host, Rec__JobKind kind,
 	return upkeep_next(&c, upkeep_spread(host, kind), now_ms);
 }
 
+/* Whether that changes when it is due. */
+static bool
+wake(struct Rec__Upkeep *u, int64_t now_ms)
+{
+	if (u->waiting[0] == '\0' || u->due_ms <= now_ms + UPKEEP_SETTLE_MS)
+		return false;
+	u->due_ms = now_ms + UPKEEP_SETTLE_MS;
+	return true;
+}
+
+void
+upkeep_wake(struct store_tx *tx, const struct ulid *host, int64_t now_ms)
+{
+	struct Rec__Maintenance *m = upkeep_store_find(tx, host);
+	struct Rec__Upkeep *u;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; m != NULL && i < ARRAY_LEN(defaults); i++) {
+		u = upkeep_of(m, defaults[i].kind);
+		any |= u != NULL && wake(u, now_ms);
+	}
+	if (any)
+		upkeep_store_put(tx, m);
+}
+
 void
 upkeep_hello(struct store_tx *tx, const struct ulid *host, const char *zone,
     int64_t now_ms)
@@ -104,10 +130,7 @@ upkeep_hello(struct store_tx *tx, const struct ulid *host, const char *zone,
 
 	for (i = 0; m != NULL && i < ARRAY_LEN(defaults); i++) {
 		u = upkeep_of(m, defaults[i].kind);
-		if (strcmp(u->waiting, "offline") == 0 &&
-		    u->due_ms > now_ms + UPKEEP_SETTLE_MS)
-			u->due_ms = now_ms + UPKEEP_SETTLE_MS;
-		else if (u->due_ms == 0)
+		if (!wake(u, now_ms) && u->due_ms == 0)
 			u->due_ms =
 			    upkeep_due(host, defaults[i].kind, u, zone, now_ms);
 	}
@@ -170,7 +193,7 @@ owe_again(struct Rec__Upkeep *u, const struct Rec__Job *j, int64_t now_ms)
 		return;
 	u->waiting = pb_text("offline");
 	u->waiting_since_ms = j->created_at_ms;
-	u->due_ms = now_ms + UPKEEP_LOOK_MS;
+	u->due_ms = now_ms + upkeep_look_ms("offline");
 }
 
 /* A check that ran to its end has read its part, whatever it found. */
@@ -212,8 +235,12 @@ upkeep_ended(struct store_tx *tx, const struct Rec__Host *h,
 	struct Rec__Upkeep *u;
 	struct ulid host;
 
-	if (!pb_id_get(&h->id, &host) ||
-	    (j->kind != REC__JOB_KIND__KIND_FORGET &&
+	if (!pb_id_get(&h->id, &host))
+		return;
+	if (j->kind == REC__JOB_KIND__KIND_INIT &&
+	    j->state == REC__JOB_STATE__JOB_SUCCEEDED)
+		upkeep_wake(tx, &host, end->now_ms);
+	if ((j->kind != REC__JOB_KIND__KIND_FORGET &&
 	        j->kind != REC__JOB_KIND__KIND_PRUNE &&
 	        j->kind != REC__JOB_KIND__KIND_CHECK))
 		return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/upkeep_rules.h"
 
+#include <string.h>
+
 #include "lib/base/cron.h"
 #include "lib/base/spread.h"
 #include "lib/base/ulid.h"
@@ -54,6 +56,15 @@ upkeep_decide(const struct upkeep_facts *f, const char **why)
 		return UPKEEP_DONE;
 	*why = missing(f);
 	return **why == '\0' ? UPKEEP_RUN : UPKEEP_WAIT;
+}
+
+int64_t
+upkeep_look_ms(const char *why)
+{
+	return strcmp(why, "job_running") == 0 ||
+	               strcmp(why, "repository_busy") == 0
+	           ? UPKEEP_LOOK_MS
+	           : UPKEEP_LOOK_LONG_MS;
 }
 
 void

@@ -28,9 +28,11 @@ enum {
 	UPKEEP_SUBSET_PCT = 5,
 	UPKEEP_PCT_MAX = 100,
 	UPKEEP_SPREAD_S = 3600,
-	/* What waits is looked at again so often; a host that comes back does
-	 * not wait for it. */
+	/* What waits for others is looked at again so often; ... */
 	UPKEEP_LOOK_MS = 5 * 60 * 1000,
+	/* ... what waits for its own host is woken by what it waits for, and
+	 * costs a fleet of sleepers nothing. */
+	UPKEEP_LOOK_LONG_MS = 6 * 60 * 60 * 1000,
 	/* After its hello a host gets so long for what it has to tell. */
 	UPKEEP_SETTLE_MS = 60 * 1000
 };
@@ -63,6 +65,9 @@ enum upkeep_verdict {
  * job_running, repository_busy, offline. */
 enum upkeep_verdict upkeep_decide(const struct upkeep_facts *f,
     const char **why);
+
+/* When to look again at what waits for `why`. */
+int64_t upkeep_look_ms(const char *why);
 
 /* A check that reads pct % of the data: part n of `of`, behind the part at
  * position (0: none was read); together they read all of it.  0 of 0 when
