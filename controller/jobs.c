@@ -18,8 +18,8 @@
 
 enum {
 	/* Open jobs of a host are among its newest: at most one is queued a
-	 * group and kind. */
-	LOOK_BACK = 100
+	 * group and kind, for a day, and a step costs its key alone. */
+	LOOK_BACK = 1000
 };
 
 /* ------------------------------------------------------------- making one */

@@ -9,6 +9,7 @@
 #include "controller/jobs.h"
 #include "controller/jobs_own.h"
 #include "controller/pb.h"
+#include "controller/plan.h"
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
@@ -21,7 +22,7 @@
 
 enum {
 	HOSTS_MAX = 100,
-	GROUPS_MAX = 64,
+	GROUPS_MAX = PLAN_GROUPS_MAX,
 	JOBS_MAX = 400, /* of one request */
 	NAMED_MAX = 50, /* ids in the address of the answer's page */
 	HOST_ARENA = 8 << 20

@@ -18,7 +18,7 @@
 
 enum {
 	/* At most one job of a group waits, among the host's newest. */
-	LOOK_BACK = 400,
+	LOOK_BACK = 1000,
 	AUDIT_PATHS = 20 /* of a long list the first ones */
 };
 
@@ -421,7 +421,7 @@ sources_delete_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	if (check_unused(state, op, p, g) != RC_OK)
 		return store_rc(state);
 	gone->had_hooks = g->has_pre_hook || g->has_post_hook;
-	job_store_of_host(state, &gone->host, NULL, LOOK_BACK,
+	job_store_open_of_host(state, &gone->host, LOOK_BACK,
 	    sources_on_waiting, &w);
 	plan_store_del(state, &gone->host, &gone->group);
 	plan_changed(state, h, gone->now_ms);
