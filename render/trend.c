@@ -122,29 +122,32 @@ put_labels(struct value *list, double step, const char *unit)
 }
 
 static double
-size_axis(struct value *list, uint64_t max)
+size_axis(struct value *list, const struct ends *e)
 {
 	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB",
 		"EiB" };
 	double unit = 1024, v;
 	size_t u = 0;
 
-	while ((double)max / unit >= 1024 && u + 1 < ARRAY_LEN(units)) {
+	while ((double)e->max / unit >= 1024 && u + 1 < ARRAY_LEN(units)) {
 		unit *= 1024;
 		u++;
 	}
-	v = (double)max / unit;
+	v = (double)e->max / unit;
 	v = step_of(v < 1 ? 1 : v, false);
-	put_labels(list, v, units[u]);
+	if (e->first != NULL)
+		put_labels(list, v, units[u]);
 	return v * STEPS * unit;
 }
 
+/* Without labels when there is nothing to count. */
 static double
-count_axis(struct value *list, uint64_t max)
+count_axis(struct value *list, const struct ends *e)
 {
-	double step = step_of(max < 1 ? 1 : (double)max, true);
+	double step = step_of(e->max < 1 ? 1 : (double)e->max, true);
 
-	put_labels(list, step, "");
+	if (e->first != NULL)
+		put_labels(list, step, "");
 	return step * STEPS;
 }
 
@@ -209,6 +212,8 @@ put_line(const struct plot *p, const char *name, bool of_size)
 	if (e->first != NULL && e->first == e->last)
 		buf_puts(&b, "h0");
 	value_copy(p->map, name, buf_str(&b));
+	value_bool(p->map, of_size ? "one_size" : "one_count",
+	    e->first != NULL && e->first == e->last);
 	buf_fini(&b);
 }
 
@@ -439,8 +444,8 @@ trend_put(struct value *map, const struct trend *t)
 	put_sentence(&p);
 	if (p.size.first == NULL && p.count.first == NULL)
 		return;
-	p.top_size = size_axis(value_list(map, "left"), p.size.max);
-	p.top_count = count_axis(value_list(map, "right"), p.count.max);
+	p.top_size = size_axis(value_list(map, "left"), &p.size);
+	p.top_count = count_axis(value_list(map, "right"), &p.count);
 	put_days_axis(value_list(map, "x"), t);
 	put_line(&p, "size", true);
 	put_line(&p, "count", false);

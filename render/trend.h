@@ -34,7 +34,7 @@ struct trend {
 };
 
 /* Members: any, sentence, label (the picture in words), area, size, count,
- * marks (paths), left, right, x (labels), points [{x, w, dots, title}], rows
+ * marks (paths), one_size and one_count (that path is a dot), left, right, x (labels), points [{x, w, dots, title}], rows
  * [{day, size, count, pruned}] with the newest first.  Without any day with
  * a figure only any and sentence are there. */
 void trend_put(struct value *map, const struct trend *t);

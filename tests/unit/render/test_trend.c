@@ -198,6 +198,19 @@ days_without_figures_are_bridged(void **state)
 	check_days("gaps", &m, 30);
 }
 
+/* No snapshots are told: no axis for them. */
+static void
+sizes_alone(void **state)
+{
+	static struct made m;
+
+	(void)state;
+	add(&m, TODAY - 1, 5 * ONE_GIB, 0);
+	add(&m, TODAY, 6 * ONE_GIB, 0);
+	m.days[0].has_count = m.days[1].has_count = false;
+	check_days("sizes", &m, 2);
+}
+
 static void
 nothing_is_known(void **state)
 {
@@ -229,6 +242,7 @@ main(void)
 		cmocka_unit_test(a_lone_day_is_a_dot_in_the_middle),
 		cmocka_unit_test(two_days_have_two_dates),
 		cmocka_unit_test(days_without_figures_are_bridged),
+		cmocka_unit_test(sizes_alone),
 		cmocka_unit_test(nothing_is_known),
 		cmocka_unit_test(the_largest_repository),
 	};
