@@ -28,7 +28,7 @@ struct upkeep;
 
 enum {
 	UPKEEP_CRON_MAX = 256,
-	UPKEEP_RETRIES = 3,               /* of what failed for now */
+	UPKEEP_RETRIES = 3,               /* of what failed and may pass */
 	UPKEEP_RETRY_MS = 60 * 60 * 1000, /* between two of them */
 	UPKEEP_ROUND_MAX = 50             /* rows of one op */
 };
