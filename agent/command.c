@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent/command.h"
 
-#include <signal.h>
-#include <string.h>
-
-#include "agent/access.h"
 #include "agent/agent.h"
 #include "agent/events.h"
 #include "agent/job.h"
 #include "agent/jobfile.h"
 #include "agent/plan.h"
-#include "agent/proc.h"
 #include "agent/run.h"
 #include "agent/schedule.h"
-#include "agent/secrets.h"
 #include "agent/settle.h"
 #include "agent/tell.h"
+#include "agent/unlock.h"
 #include "agent/uplink.h"
-#include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -27,15 +21,7 @@
 
 enum {
 	COMMAND_KEEP_DAYS = 30,
-	COMMAND_PATHS_MAX = 10000,
-	COMMAND_KIND_MAX = 32,
-	COMMAND_TAG_MAX = 1024,
-	/* The kernel takes 2 MiB of arguments, 128 KiB each; paths that are
-	 * too much for that go another way, excludes cannot. */
-	COMMAND_EXCLUDE_MAX = 65536,
-	COMMAND_EXCLUDES_MAX = 1 << 20,
-	COMMAND_TOLD_MAX = 65536,
-	COMMAND_UNLOCK_MS = 60000
+	COMMAND_TOLD_MAX = 65536
 };
 
 enum command_phase {
@@ -67,9 +53,7 @@ struct command {
 	unsigned recovered;
 	unsigned marking; /* ends being written to jobs/<id> */
 	bool stopping;    /* nothing is accepted any more */
-	struct proc *unlock;
-	struct access *unlock_access;
-	struct loop_timer *unlock_limit;
+	struct unlock *unlock;
 	command_idle_fn *idle;
 	void *idle_ctx;
 };
@@ -140,46 +124,6 @@ command_answer(struct command *c, const struct ulid *id, bool accepted,
 	r.accepted = accepted;
 	r.error = (char *)(uintptr_t)error;
 	uplink_result(c->agent->uplink, &r);
-}
-
-static bool
-command_excludes_fit(const Wire__CommandRun *run)
-{
-	size_t i, n, total = 0;
-
-	for (i = 0; i < run->n_excludes; i++) {
-		n = strlen(run->excludes[i]);
-		total += n + sizeof("--exclude=") + sizeof(char *);
-		if (n > COMMAND_EXCLUDE_MAX || total > COMMAND_EXCLUDES_MAX)
-			return false;
-	}
-	return true;
-}
-
-/* NULL when it may run. */
-static const char *
-command_objection(const Wire__CommandRun *run)
-{
-	size_t i;
-
-	if (run->n_includes > COMMAND_PATHS_MAX ||
-	    run->n_excludes > COMMAND_PATHS_MAX)
-		return "more than 10000 source paths or excludes";
-	if (strlen(run->kind) > COMMAND_KIND_MAX)
-		return "kind not implemented on this agent";
-	if (strlen(run->tag) > COMMAND_TAG_MAX)
-		return "the tag is longer than 1024 bytes";
-	if (!command_excludes_fit(run))
-		return "the excludes are longer than 1 MiB in all, or one "
-		       "than 64 KiB";
-	if (strcmp(run->kind, "backup") != 0)
-		return NULL;
-	if (run->n_includes == 0)
-		return "no source paths";
-	for (i = 0; i < run->n_includes; i++)
-		if (run->includes[i][0] != '/')
-			return "a source path is not absolute";
-	return NULL;
 }
 
 /* ------------------------------------------------------------- running */
@@ -338,7 +282,7 @@ command_accept(struct command *c, const Wire__CommandRun *run,
 static void
 command_run(struct command *c, const Wire__CommandRun *run)
 {
-	const char *objection = command_objection(run);
+	const char *objection = run_objection(run);
 	struct entry *en;
 	struct ulid id;
 
@@ -452,7 +396,7 @@ bool
 command_own(struct command *c, const Wire__CommandRun *run,
     const Wire__OwnRun *own)
 {
-	const char *objection = command_objection(run);
+	const char *objection = run_objection(run);
 	struct entry *en;
 	struct ulid id;
 
@@ -496,69 +440,15 @@ command_cancel(struct command *c, const Wire__CommandCancel *cancel)
 /* ------------------------------------------------------------- recovery */
 
 static void
-command_on_unlock_line(void *ctx, bool is_stderr, struct str line)
-{
-	(void)ctx;
-	(void)is_stderr;
-	(void)line; /* may name the repository; the exit code is enough */
-}
-
-static void
-command_on_unlock_end(void *ctx, const struct proc_end *end)
+command_on_unlocked(void *ctx)
 {
 	struct command *c = ctx;
 
-	log_info(LOG_JOB, "unlock after an interrupted run exit=%d",
-	    end->exit_code);
 	c->unlock = NULL;
-	access_free(c->unlock_access);
-	c->unlock_access = NULL;
-	loop_timer_stop(c->unlock_limit);
 	if (c->recovered == 0) {
 		c->recovering = false;
 		command_freed(c);
 	}
-}
-
-static void
-command_on_unlock_limit(void *ctx)
-{
-	struct command *c = ctx;
-
-	if (c->unlock != NULL)
-		proc_signal(c->unlock, SIGKILL);
-}
-
-/* restic removes locks of dead processes of this host only. */
-static void
-command_unlock(struct command *c)
-{
-	struct agent *a = c->agent;
-	struct secrets_config caps = secrets_config(a->secrets);
-	struct restic_call call = { .step = RESTIC_UNLOCK,
-		.caps = &caps,
-		.hostname = a->facts.hostname };
-	struct proc_opts o = { .loop = a->loop };
-	struct secrets_repo repo;
-	struct arena arena;
-
-	if (a->restic.number == 0 ||
-	    secrets_get(a->secrets, SECRETS_REPO, &repo, NULL) != RC_OK)
-		return;
-	c->unlock_access =
-	    access_new(&a->restic, &repo, a->settings.state_dir, NULL);
-	secrets_repo_fini(&repo);
-	arena_init(&arena, KIB(64));
-	call.access = c->unlock_access;
-	o.argv = restic_argv(&a->restic, &call, &arena);
-	access_give(c->unlock_access, &o);
-	o.on_line = command_on_unlock_line;
-	o.on_end = command_on_unlock_end;
-	o.ctx = c;
-	c->recovering = true;
-	loop_timer_start(c->unlock_limit, COMMAND_UNLOCK_MS, 0);
-	c->unlock = proc_start(&o);
-	arena_fini(&arena);
 }
 
 static void
@@ -580,7 +470,7 @@ command_recover(struct command *c)
 		    "agent stopped during the run");
 	}
 	if (any)
-		command_unlock(c);
+		c->unlock = unlock_start(c->agent, command_on_unlocked, c);
 }
 
 enum rc
@@ -591,7 +481,6 @@ command_new(struct agent *a, struct command **out, struct err *e)
 
 	c->agent = a;
 	c->seen = map_new();
-	c->unlock_limit = loop_timer_new(a->loop, command_on_unlock_limit, c);
 	rc = jobfile_load(a->settings.jobs_dir,
 	    clock_now_ms() - COMMAND_KEEP_DAYS * 86400000LL, command_on_file, c,
 	    e);
@@ -620,8 +509,6 @@ command_free(struct command *c)
 		command_entry_free(en);
 	}
 	map_free(c->seen);
-	loop_timer_free(c->unlock_limit);
-	access_free(c->unlock_access);
 	mem_free(c);
 }
 
@@ -699,7 +586,6 @@ command_stop(struct command *c, command_idle_fn *done, void *ctx)
 	c->idle_ctx = ctx;
 	if (c->job != NULL)
 		job_stop(c->job);
-	if (c->unlock != NULL)
-		proc_signal(c->unlock, SIGINT);
+	unlock_stop(c->unlock);
 	command_check_idle(c);
 }

@@ -415,6 +415,27 @@ a_new_plan_counts_from_now_on(void **state)
 	host_close(&h);
 }
 
+/* A laptop that travels: from then on its new 02:00 counts. */
+static void
+times_follow_the_clock_of_the_host(void **state)
+{
+	static struct host h;
+
+	assert_int_equal(setenv("TZ", "UTC", 1), 0);
+	host_prepare(&h, *state, "");
+	h.plan.schedule[0].zone = (char *)(uintptr_t) "";
+	host_put_plan(&h);
+	host_start(&h);
+	assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0);
+	host_pass(&h, at("2026-11-21T16:59:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_STARTED), 0);
+	host_pass(&h, at("2026-11-21T17:00:00Z"));
+	host_wait_ends(&h, 1);
+	host_close(&h);
+	assert_int_equal(unsetenv("TZ"), 0);
+}
+
 static void
 a_host_that_was_deleted_backs_up_no_more(void **state)
 {
@@ -463,6 +484,7 @@ main(void)
 		    a_damaged_state_is_set_aside_and_schedules_go_on),
 		unit_test_in_folder(a_disk_that_takes_nothing_stops_no_backup),
 		unit_test_in_folder(a_new_plan_counts_from_now_on),
+		unit_test_in_folder(times_follow_the_clock_of_the_host),
 		unit_test_in_folder(a_host_that_was_deleted_backs_up_no_more),
 		unit_test_in_folder(a_group_without_paths_fails_visibly),
 	};
