@@ -212,7 +212,9 @@ survey_next(struct job *j)
 {
 	const struct survey_look *look;
 
-	while (!j->cancelled && j->surveyed < ARRAY_LEN(survey_looks)) {
+	/* A server that does not answer one look answers no other. */
+	while (!j->cancelled && !j->step.timed_out &&
+	       j->surveyed < ARRAY_LEN(survey_looks)) {
 		look = &survey_looks[j->surveyed++];
 		if (look->wanted(j)) {
 			step_run(j, look->step, look->done);

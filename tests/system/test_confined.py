@@ -113,6 +113,9 @@ def test_the_first_backup_under_all_three_units(machine):
     wait_for("the repository", lambda: machine.client.ok(
         "GET", ready)["repo_status"] == "ready", 60)
     group = machine.client.ok("GET", f"{ready}/source-groups")["items"][0]
+    machine.client.ok("PUT", f"{ready}/hooks", {
+        "pre_hook": "echo before >/srv/hooked", "post_hook":
+        "echo after; [ -w /usr ] || echo and /usr is left alone"})
     job = machine.client.ok(
         "POST", f"{ready}/source-groups/{group['id']}/run", {})["job_id"]
     over = wait_for("the backup", lambda: (
@@ -123,6 +126,9 @@ def test_the_first_backup_under_all_three_units(machine):
         assert machine.client.get(path).status == 200, path
     log = machine.client.get(f"/api/jobs/{job}/log.txt")
     assert log.status == 200 and "snapshot" in log.text
+    assert machine.tree.file("srv/hooked").read_text() == "before\n"
+    assert "hook(post): after" in log.text
+    assert "hook(post): and /usr is left alone" in log.text
 
 
 PROBE = """
