@@ -104,6 +104,7 @@ def test_no_frame_is_larger_than_allowed(peer):
     p = peer(setting(4, 1 << 20))
     p.request(1, p.get_fields(LARGE))
     assert max(p.answer(1).chunks) <= 16384
+    p.window(0, 1 << 20)
     p.settings(setting(5, 2**24 - 1))
     p.request(3, p.get_fields(LARGE))
     assert p.answer(3).body == p.streams[1].body
@@ -191,8 +192,8 @@ def test_a_malformed_request_costs_only_its_stream(peer):
     p.raw(3, *p.get_fields(), ("Upper", "1"))
     p.request(5, p.get_fields(LARGE))
     assert p.wait(3).reset == 1
-    p.window(1, 1 << 20)
-    p.window(5, 1 << 20)
+    for stream in (0, 1, 5):
+        p.window(stream, 1 << 20)
     assert p.answer(1).body == p.answer(5).body
 
 
