@@ -120,21 +120,30 @@ upkeep_wake(struct store_tx *tx, const struct ulid *host, int64_t now_ms)
 		upkeep_store_put(tx, m);
 }
 
+/* Whole fleets say hello after a restart: one that changes nothing writes
+ * nothing. */
 void
 upkeep_hello(struct store_tx *tx, const struct ulid *host, const char *zone,
     int64_t now_ms)
 {
-	struct Rec__Maintenance *m = upkeep_record(tx, host);
+	struct Rec__Maintenance *m = upkeep_store_find(tx, host);
+	bool changed = m == NULL;
 	struct Rec__Upkeep *u;
 	size_t i;
 
+	if (m == NULL)
+		m = upkeep_record(tx, host);
 	for (i = 0; m != NULL && i < ARRAY_LEN(defaults); i++) {
 		u = upkeep_of(m, defaults[i].kind);
-		if (!wake(u, now_ms) && u->due_ms == 0)
-			u->due_ms =
-			    upkeep_due(host, defaults[i].kind, u, zone, now_ms);
+		if (u == NULL)
+			continue;
+		changed |= wake(u, now_ms);
+		if (u->due_ms != 0 || !u->enabled)
+			continue;
+		u->due_ms = upkeep_due(host, defaults[i].kind, u, zone, now_ms);
+		changed |= u->due_ms != 0;
 	}
-	if (m != NULL)
+	if (m != NULL && changed)
 		upkeep_store_put(tx, m);
 }
 

@@ -21,6 +21,10 @@
 #define JOB_A "01HZZZZZZZZZZZZZZZZZZZZZZA"
 #define JOB_B "01HZZZZZZZZZZZZZZZZZZZZZZB"
 
+enum {
+	ROUNDS = 8 /* of settle(): an op each */
+};
+
 /* The agent's end of the line. */
 struct line {
 	bool reachable; /* there is a stream */
@@ -36,7 +40,6 @@ struct bench {
 	struct fixture f;
 	struct controller c;
 	struct ulid host;
-	struct loop_timer *timer;
 };
 
 static struct line line;
@@ -150,8 +153,6 @@ close_bench(struct bench *b)
 {
 	op_queue_free(b->c.ops);
 	courier_free(b->c.courier);
-	loop_timer_free(b->timer);
-	b->timer = NULL;
 	loop_free(b->c.loop);
 	fixture_close(&b->f);
 }
@@ -187,22 +188,37 @@ teardown(void **state)
 	return 0;
 }
 
+static enum rc
+nothing_op(struct store_tx *state, struct store_tx *vault, struct op *op)
+{
+	(void)state;
+	(void)vault;
+	(void)op;
+	return RC_OK;
+}
+
 static void
-on_time(void *ctx)
+on_nothing(struct op *op, void *ctx)
 {
 	struct bench *b = ctx;
 
+	(void)op;
 	loop_stop(b->c.loop);
 }
 
-/* Everything that is under way happens. */
+/* Everything that is under way happens, however slow the disk: what is told
+ * of one change may ask for the next. */
 static void
 settle(struct bench *b)
 {
-	loop_timer_free(b->timer);
-	b->timer = loop_timer_new(b->c.loop, on_time, b);
-	loop_timer_start(b->timer, 120, 0);
-	loop_run(b->c.loop);
+	unsigned n;
+
+	for (n = 0; n < ROUNDS; n++) {
+		struct op *op = op_new(nothing_op, on_nothing, b);
+
+		op_submit(b->c.ops, &op);
+		loop_run(b->c.loop);
+	}
 }
 
 static void
@@ -317,7 +333,7 @@ a_job_that_is_marked_already_is_sent_at_once(void **state)
 	wake(b);
 	op_queue_stats(b->c.ops, &after);
 	assert_int_equal(line.runs, 1);
-	assert_int_equal(after.ops, before.ops);
+	assert_int_equal(after.ops, before.ops + ROUNDS);
 }
 
 static void

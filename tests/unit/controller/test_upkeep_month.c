@@ -35,7 +35,6 @@ struct month {
 	unsigned runs[HOSTS][REC__JOB_KIND__KIND_CHECK + 1];
 	int64_t last_forget_ms[HOSTS];
 	unsigned by_minute[61]; /* of the hour after 3, on an ordinary day */
-	unsigned rows;          /* looked at, in all */
 };
 
 static unsigned
@@ -159,13 +158,12 @@ pass_minute(struct month *m)
 
 	come_and_go(m);
 	end_some(m);
-	do {
+	while (upkeep_any_due(m->tx, m->now_ms)) {
 		r = upkeep_round_at(m->tx, m->now_ms);
 		for (i = 0; i < r.n; i++)
 			note(m, &r.made[i]);
-		m->rows += (unsigned)r.n;
 		arena_reset(&m->f.arena);
-	} while (r.more);
+	}
 	m->now_ms += minute_ms;
 }
 

@@ -81,6 +81,29 @@ upkeep_round_at(struct store_tx *parent, int64_t now_ms)
 	return r;
 }
 
+static inline bool
+upkeep_on_any(void *ctx, const struct ulid *host, Rec__JobKind kind,
+    int64_t due_ms)
+{
+	bool *any = ctx;
+
+	(void)host;
+	(void)kind;
+	(void)due_ms;
+	*any = true;
+	return false;
+}
+
+/* As the ticker asks. */
+static inline bool
+upkeep_any_due(struct store_tx *tx, int64_t now_ms)
+{
+	bool any = false;
+
+	upkeep_store_due(tx, now_ms, upkeep_on_any, &any);
+	return any;
+}
+
 struct upkeep_ending {
 	struct ulid job;
 	Rec__JobState state;
