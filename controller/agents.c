@@ -128,6 +128,7 @@ agents_new(struct controller *c)
 	list_init(&a->waiting);
 	list_init(&a->paused);
 	arena_init(&a->scratch, SCRATCH_MAX);
+	arena_init(&a->config, SCRATCH_MAX);
 	arena_init(&arena, GIB(1));
 	l.tx = store_begin_read(c->state, &arena);
 	host_store_each(l.tx, agents_on_host, &l);
@@ -157,6 +158,7 @@ agents_free(struct agents *a)
 		mem_free(value);
 	map_free(a->peers);
 	arena_fini(&a->scratch);
+	arena_fini(&a->config);
 	mem_free(a);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "controller/agents.h"
 #include "controller/agents_own.h"
 #include "controller/announce.h"
 #include "controller/controller.h"
@@ -383,6 +384,17 @@ agents_on_session_half_close(void *ctx, struct grpc_call *g)
 	grpc_finish(g, GRPC_OK, "", NULL);
 }
 
+/* A large configuration may have had no room behind the one before. */
+static void
+agents_on_session_writable(void *ctx, struct grpc_call *g)
+{
+	struct call *c = grpc_user(g);
+
+	(void)ctx;
+	if (c != NULL && !c->finished && c->peer != NULL && c->peer->call == c)
+		agents_configure(c->agents, &c->host);
+}
+
 /* ----------------------------------------------------------------- poll */
 
 void
@@ -686,6 +698,7 @@ static const struct grpc_method methods[] = {
 	    .on_open = agents_on_session_open,
 	    .on_message = agents_on_session_message,
 	    .on_half_close = agents_on_session_half_close,
+	    .on_writable = agents_on_session_writable,
 	    .on_close = agents_on_close },
 	{ .path = SERVICE "Check",
 	    .on_open = agents_on_check_open,

@@ -417,8 +417,8 @@ open_slot(struct agents *a, struct store_tx *vault, const struct ulid *host)
 static Wire__Config *
 make_config(struct agents *a, const struct Rec__Host *h)
 {
-	Wire__Config *c = arena_alloc(&a->scratch, sizeof(*c));
-	Wire__Caps *caps = arena_alloc(&a->scratch, sizeof(*caps));
+	Wire__Config *c = arena_alloc(&a->config, sizeof(*c));
+	Wire__Caps *caps = arena_alloc(&a->config, sizeof(*caps));
 
 	if (c == NULL || caps == NULL)
 		return NULL;
@@ -434,13 +434,16 @@ make_config(struct agents *a, const struct Rec__Host *h)
 struct Wire__Config *
 agents_config(struct agents *a, const struct ulid *host)
 {
-	struct hooks_from from = { .key = a->ctl->key, .arena = &a->scratch };
+	struct hooks_from from = { .key = a->ctl->key, .arena = &a->config };
 	struct store_tx *state, *vault;
 	const struct Rec__Host *h;
 	Wire__Config *c = NULL;
 
-	state = store_begin_read(a->ctl->state, &a->scratch);
-	vault = store_begin_read(a->ctl->vault, &a->scratch);
+	/* Not the message's arena: changes come without a message, many in a
+	 * row, and what fills up would be sent to nobody. */
+	arena_reset(&a->config);
+	state = store_begin_read(a->ctl->state, &a->config);
+	vault = store_begin_read(a->ctl->vault, &a->config);
 	h = host_store_find(state, host);
 	if (h != NULL)
 		c = make_config(a, h);

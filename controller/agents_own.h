@@ -65,6 +65,7 @@ struct agents {
 	struct list paused;       /* until events have been written */
 	int64_t expire_ms;        /* monotonic: no peer runs out before */
 	struct arena scratch;     /* the message at hand */
+	struct arena config;      /* the configuration at hand */
 	unsigned online;
 };
 
@@ -96,7 +97,8 @@ void peer_attach(struct agents *a, struct peer *p, struct call *c);
  * RC_AUTH.  Fills c->peer and c->config_due. */
 MUST_USE enum rc agents_hello(struct agents *a, struct call *c,
     const struct Wire__Hello *h, struct err *e);
-/* The host's configuration, in the scratch arena; NULL: cannot be read.
+/* The host's configuration, until the next one is asked for; NULL: cannot be
+ * read.
  * Wipe it by agents_config_wipe(). */
 struct Wire__Config *agents_config(struct agents *a, const struct ulid *host);
 void agents_config_wipe(struct Wire__Config *c);

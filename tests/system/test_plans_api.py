@@ -797,3 +797,25 @@ def test_the_command_line_makes_and_changes_a_plan(lab, console, agent):
                   ("schedules", "create", "foreign", "0 3 30 2 *"),
                   ("groups", "show", "foreign", "web")):
         assert cli.run(*wrong).code != 0, wrong
+
+
+def test_a_large_plan_that_found_no_room_follows(console, agent):
+    """A session that takes a while to read while its plan changes again and
+    again holds the last of them in the end, without being asked"""
+    settle(console, agent)
+    [group] = groups(console, agent)
+    for n in range(60):
+        ask(console, "POST", agent, "source-groups", name=f"g{n}",
+            includes=["/etc"])
+    console.client.ok("PUT", path(agent, "hooks"), {
+        "pre_hook": "p" * 12288, "post_hook": "q" * 12288})
+    changed = []
+
+    def until(a):
+        for n in range(12 if not changed else 0):
+            changed.append(ask(console, "PUT", a, "source-groups",
+                               group["id"], includes=[f"/{n}"]))
+        return a.plan and a.plan.groups[0].includes[0] == "/11"
+
+    agent.session(until)
+    assert agent.plan.groups[0].includes[0] == "/11"
