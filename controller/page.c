@@ -592,7 +592,7 @@ void
 page_host_jobs(struct req *r)
 {
 	static const char *const names[] = { "q", "state", "kind", "day",
-		"page", NULL };
+		"schedule", "page", NULL };
 
 	page_plain(r, "host_jobs", names);
 }

@@ -486,7 +486,8 @@ keep_params(struct sse_page *p, struct req *r)
 	} names[] = { { "id", "id" }, { "q", "q" }, { "status", "status" },
 		{ "tag", "tag" }, { "sort", "sort" }, { "dir", "dir" },
 		{ "number", "page" }, { "rows", "rows" }, { "state", "state" },
-		{ "kind", "kind" }, { "day", "day" }, { "hash", "hash" } };
+		{ "kind", "kind" }, { "day", "day" }, { "hash", "hash" },
+		{ "schedule", "schedule" } };
 	size_t i;
 
 	_Static_assert(ARRAY_LEN(names) < PARAMS_MAX, "they and a row fit");

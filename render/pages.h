@@ -31,7 +31,7 @@
  * host       /hosts/{id}                 id, page, tags_typed, error,
  *                                        error.tags, notice
  * host_jobs  /hosts/{id}/jobs            id, q, state, kind, day (YYYY-MM-DD),
- *                                        page, error, notice
+ *                                        schedule (id), page, error, notice
  * host_repo  /hosts/{id}/repo            id, has_password ("1": one is stored
  *                                        that opens), has_admin_password
  *                                        (the same), range (30, 90, 365: days

@@ -8,6 +8,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/store/plan_store.h"
+#include "lib/store/schedule_store.h"
 #include "render/host_page.h"
 #include "render/host_view.h"
 #include "render/job_page.h"
@@ -26,6 +27,8 @@ struct filter {
 	struct ulid host;
 	struct str q, state, kind, day;
 	int64_t on_day; /* -1: none */
+	struct str schedule;
+	struct ulid of_schedule; /* where schedule is not "" */
 };
 
 struct rows {
@@ -52,12 +55,15 @@ read_filter(const struct view *v, const struct ulid *host, struct filter *f)
 		f->kind = kind;
 	if (f->on_day >= 0)
 		f->day = view_param(v, "day");
+	if (view_param_id(v, "schedule", &f->of_schedule))
+		f->schedule = view_param(v, "schedule");
 }
 
 static bool
 filtered(const struct filter *f)
 {
-	return f->q.n > 0 || f->state.n > 0 || f->kind.n > 0 || f->day.n > 0;
+	return f->q.n > 0 || f->state.n > 0 || f->kind.n > 0 || f->day.n > 0 ||
+	       f->schedule.n > 0;
 }
 
 /* The filters as a query behind begin; ends with last, or with no separator
@@ -76,6 +82,7 @@ filter_query(struct view *v, const struct filter *f, const char *begin,
 	link_query(&b, "state", f->state);
 	link_query(&b, "kind", f->kind);
 	link_query(&b, "day", f->day);
+	link_query(&b, "schedule", f->schedule);
 	buf_puts(&b, last);
 	all = buf_str(&b);
 	while (all.n > 0 && strchr("?&", all.p[all.n - 1]) != NULL)
@@ -102,6 +109,8 @@ fill_query(struct view *v, const struct filter *f, struct job_query *q)
 	enum job_look look = job_look_parse(f->state);
 
 	*q = (struct job_query){ .kind = job_kind_parse(f->kind) };
+	if (f->schedule.n > 0)
+		q->schedule = &f->of_schedule;
 	if (look != JOB_LOOK_NONE)
 		q->looks = 1U << look;
 	if (f->on_day >= 0) {
@@ -138,7 +147,9 @@ put_chip(struct view *v, struct value *list, const struct filter *f,
 	const struct status_look *look =
 	    name[0] == '\0' ? NULL : job_view_look(name);
 	bool current = str_eqz(f->state, name);
-	const char *n = look == NULL ? "" : count_words(v, f, name);
+	/* The jobs of one schedule are found by their records only. */
+	bool counted = look != NULL && f->schedule.n == 0;
+	const char *n = counted ? count_words(v, f, name) : "";
 	struct value *item;
 
 	if (strcmp(n, "0") == 0 && !current)
@@ -150,6 +161,25 @@ put_chip(struct view *v, struct value *list, const struct filter *f,
 	value_text(item, "n", n);
 	value_text(item, "href", state_link(v, f, base, name));
 	value_bool(item, "current", current);
+}
+
+/* Which one, by when it runs. */
+static void
+put_schedule(struct view *v, struct value *root, const struct filter *f,
+    const char *base)
+{
+	const struct Rec__Schedule *s = NULL;
+	struct filter other = *f;
+
+	if (f->schedule.n > 0)
+		s = schedule_store_find(v->state, &f->host, &f->of_schedule);
+	value_copy(root, "schedule_param", f->schedule);
+	value_text(root, "of_schedule",
+	    f->schedule.n == 0 ? ""
+	    : s == NULL        ? "a deleted schedule"
+	                       : s->cron);
+	other.schedule = str_of("");
+	value_text(root, "all_schedules", filter_query(v, &other, base, ""));
 }
 
 static void
@@ -171,6 +201,7 @@ put_filter(struct view *v, struct value *root, const struct filter *f,
 	    f->on_day < 0 ? "" : text_day_name(v->arena, f->on_day));
 	other.day = str_of("");
 	value_text(root, "all_days", filter_query(v, &other, base, ""));
+	put_schedule(v, root, f, base);
 	value_bool(root, "filtered", filtered(f));
 }
 
@@ -199,7 +230,11 @@ fits(const struct filter *f, const struct Rec__Job *j)
 {
 	enum job_look look = job_look_parse(f->state);
 	Rec__JobKind kind = job_kind_parse(f->kind);
+	struct ulid id;
 
+	if (f->schedule.n > 0 &&
+	    (!view_ulid(j->schedule_id, &id) || !ulid_eq(&id, &f->of_schedule)))
+		return false;
 	return (look == JOB_LOOK_NONE || look == job_look_of(j)) &&
 	       (kind == REC__JOB_KIND__KIND_UNKNOWN || kind == j->kind) &&
 	       job_query_contains(str_of(j->group_name), f->q);

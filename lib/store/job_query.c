@@ -187,7 +187,17 @@ by_id(const void *a, const void *b)
 }
 
 static bool
-group_fits(struct merge *m, const struct ulid *id)
+by_schedule(const struct Rec__Job *j, const struct ulid *schedule)
+{
+	struct ulid id;
+
+	return schedule == NULL ||
+	       (key_id_field(&j->schedule_id, &id) && ulid_eq(&id, schedule));
+}
+
+/* What only the record knows. */
+static bool
+record_fits(struct merge *m, const struct ulid *id, bool by_group)
 {
 	struct arena *whole = m->tx->arena;
 	const struct Rec__Job *j;
@@ -196,8 +206,9 @@ group_fits(struct merge *m, const struct ulid *id)
 	arena_reset(&m->record);
 	m->tx->arena = &m->record;
 	j = job_store_find(m->tx, id);
-	fits =
-	    j != NULL && job_query_contains(str_of(j->group_name), m->q->text);
+	fits = j != NULL && by_schedule(j, m->q->schedule) &&
+	       (!by_group ||
+	           job_query_contains(str_of(j->group_name), m->q->text));
 	m->tx->arena = whole;
 	return fits;
 }
@@ -212,11 +223,14 @@ fits(struct merge *m, const struct source *s)
 	if (!wanted(q, s->look, s->kind))
 		return false;
 	if (q->hosts == NULL)
-		return true;
+		return q->schedule == NULL || record_fits(m, &s->id, false);
 	host = q->n_hosts == 0
 	           ? NULL
 	           : bsearch(&key, q->hosts, q->n_hosts, sizeof(key), by_id);
-	return host != NULL && (!host->by_group || group_fits(m, &s->id));
+	if (host == NULL)
+		return false;
+	return (!host->by_group && q->schedule == NULL) ||
+	       record_fits(m, &s->id, host->by_group);
 }
 
 static bool

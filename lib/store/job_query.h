@@ -10,7 +10,8 @@
  * when they are few) are merged; no more than JOB_QUERY_KEYS of them are
  * looked at and no more than JOB_QUERY_REACH that fit are counted, however
  * many jobs there are.  Older ones are reached by until_ms.  Records are read
- * of the page that is wanted only, and where a group's name is asked for.
+ * of the page that is wanted only, and where a group's name or a schedule is
+ * asked for: name its host, too.
  */
 #include "lib/base/ulid.h"
 #include "lib/store/job_store.h"
@@ -35,6 +36,7 @@ struct job_query {
 	const struct job_query_host *hosts;
 	size_t n_hosts;
 	struct str text; /* a part of the group's name, where by_group */
+	const struct ulid *schedule; /* that made it; NULL: all */
 	uint64_t skip, max;
 };
 struct job_found {

@@ -482,6 +482,32 @@ a_forget_tells_what_it_removed_and_kept(void **state)
 }
 
 static void
+the_jobs_of_one_schedule_are_listed_alone(void **state)
+{
+	struct site *s = *state;
+
+	ask(s,
+	    &(struct ask){ .page = "host_jobs",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_DB2), "schedule",
+	            schedule_text(SEED_DB2, 0) } },
+	    200);
+	check_safe(s);
+	must(s, job_text(SEED_JOB_FAILED));
+	must_not(s, job_text(SEED_JOB_CANCELLED));
+	must(s, "0 0,12 * * *</span> only, show all");
+	must(s, "1\xe2\x80\x93"
+	        "1 of 1");
+	ask(s,
+	    &(struct ask){ .page = "host_jobs",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_DB2) } },
+	    200);
+	must(s, job_text(SEED_JOB_CANCELLED));
+	must_not(s, "only, show all");
+}
+
+static void
 nothing_else_is_read_for_the_head_alone(void **state)
 {
 	struct site *s = *state;
@@ -519,6 +545,7 @@ main(void)
 		PLANS(a_job_of_a_schedule_tells_due_attempt_and_next_try),
 		PLANS(jobs_that_wait_say_why_and_how_long_and_what_comes),
 		PLANS(a_forget_tells_what_it_removed_and_kept),
+		PLANS(the_jobs_of_one_schedule_are_listed_alone),
 		PLANS(nothing_else_is_read_for_the_head_alone),
 	};
 
