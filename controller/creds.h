@@ -27,7 +27,8 @@ struct Wire__RepoSlot;
 
 enum {
 	CREDS_AD_CAP = 80,
-	CREDS_PLAIN_MAX = 65536, /* a packed RepoSecret */
+	CREDS_PLAIN_MAX =
+	    49152, /* a packed RepoSecret; the agent keeps 64 KiB */
 	CREDS_SEALED_MAX = CREDS_PLAIN_MAX + 1024,
 	CREDS_URL_MAX = 2048,
 	CREDS_USER_MAX = 256,
@@ -121,6 +122,7 @@ struct creds_edit {
 	size_t n_names;
 	bool has_password, new_password;
 	bool admin_removed; /* it was for the place before */
+	bool dropped;       /* that, or variables that were */
 	struct ulid job;    /* repo: the init that tries them */
 };
 enum rc creds_put_op(struct store_tx *state, struct store_tx *vault,

@@ -330,6 +330,8 @@ creds_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	    creds_open_slot(vault, ed->key, &ed->host, ed->slot, &m.kept);
 	rc = merge(&m);
 	ed->admin_removed = rc == RC_OK && admin_goes(&m);
+	ed->dropped = ed->admin_removed || (m.moved && ed->slot == CREDS_REPO &&
+	                                       h->n_extra_names > 0);
 	ed->has_password = repo.password[0] != '\0';
 	if (rc == RC_OK)
 		rc = seal(&m, s);

@@ -203,7 +203,7 @@ creds_on_form_put(struct req *r, struct op *op)
 
 	if (e->rc == RC_OK) {
 		creds_tell(r->ctl, ed);
-		saved(r, ed->admin_removed ? "moved" : section);
+		saved(r, ed->dropped ? "moved" : section);
 	} else if (e->rc != RC_INVALID && e->rc != RC_CORRUPT) {
 		creds_page_again(r, "error", e);
 	} else if (strcmp(section, "variables") == 0 ||

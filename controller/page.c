@@ -509,7 +509,7 @@ static const struct {
 	{ "connection", "Connection saved, the repository is being tried" },
 	{ "deleted",    "Host deleted; its backups are still in its repository" },
 	{ "probe",      "The repository is being tried" },
-	{ "moved",      "Connection saved, the repository is being tried; the admin credentials of the one before were removed" },
+	{ "moved",      "Connection saved, the repository is being tried; variables and admin credentials of the one before were removed" },
 	{ "variables",  "Variables saved, the repository is being tried" },
 	{ "admin",      "Admin credentials saved" },
 	{ "admin_deleted", "Admin credentials removed" },

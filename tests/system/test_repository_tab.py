@@ -262,7 +262,7 @@ def test_a_repository_that_moves_leaves_its_secrets_behind(site):
     b.fill("#repo-url", str(site.lab.path / "elsewhere"))
     b.fill("#repo-password", "another word")
     site.save("connection")
-    assert "admin credentials of the one before were removed" in b.text("main")
+    assert "variables and admin credentials of the one before were" in b.text("main")
     site.console.wait_ready(site.agent.host_id, 90)
     assert not site.host()["has_admin_credentials"]
     shown = site.console.client.ok(
