@@ -55,6 +55,9 @@ enum {
 	X(OPT_ZONE,            "zone",            0,  "ZONE",   0, "the time zone of the times, such as Europe/Berlin") \
 	X(OPT_JITTER,          "jitter",          0,  "SECONDS", 0, "begin up to so much later, each host at its own time") \
 	X(OPT_PAUSED,          "paused",          0,  NULL,     0, "keep it, but run nothing") \
+	X(OPT_UP,              "up",              0,  "KIB",    0, "at most so many KiB a second to the repository; 0 is no limit") \
+	X(OPT_DOWN,            "down",            0,  "KIB",    0, "the same from the repository") \
+	X(OPT_ALLOWED_AGE,     "allowed-age",     0,  "HOURS",  0, "how old its newest backup may be; 0 is by its schedules") \
 	X(OPT_FINGERPRINT,     "fingerprint",     0,  "TEXT",   0, "what the agent prints, compared before accepting")
 /* clang-format on */
 
@@ -65,7 +68,7 @@ enum args_id {
 };
 
 enum {
-	ARGS_OPTION_COUNT = 35
+	ARGS_OPTION_COUNT = 38
 };
 
 #define ARGS_BIT(id) (UINT64_C(1) << (id))

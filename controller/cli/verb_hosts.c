@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* hosts, snapshots. */
+#include <string.h>
+
 #include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
+#include "lib/base/json.h"
 
 enum {
-	SNAPSHOTS_MAX = 10000
+	SNAPSHOTS_MAX = 10000,
+	NUMBER_MAX = 100000000,
+	HOUR_S = 3600
 };
 
 /* clang-format off */
@@ -122,4 +127,94 @@ verb_snapshots(struct cli *c)
 		ARRAY_LEN(snapshot_list), "no snapshots yet" };
 
 	return ask_host(c, "/snapshots", &shape);
+}
+
+/* --------------------------------------------------------------- settings */
+
+/* A change below the host that the first word names. */
+static enum exit_code
+change_host(struct cli *c, const char *method, const char *below,
+    const struct buf *body)
+{
+	char id[CLIENT_ID_CAP], path[96];
+	enum exit_code code = END_OK;
+	struct client *cl = NULL;
+	struct err e = { 0 };
+
+	if (client_new(&c->cfg, true, &cl, &e) != RC_OK ||
+	    client_host(cl, c->word[0], id, &e) != RC_OK) {
+		code = cli_fail(c, &e);
+	} else {
+		ASSERT(
+		    str_fmt(path, sizeof(path), "/api/hosts/%s%s", id, below));
+		code = ask_change(c, cl, method, path, buf_str(body), "saved");
+	}
+	client_free(cl);
+	return code;
+}
+
+static enum rc
+put_number(struct cli *c, struct json_out *j, const char *name,
+    enum args_id option, struct err *e)
+{
+	int64_t v;
+	enum rc rc;
+
+	if (!args_has(&c->args, option))
+		return RC_OK;
+	rc = args_number(&c->args, option, 0, NUMBER_MAX, 0, &v, e);
+	if (rc == RC_OK)
+		json_put_int(j, name,
+		    option == OPT_ALLOWED_AGE ? v * HOUR_S : v);
+	return rc;
+}
+
+enum exit_code
+verb_hosts_limit(struct cli *c)
+{
+	enum exit_code code;
+	struct json_out j;
+	struct err e = { 0 };
+	struct buf b;
+
+	buf_init(&b, KIB(1));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	if (put_number(c, &j, "bandwidth_up_kbps", OPT_UP, &e) == RC_OK &&
+	    put_number(c, &j, "bandwidth_down_kbps", OPT_DOWN, &e) == RC_OK) {
+		json_obj_end(&j);
+		code = change_host(c, "PUT", "/bandwidth", &b);
+	} else {
+		code = cli_fail(c, &e);
+	}
+	buf_fini(&b);
+	return code;
+}
+
+enum exit_code
+verb_hosts_mode(struct cli *c)
+{
+	bool always = strcmp(c->word[1], "always-on") == 0;
+	enum exit_code code;
+	struct json_out j;
+	struct err e = { 0 };
+	struct buf b;
+
+	if (!always && strcmp(c->word[1], "comes-and-goes") != 0) {
+		(void)err_set(&e, RC_INVALID,
+		    "the mode is always-on or comes-and-goes");
+		return cli_fail(c, &e);
+	}
+	buf_init(&b, KIB(1));
+	json_out_init(&j, &b);
+	json_obj(&j, NULL);
+	json_put_bool(&j, "always_on", always);
+	if (put_number(c, &j, "allowed_age_s", OPT_ALLOWED_AGE, &e) == RC_OK) {
+		json_obj_end(&j);
+		code = change_host(c, "POST", "/mode", &b);
+	} else {
+		code = cli_fail(c, &e);
+	}
+	buf_fini(&b);
+	return code;
 }

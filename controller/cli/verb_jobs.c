@@ -50,7 +50,8 @@ static const struct print_column job_record[] = {
 /* -------------------------------------------------------------------- run */
 
 static enum rc
-dispatch(struct cli *c, struct client *cl, struct json **doc, struct err *e)
+dispatch(struct cli *c, struct client *cl, const char *kind, struct json **doc,
+    struct err *e)
 {
 	char id[CLIENT_ID_CAP], path[96];
 	struct json_out j;
@@ -63,7 +64,7 @@ dispatch(struct cli *c, struct client *cl, struct json **doc, struct err *e)
 	buf_init(&b, KIB(8));
 	json_out_init(&j, &b);
 	json_obj(&j, NULL);
-	json_put(&j, "kind", "backup");
+	json_put(&j, "kind", kind);
 	if (c->words > 1) {
 		json_arr(&j, "args");
 		json_put(&j, NULL, c->word[1]);
@@ -89,8 +90,8 @@ tell_started(struct cli *c, struct client *cl, const char *job)
 		    job, job);
 }
 
-enum exit_code
-verb_run(struct cli *c)
+static enum exit_code
+start(struct cli *c, const char *kind)
 {
 	enum exit_code code = END_OK;
 	struct client *cl = NULL;
@@ -100,7 +101,7 @@ verb_run(struct cli *c)
 	enum rc rc;
 
 	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
-	    (rc = dispatch(c, cl, &doc, &e)) == RC_OK &&
+	    (rc = dispatch(c, cl, kind, &doc, &e)) == RC_OK &&
 	    !str_copy(job, sizeof(job), json_text(doc, "job_id")))
 		rc = err_set(&e, RC_CORRUPT, "the job's id is malformed");
 	if (rc != RC_OK) {
@@ -117,6 +118,36 @@ verb_run(struct cli *c)
 	json_free(doc);
 	client_free(cl);
 	return code;
+}
+
+enum exit_code
+verb_run(struct cli *c)
+{
+	return start(c, "backup");
+}
+
+enum exit_code
+verb_repo_check(struct cli *c)
+{
+	return start(c, "check");
+}
+
+enum exit_code
+verb_repo_forget(struct cli *c)
+{
+	return start(c, "forget");
+}
+
+enum exit_code
+verb_repo_prune(struct cli *c)
+{
+	return start(c, "prune");
+}
+
+enum exit_code
+verb_repo_unlock(struct cli *c)
+{
+	return start(c, "unlock");
 }
 
 /* ------------------------------------------------------------------- jobs */

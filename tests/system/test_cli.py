@@ -275,6 +275,31 @@ def test_a_job_for_a_host_that_is_away_waits(fleet, cli):
 
 # ------------------------------------------------------------------- tokens
 
+def test_a_host_is_set_and_its_repository_looked_after(fleet, cli):
+    """M-198, M-216, M-325: limits, presence, and the jobs of maintenance."""
+    host = fleet.agent.host_id
+    pretend(fleet, "")
+    assert "saved" in cli.ok("hosts", "limit", host, "--up", "900").out
+    assert cli.json("hosts", "limit", host, "--down", "800") == {
+        "bandwidth_up_kbps": 900, "bandwidth_down_kbps": 800}
+    assert cli.json("hosts", "mode", host, "comes-and-goes",
+                    "--allowed-age", "48") == {
+        "always_on": False, "allowed_age_s": 48 * 3600}
+    assert cli.run("hosts", "mode", host, "never").code == USAGE
+    assert cli.run("hosts", "limit", host, "--up", "x").code == USAGE
+    assert not fleet.fleet.host(host)["always_on"]
+    refused = cli.run("repo", "prune", host, "-o", "json")
+    assert refused.code == CONFLICT
+    assert refused.json()["error"]["code"] == "admin_creds_required"
+    job = cli.json("repo", "unlock", host)["job_id"]
+    assert fleet.fleet.wait_job(job)["kind"] == "unlock"
+    job = cli.json("repo", "check", host, "100")["job_id"]
+    end = fleet.fleet.wait_job(job)
+    assert (end["kind"], end["check_part"], end["check_of"]) == ("check", 1, 1)
+    cli.ok("hosts", "mode", host, "always-on", "--allowed-age", "0")
+    cli.ok("hosts", "limit", host, "--up", "0", "--down", "0")
+
+
 def test_a_token_made_here_enrols_a_host(fleet, cli):
     made = cli.json("tokens", "create", "db-1", "--repo-url",
                     fleet.path / "repo-db", "--path", fleet.source, "--tag",
