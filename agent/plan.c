@@ -208,6 +208,22 @@ plan_fill(const Wire__PlanGroup *g, struct plan_run *out)
 	out->cmd.hooks = g->hooks;
 }
 
+static void
+plan_tell_also(const struct due_run *r, struct plan_run *out)
+{
+	size_t i, n = 0;
+
+	for (i = 1; i < r->n_covers && n < PLAN_ALSO_MAX; i++, n++) {
+		wire__own_due__init(&out->also[n]);
+		ulid_text(&r->covers[i].schedule, out->also_id[n]);
+		out->also[n].schedule_id = out->also_id[n];
+		out->also[n].due_at_ms = r->covers[i].due_ms;
+		out->also_list[n] = &out->also[n];
+	}
+	out->own.also = out->also_list;
+	out->own.n_also = n;
+}
+
 void
 plan_run(const Wire__Plan *p, const struct due_run *r, struct plan_run *out)
 {
@@ -226,6 +242,7 @@ plan_run(const Wire__Plan *p, const struct due_run *r, struct plan_run *out)
 	out->own.due_at_ms = r->covers[0].due_ms;
 	out->own.attempt = r->attempt;
 	out->own.catch_up = r->catch_up;
+	plan_tell_also(r, out);
 	g = p != NULL ? plan_group(p, out->group) : NULL;
 	if (g != NULL)
 		plan_fill(g, out);

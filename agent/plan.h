@@ -20,7 +20,8 @@ enum {
 	PLAN_FORMAT = 1, /* the newest that is understood */
 	PLAN_GROUPS_MAX = 1000,
 	PLAN_SCHEDULES_MAX = 1000,
-	PLAN_BYTES_MAX = 4194304
+	PLAN_BYTES_MAX = 4194304,
+	PLAN_ALSO_MAX = 32 /* further schedules of one run that are told */
 };
 
 /* RC_VERSION: of another format; RC_INVALID, RC_LIMIT: it contradicts itself
@@ -40,6 +41,8 @@ struct plan_run {
 	Wire__CommandRun cmd;
 	Wire__OwnRun own;
 	char job[ULID_TEXT_CAP], group[ULID_TEXT_CAP], schedule[ULID_TEXT_CAP];
+	Wire__OwnDue also[PLAN_ALSO_MAX], *also_list[PLAN_ALSO_MAX];
+	char also_id[PLAN_ALSO_MAX][ULID_TEXT_CAP];
 };
 /* Of a group that is not in the plan there are only ids. */
 void plan_run(const Wire__Plan *p, const struct due_run *r,

@@ -22,7 +22,8 @@
 enum {
 	WORD_MAX = 255,
 	SENTENCE_MAX = 1024,
-	FORGOT_MAX = 1000 /* source groups of one job */
+	FORGOT_MAX = 1000, /* source groups of one job */
+	ALSO_MAX = 100     /* schedules of one host */
 };
 
 /* Records are read once, changed in memory and put at the end. */
@@ -120,6 +121,27 @@ keep_paths(struct apply *ap, char *const *from, size_t n, char ***to,
 	*to = v;
 }
 
+static void
+keep_also(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
+{
+	size_t i, n = own->n_also < ALSO_MAX ? own->n_also : ALSO_MAX;
+	Rec__JobDue *rows = arena_array(ap->arena, n + 1, sizeof(*rows));
+	struct ulid id;
+
+	j->also = arena_array(ap->arena, n + 1, sizeof(*j->also));
+	j->n_also = 0;
+	for (i = 0; rows != NULL && j->also != NULL && i < n; i++) {
+		if (!ulid_parse(str_of(own->also[i]->schedule_id), &id) ||
+		    schedule_store_find(ap->tx, &ap->p->host, &id) == NULL)
+			continue;
+		rec__job_due__init(&rows[i]);
+		rows[i].schedule_id = pb_id_keep(ap->arena, &id);
+		rows[i].due_at_ms = rules_time(own->also[i]->due_at_ms, 1,
+		    ap->p->batch->now_ms);
+		j->also[j->n_also++] = &rows[i];
+	}
+}
+
 /* What the agent's own plan made, said with ids that need not be those of
  * this host any more, or at all. */
 static void
@@ -145,6 +167,7 @@ take_own(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
 	                   : 0;
 	j->attempt = own->attempt;
 	j->catch_up = own->catch_up;
+	keep_also(ap, j, own);
 	/* Long lists are left out by the agent: an event has 64 KiB. */
 	keep_paths(ap, own->includes, own->n_includes, &j->includes,
 	    &j->n_includes);

@@ -53,6 +53,22 @@ move_schedule(struct store_tx *tx, const struct ulid *host,
 		schedule_store_put(tx, s);
 }
 
+/* Its own, and those whose due times it stood for as well. */
+static void
+move_schedules(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__Job *j, int64_t now_ms)
+{
+	struct Rec__Job other = *j;
+	size_t i;
+
+	move_schedule(tx, host, j, now_ms);
+	for (i = 0; i < j->n_also; i++) {
+		other.schedule_id = j->also[i]->schedule_id;
+		other.due_at_ms = j->also[i]->due_at_ms;
+		move_schedule(tx, host, &other, now_ms);
+	}
+}
+
 struct day_search {
 	struct ulid group;
 	struct ulid job;
@@ -120,7 +136,7 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 		return;
 	if (!pb_id_get(&h->id, &host))
 		return;
-	move_schedule(tx, &host, j, end->now_ms);
+	move_schedules(tx, &host, j, end->now_ms);
 	if (!pb_id_get(&j->group_id, &group))
 		return;
 	move_group(tx, &host, &group, j, end->now_ms);

@@ -133,11 +133,12 @@ static void
 a_run_has_what_its_group_says_now(void **state)
 {
 	static char *paths[4000];
-	struct due_cover cover = { small_id(DAILY), 5 };
+	struct due_cover covers[] = { { small_id(DAILY), 5 },
+		{ small_id(OTHER), 4 } };
 	struct due_run r = { .job = small_id(OTHER),
 		.group = small_id(GROUP_A),
-		.covers = &cover,
-		.n_covers = 1,
+		.covers = covers,
+		.n_covers = 2,
 		.attempt = 2,
 		.catch_up = true };
 	Wire__Hooks hooks = WIRE__HOOKS__INIT;
@@ -163,6 +164,9 @@ a_run_has_what_its_group_says_now(void **state)
 	assert_int_equal(run.own.due_at_ms, 5);
 	assert_int_equal(run.own.attempt, 2);
 	assert_true(run.own.catch_up);
+	assert_int_equal(run.own.n_also, 1);
+	assert_string_equal(run.own.also[0]->schedule_id, OTHER);
+	assert_int_equal(run.own.also[0]->due_at_ms, 4);
 	/* What is told of the paths fits an event. */
 	started.own = &run.own;
 	assert_in_range(wire__job_started__get_packed_size(&started), 20000,
