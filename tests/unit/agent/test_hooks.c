@@ -268,6 +268,26 @@ one_that_prints_for_ever_leaves_room_for_the_rest(void **state)
 	fixture_close(&h->f);
 }
 
+/* nobody stops reading, so the hook is never held up. */
+static void
+endless_lines_are_cut_and_drained(void **state)
+{
+	const Wire__JobFinished *end;
+	struct hooked *h;
+
+	h = hooked_open(*state, "",
+	    "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo behind it; "
+	    "printf 'without an end'",
+	    "");
+	start(&h->f);
+	end = finish(&h->f);
+	assert_string_equal(end->status, "succeeded");
+	check_log(h, "xxxx [cut]");
+	check_log(h, "hook(pre): behind it");
+	check_log(h, "hook(pre): without an end");
+	fixture_close(&h->f);
+}
+
 struct canceller {
 	struct hooked *h;
 	struct job *job;
@@ -446,6 +466,7 @@ main(void)
 		unit_test_in_folder(what_is_left_of_its_group_ends_with_it),
 		unit_test_in_folder(
 		    one_that_prints_for_ever_leaves_room_for_the_rest),
+		unit_test_in_folder(endless_lines_are_cut_and_drained),
 		unit_test_in_folder(
 		    post_hears_of_a_cancel_and_is_not_cancelled_itself),
 		unit_test_in_folder(a_pre_hook_can_be_cancelled),
