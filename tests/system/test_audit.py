@@ -442,7 +442,7 @@ def change_settings(c, host):
 
 
 def change_plans(c, host):
-    """Source groups, schedules and hooks, by the API and by forms."""
+    """Source groups, schedules (M-187) and hooks, by the API and by forms."""
     client, ids = c.ctl.client, {"id": host}
     page, api = f"/hosts/{host}/sources", "/api/hosts/{id}/"
     group = c.ask("POST", api + "source-groups", {
@@ -488,7 +488,7 @@ def change_announced(c, folder):
 
 
 def test_every_change_is_audited(ctl):
-    """M-299, M-300, M-303, M-298: each route that changes something writes
+    """M-187, M-299, M-300, M-303, M-298: each route that changes something writes
     its entry, of who did it and from where; two that share a function are
     tried once."""
     first = audit(ctl, "?sort=time&per_page=1")["items"][0]

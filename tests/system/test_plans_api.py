@@ -99,7 +99,7 @@ def settle(console, agent):
 
 
 def test_a_plan_reaches_the_agent_and_its_runs_come_back(console, agent):
-    """M-160 to M-164, M-174 to M-177, M-186, M-451, M-452"""
+    """M-160 to M-164, M-172 to M-177, M-186, M-420, M-422, M-451, M-452, W-28"""
     settle(console, agent)
     before = console.host(agent.host_id)["config_version"]
     group = ask(console, "POST", agent, "source-groups", name="system",
@@ -709,7 +709,7 @@ def test_forms_of_schedules_keep_what_was_typed(console, agent):
 # ------------------------------------------------------------- the real agent
 
 def test_the_agent_runs_the_plan_it_was_pushed(lab, console):
-    """M-177, M-181, M-186: a schedule made while it is connected fires on it, the
+    """M-177 to M-182, M-186: a schedule made while it is connected fires on it, the
     job is listed with its schedule; what changed while it was away it has
     when it is back; a group that is gone is not run any more"""
     source = lab.sources("src")
