@@ -17,7 +17,7 @@ enum {
 	CELL_GAP = 2,
 	MONDAY = 1,
 	DATES_MAX = 4,   /* listed by name in a label */
-	AXIS_ROOM = 250, /* a date further right meets "today" */
+	AXIS_ROOM = 235, /* a date further right meets "today" */
 	TICK_ROOM = 3,   /* days a date under the strip needs */
 	SPARK_LEFT = 10, /* of the drawing, in tenths */
 	SPARK_RIGHT = 690,

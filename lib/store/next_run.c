@@ -27,7 +27,10 @@ next_run_rule(const struct Rec__Schedule *s, const char *zone,
 	struct ulid id, host;
 	struct err e;
 
+	/* One that was changed is counted from then on. */
 	*out = (struct next_run_rule){ .last_due_ms = s->last_due_ms };
+	if (s->updated_at_ms > s->last_due_ms)
+		out->last_due_ms = s->updated_at_ms;
 	if (cron_parse(str_of(s->cron), zone, &out->cron, &e) != RC_OK)
 		return false;
 	if (key_id_field(&s->id, &id) && key_id_field(&s->host_id, &host))

@@ -76,6 +76,15 @@ every_stays_in_step_with_the_last_one(void **state)
 	assert_true(next_run(&r, NOW, &n));
 	assert_int_equal(n.due_ms, NOW + HOUR / 2);
 	assert_int_equal(next_run_gap_ms(&r, NOW), 3 * HOUR / 2);
+	s.updated_at_ms = NOW - HOUR;
+	assert_true(next_run_rule(&s, "UTC", &r));
+	assert_true(next_run(&r, NOW, &n));
+	assert_int_equal(n.due_ms, NOW + HOUR / 2);
+	s.last_due_ms = 0;
+	s.updated_at_ms = NOW - HOUR / 4;
+	assert_true(next_run_rule(&s, "UTC", &r));
+	assert_true(next_run(&r, NOW, &n));
+	assert_int_equal(n.due_ms, NOW + HOUR + HOUR / 4);
 }
 
 static void
