@@ -40,7 +40,8 @@ config_put_plan(struct agent *a, Wire__Plan *plan, struct buf *refused,
 		log_error(LOG_CONF,
 		    "the plan is not taken, the former one stays error=%s",
 		    log_safe(str_of(why.msg)));
-		buf_puts(refused, why.msg);
+		buf_printf(refused, "%s; the former plan stays in force",
+		    why.msg);
 		return secrets_put_plan(a->secrets, NULL,
 		    plan->format > PLAN_FORMAT ? plan->format : 0, e);
 	}
@@ -53,6 +54,8 @@ config_put_plan(struct agent *a, Wire__Plan *plan, struct buf *refused,
 	facts_zone(zone);
 	if (plan != NULL)
 		plan_remark(plan, zone[0] != '\0' ? zone : "UTC", refused);
+	if (refused->len > 0)
+		buf_puts(refused, "; the rest of the plan is in force");
 	return rc;
 }
 

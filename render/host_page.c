@@ -88,15 +88,12 @@ init_trouble(struct view *v, const struct Rec__Host *h, struct trouble *t)
 	}
 }
 
-/* What the agent would not take: it goes on with what it has. */
+/* What the agent would not take, and what is in force instead. */
 static void
 plan_trouble(struct view *v, const struct Rec__Host *h, struct trouble *t)
 {
-	t->title = "The agent refused the latest plan";
-	t->text = arena_printf(v->arena,
-	    "%s\nIt goes on with the one it took "
-	    "before.",
-	    h->plan_refused);
+	t->title = "The agent did not take all of the latest plan";
+	t->text = h->plan_refused;
 	t->link = host_link(v, h, "/schedules");
 	t->word = "See schedules";
 }

@@ -52,12 +52,18 @@ def a_lab(bench):
 
 
 def idle_agent(bench):
-    """Enrolled, connected, its repository made: what most agents are most
-    of the time."""
+    """Enrolled, connected, its repository made, a nightly schedule in force:
+    what most agents are most of the time."""
     lab = a_lab(bench)
     console = lab.controller(render=False).start()
     console.bootstrap()
-    return watch(lab.host(console).program.pid, bench)
+    agent = lab.host(console)
+    path = f"/api/hosts/{agent.host_id}"
+    groups = console.client.ok("GET", f"{path}/source-groups")["items"]
+    console.client.ok("POST", f"{path}/schedules", {
+        "cron": "0 2 * * *", "jitter_seconds": 3600,
+        "source_group_ids": [groups[0]["id"]]})
+    return watch(agent.program.pid, bench)
 
 
 def exporter(bench):

@@ -212,6 +212,7 @@ a_plan_that_is_refused_leaves_the_former_one(void **state)
 	s.schedule[0].n_group_ids = 0;
 	apply_plan(2, &s.plan);
 	assert_true(refused("no source group"));
+	assert_true(refused("the former plan stays in force"));
 	check_held("0 2 * * *");
 	/* It will not become better: it is not asked for again. */
 	assert_int_equal(secrets_config(a.secrets).version, 2);
@@ -255,6 +256,7 @@ a_schedule_that_cannot_fire_is_told_the_rest_is_taken(void **state)
 	small_schedule(&s, 1, OTHER, "99 * * * *", 1);
 	apply_plan(1, &s.plan);
 	assert_true(refused("cannot fire here"));
+	assert_true(refused("the rest of the plan is in force"));
 	check_held("0 2 * * *");
 }
 
