@@ -561,12 +561,6 @@ def test_limits_of_a_plan(console, agent):
     refused(console, "POST", path(agent, "schedules"),
             {"cron": "@daily", "source_group_ids": ids[:1]}, 409,
             "too_many_schedules")
-    # Asked for twice, each waits once.
-    run = path(agent, "schedules",
-               schedules(console, agent)["items"][0]["id"], "run")
-    jobs = [console.client.ok("POST", run, {})["jobs"] for _ in range(2)]
-    assert [j["job_id"] for j in jobs[0]] == [j["job_id"] for j in jobs[1]]
-    assert all(j["waited_already"] for j in jobs[1]) and len(jobs[1]) == 100
     deep = "/" + "x" * 4000
     for n in range(8, 0, -1):
         ask(console, "PUT", agent, "source-groups", ids[n],
@@ -581,6 +575,12 @@ def test_limits_of_a_plan(console, agent):
     assert len(agent.plan.groups) == len(agent.plan.schedules) == 100
     assert len(agent.plan.groups[99].hooks.post) == 12288
     assert agent.plan.ByteSize() > 3 << 20
+    # Asked for twice, each waits once.
+    run = path(agent, "schedules",
+               schedules(console, agent)["items"][0]["id"], "run")
+    jobs = [console.client.ok("POST", run, {})["jobs"] for _ in range(2)]
+    assert [j["job_id"] for j in jobs[0]] == [j["job_id"] for j in jobs[1]]
+    assert all(j["waited_already"] for j in jobs[1]) and len(jobs[1]) == 100
 
 
 # --------------------------------------------------------------------- forms
