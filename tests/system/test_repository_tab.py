@@ -95,6 +95,8 @@ def test_variables_reach_restic(site):
     site.open()
     b = site.browser
     b.click('form[action$="/repo/variables"] summary')
+    b.click('form[action$="/admin-credentials"] summary')
+    assert a11y.violations(b) == []
     b.fill("#variables-RESTIC_REST_USERNAME", "web-1")
     b.fill("#variables-RESTIC_REST_PASSWORD", "the server's word")
     site.save("variables")
@@ -245,8 +247,10 @@ def test_without_scripts_on_a_phone(site):
     site.save("bandwidth")
     assert site.host()["bandwidth_up_kbps"] == 0
     site.open()
-    centre(b, "#d-unlock summary")
-    b.click("#d-unlock summary")
+    for part in ("#d-forget", "#d-unlock"):
+        centre(b, f"{part} summary")
+        b.click(f"{part} summary")
+    assert a11y.violations(b) == [] and b.sideways() <= 0
     centre(b, 'form[action$="/repo/unlock"] button')
     b.go('form[action$="/repo/unlock"] button')
     job = b.path().rsplit("/", 1)[1].split("?")[0]
@@ -277,6 +281,7 @@ def test_presence_and_many_hosts_at_once(site):
     b.open(site.path)
     assert b.text('summary[aria-label^="Presence"]') == "24x7"
     b.click('summary[aria-label^="Presence"]')
+    assert a11y.violations(b) == []
     b.click('input[name="always_on"]')
     b.fill("#host-age", "0x")
     b.go('form[action$="/mode"] button')
@@ -292,6 +297,7 @@ def test_presence_and_many_hosts_at_once(site):
     tick = f'input[name="host-{site.agent.host_id}"]'
     b.click(tick)
     b.click(".bulk summary")
+    assert a11y.violations(b) == []
     b.fill("#bulk-tags", "prod, web")
     b.go('.bulk button[value="add"]')
     assert "1 host was changed." in b.text("main")
