@@ -366,6 +366,9 @@ realign(const struct mend *md, const struct ulid *host,
 		    (u->due_ms != 0 && u->due_ms <= md->now_ms))
 			continue;
 		due_ms = upkeep_due(host, kinds[i], u, md->zone, md->now_ms);
+		/* One that is due earlier is an @every that has begun. */
+		if (u->due_ms != 0 && due_ms != 0 && u->due_ms <= due_ms)
+			continue;
 		changed |= due_ms != u->due_ms;
 		u->due_ms = due_ms;
 	}

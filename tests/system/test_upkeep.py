@@ -246,3 +246,40 @@ def test_a_host_away_over_its_windows_is_maintained_once(lab, ahead):
     console.restart()
     assert len(runs("forget")) == 1 and runs("prune") == []
     assert work("forget")["due_at"] == now["due_at"]
+
+
+@pytest.mark.parametrize("body, field", [
+    ({"prune_cadence": "61 4 * * *"}, "prune_cadence"),
+    ({"check_cadence": "0 0 30 2 *"}, "check_cadence"),
+    ({"forget_cadence": ""}, "forget_cadence"),
+    ({"forget_cadence": "x" * 300}, "forget_cadence"),
+    ({"check_subset_pct": 101}, "check_subset_pct"),
+    ({"prune_enabled": "yes"}, "prune_enabled"),
+])
+def test_what_is_no_cadence_is_refused_and_changes_nothing(pair, body, field):
+    """M-213: the message names the member."""
+    path = pair.a + "/repo-maintenance"
+    before = pair.client.ok("GET", path)
+    answer = pair.client.request("PUT", path, {
+        "forget_cadence": "1 1 * * *", **body})
+    assert answer.status == 422, answer.text
+    assert field in answer.json()["message"]
+    assert pair.client.ok("GET", path) == before
+
+
+def test_a_change_begins_anew(pair):
+    """M-213: only what is given changes, and a kind can be off."""
+    path = pair.b + "/repo-maintenance"
+    before = pair.client.ok("GET", path)
+    after = pair.client.ok("PUT", path, {
+        "prune_enabled": False, "check_cadence": "@weekly",
+        "check_subset_pct": 100})
+    assert after["forget"] == before["forget"]
+    assert after["prune"]["due_at"] is None and not after["prune_enabled"]
+    assert after["check"]["due_at"] and after["check_subset_pct"] == 100
+    assert after["check_cadence"] == "@weekly" and after["enabled"]
+    off = pair.client.ok("PUT", path, {"enabled": False})
+    assert not any(off[f"{k}_enabled"] for k in ("forget", "prune", "check"))
+    for days in (7, 0, "x"):
+        answer = pair.client.get(f"{pair.b}/repo-history?days={days}")
+        assert answer.status == 422
