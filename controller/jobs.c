@@ -19,7 +19,8 @@
 enum {
 	/* Open jobs of a host are among its newest: at most one is queued a
 	 * group and kind, for a day, and a step costs its key alone. */
-	LOOK_BACK = 1000
+	LOOK_BACK = 1000,
+	ALONE_ARENA = 16 << 20
 };
 
 /* ------------------------------------------------------------- making one */
@@ -237,6 +238,25 @@ jobs_run(struct store_tx *state, const struct op *op, struct jobs_wish *w)
 	}
 	audit_run(state, op, w, g);
 	return store_rc(state);
+}
+
+enum rc
+jobs_run_alone(struct store_tx *state, const struct op *op, struct jobs_wish *w)
+{
+	struct store_tx *tx;
+	struct arena a;
+	struct err e;
+	enum rc rc;
+
+	arena_init(&a, ALONE_ARENA);
+	tx = store_begin_child(state, &a);
+	(void)jobs_run(tx, op, w);
+	rc = store_commit(tx, &e);
+	arena_fini(&a);
+	if (rc == RC_OK)
+		return RC_OK;
+	return e.code != NULL ? store_fail_code(state, rc, e.code, "%s", e.msg)
+	                      : store_fail(state, rc, "%s", e.msg);
 }
 
 enum rc

@@ -109,7 +109,7 @@ run_groups(struct store_tx *tx, const struct op *op, struct bulk *b,
 			.now_ms = b->now_ms,
 			.lasts_ms = JOBS_WAIT_MS };
 
-		if (jobs_run(tx, op, &w) != RC_OK)
+		if (jobs_run_alone(tx, op, &w) != RC_OK)
 			return;
 		b->jobs[b->n_jobs + i] = (struct bulk_job){ bh->id, w.job,
 			w.old || !bh->online, w.old };

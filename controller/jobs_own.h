@@ -65,6 +65,11 @@ void jobs_reply(struct req *r, int status, const struct ulid *job);
 enum rc jobs_run(struct store_tx *state, const struct op *op,
     struct jobs_wish *w);
 
+/* One of several in a row, in a transaction and an arena of its own: what was
+ * read for one is not kept for the next. */
+enum rc jobs_run_alone(struct store_tx *state, const struct op *op,
+    struct jobs_wish *w);
+
 /* Of forget, prune, check and unlock: whether there is what it needs, and
  * which part of the data a check reads.  Nothing for other kinds. */
 enum rc jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,

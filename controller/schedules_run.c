@@ -49,23 +49,20 @@ static enum rc
 run_group(struct store_tx *state, const struct op *op, struct run *run,
     const ProtobufCBinaryData *group)
 {
-	struct jobs_wish *w = arena_alloc(store_arena(state), sizeof(*w));
+	struct jobs_wish w = { .host = run->host,
+		.kind = REC__JOB_KIND__KIND_BACKUP,
+		.online = run->online,
+		.now_ms = run->now_ms,
+		.lasts_ms = JOBS_WAIT_MS };
 
-	if (w == NULL)
-		return store_fail(state, RC_LIMIT, "the change is too large");
-	w->host = run->host;
-	if (!pb_id_get(group, &w->group))
+	if (!pb_id_get(group, &w.group))
 		return store_fail(state, RC_CORRUPT,
 		    "the schedule is damaged: save it anew");
-	w->kind = REC__JOB_KIND__KIND_BACKUP;
-	w->online = run->online;
-	w->now_ms = run->now_ms;
-	w->lasts_ms = JOBS_WAIT_MS;
-	if (jobs_run(state, op, w) != RC_OK)
+	if (jobs_run_alone(state, op, &w) != RC_OK)
 		return store_rc(state);
-	run->jobs[run->n].group = w->group;
-	run->jobs[run->n].job = w->job;
-	run->jobs[run->n++].old = w->old;
+	run->jobs[run->n].group = w.group;
+	run->jobs[run->n].job = w.job;
+	run->jobs[run->n++].old = w.old;
 	return RC_OK;
 }
 
