@@ -46,7 +46,8 @@ plan_store_find(struct store_tx *tx, const struct ulid *host,
 }
 
 enum {
-	DAY_KEY_GROUP_AT = 20
+	DAY_KEY_GROUP_AT = 20,
+	ONE_GROUP_ARENA = 8 * TABLE_VALUE_MAX
 };
 
 struct day_reader {
@@ -54,28 +55,43 @@ struct day_reader {
 	void *ctx;
 };
 
-/* Another group of the host has the name. */
-struct name_search {
-	const struct Rec__SourceGroup *g;
-	bool taken;
-};
-
+/* Whether another group of the host has the name.  Their paths may be many,
+ * and a commit may put many groups: nothing of them is kept. */
 static bool
-plan_on_group_name(void *ctx, const struct Rec__SourceGroup *other)
+name_taken(struct store_tx *tx, const struct ulid *host,
+    const struct Rec__SourceGroup *g)
 {
-	struct name_search *s = ctx;
+	const struct Rec__SourceGroup *other;
+	struct key prefix = { .n = 0 };
+	struct table_scan sc;
+	struct str key, value;
+	struct arena a;
+	bool taken = false;
 
-	s->taken =
-	    strcmp(other->name, s->g->name) == 0 &&
-	    (other->id.len != s->g->id.len ||
-	        memcmp(other->id.data, s->g->id.data, s->g->id.len) != 0);
-	return !s->taken;
+	arena_init(&a, ONE_GROUP_ARENA);
+	key_ulid(&prefix, host);
+	table_scan_init(&sc, tx, TB_GROUP, &prefix, SCAN_UP);
+	while (!taken && table_scan_next(&sc, &key, &value)) {
+		arena_reset(&a);
+		other =
+		    table_try_unpack(&a, value, &rec__source_group__descriptor);
+		if (other == NULL) {
+			store_fail(tx, RC_CORRUPT,
+			    "a source group is damaged; restore a backup");
+			break;
+		}
+		taken = strcmp(other->name, g->name) == 0 &&
+		        (other->id.len != g->id.len ||
+		            memcmp(other->id.data, g->id.data, g->id.len) != 0);
+	}
+	table_scan_fini(&sc);
+	arena_fini(&a);
+	return taken;
 }
 
 void
 plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g)
 {
-	struct name_search search = { g, false };
 	struct ulid id, host;
 	struct key k;
 
@@ -85,8 +101,7 @@ plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g)
 		    "a source group needs an id, a host and a name");
 		return;
 	}
-	plan_store_of_host(tx, &host, plan_on_group_name, &search);
-	if (search.taken) {
+	if (name_taken(tx, &host, g)) {
 		store_fail(tx, RC_CONFLICT,
 		    "the host has another source group of this name");
 		return;

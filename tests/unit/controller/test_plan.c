@@ -195,6 +195,53 @@ a_group_goes_with_its_waiting_runs_unless_it_is_needed(void **state)
 	fixture_end(tx);
 }
 
+/* The largest plan there may be, all of whose groups come into conflict by one
+ * change. */
+static void
+a_large_plan_is_changed_at_once(void **state)
+{
+	static char ids[PLAN_GROUPS_MAX][ULID_TEXT_CAP];
+	static char name[16], path[5000];
+	char *paths[] = { path, NULL }, *v[PLAN_GROUPS_MAX + 1] = { NULL };
+	struct json_strs includes = { paths, 1 };
+	struct json_strs groups = { v, PLAN_GROUPS_MAX };
+	struct fixture *f = *state;
+	struct schedules_edit when = { .host = host,
+		.cron = "@daily",
+		.groups = &groups,
+		.now_ms = NOW,
+		.usual_zone = "UTC" };
+	struct store_tx *tx;
+	struct ulid last;
+	struct err e;
+	int i;
+
+	make_host(f);
+	memset(path, 'x', 4000);
+	path[0] = '/';
+	for (i = 0; i < PLAN_GROUPS_MAX; i++) {
+		struct sources_edit ed = { .host = host,
+			.name = name,
+			.includes = &includes,
+			.keep_given = true,
+			.keep = REC__RETENTION__INIT,
+			.now_ms = NOW };
+
+		ed.keep.hourly = 24;
+		assert_true(str_fmt(name, sizeof(name), "g%d", i));
+		assert_rc(run(f, sources_put_op, &ed, &e), RC_OK);
+		ulid_text(&ed.group, ids[i]);
+		v[i] = ids[i];
+		last = ed.group;
+	}
+	assert_rc(run(f, schedules_put_op, &when, &e), RC_OK);
+	tx = fixture_read(f);
+	assert_string_equal(plan_store_get(tx, &host, &last)
+	                        ->conflict_dimension,
+	    "hourly");
+	fixture_end(tx);
+}
+
 /* What is wrong names its field and changes nothing. */
 static void
 wrong_values_are_refused(void **state)
@@ -429,6 +476,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_change_is_a_version),
 		TEST(a_group_goes_with_its_waiting_runs_unless_it_is_needed),
+		TEST(a_large_plan_is_changed_at_once),
 		TEST(wrong_values_are_refused),
 		TEST(hooks_are_the_groups_own_else_the_hosts),
 		TEST(hooks_that_do_not_open_say_so),
