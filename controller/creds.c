@@ -7,6 +7,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
+#include "lib/base/repo_env.h"
 #include "proto/store.pb-c.h"
 
 /* -------------------------------------------------------------- checking */
@@ -66,6 +67,46 @@ creds_check_password(const char *password, struct err *e)
 		return err_set(e, RC_INVALID,
 		    "the password holds control characters");
 	return RC_OK;
+}
+
+static bool
+has_value(const struct json_pair *p)
+{
+	return p->value != NULL && p->value[0] != '\0';
+}
+
+enum rc
+creds_check_extra(const char *url, const struct json_pairs *extra,
+    struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < extra->n; i++)
+		if (has_value(&extra->v[i]) &&
+		    repo_env_check(str_of(url), str_of(extra->v[i].name),
+		        str_of(extra->v[i].value), e) != RC_OK)
+			return e->rc;
+	return RC_OK;
+}
+
+void
+creds_lend_extra(struct Rec__RepoSecret *repo, const struct json_pairs *extra,
+    struct arena *a)
+{
+	size_t i;
+
+	repo->extra = arena_array(a, extra->n + 1, sizeof(*repo->extra));
+	for (i = 0; repo->extra != NULL && i < extra->n; i++) {
+		Rec__Variable *v =
+		    has_value(&extra->v[i]) ? arena_alloc(a, sizeof(*v)) : NULL;
+
+		if (v == NULL)
+			continue;
+		rec__variable__init(v);
+		v->name = extra->v[i].name;
+		v->value = extra->v[i].value;
+		repo->extra[repo->n_extra++] = v;
+	}
 }
 
 /* ---------------------------------------------------------------- places */

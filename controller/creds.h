@@ -47,6 +47,13 @@ MUST_USE enum rc creds_check_url(const char *url, struct err *e);
 MUST_USE enum rc creds_check_username(const char *username, struct err *e);
 MUST_USE enum rc creds_check_password(const char *password, struct err *e);
 
+/* Variables as typed, beside that URL; those without a value do not count. */
+MUST_USE enum rc creds_check_extra(const char *url,
+    const struct json_pairs *extra, struct err *e);
+/* Lends names and values to repo, the list out of the arena. */
+void creds_lend_extra(struct Rec__RepoSecret *repo,
+    const struct json_pairs *extra, struct arena *a);
+
 /* Whether two repository URLs lead to the same server: backend, scheme, host
  * and port alike (of b2, gs, azure, swift and rclone: bucket or remote).
  * Paths on one server, and on the host's own disks, are one place. */

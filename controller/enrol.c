@@ -16,6 +16,7 @@
 #include "lib/base/log.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
+#include "lib/base/repo_env.h"
 #include "lib/store/enrol_store.h"
 #include "lib/store/host_store.h"
 #include "lib/store/vault_store.h"
@@ -39,6 +40,7 @@ static const struct json_field mint_fields[] = {
 	{ "repo_username", JSON_STR,  JSON_NULL_OK,  0, CREDS_USER_MAX,     IN(repo_username), 0, JSON_NO_SEEN },
 	{ "repo_password", JSON_STR,  JSON_NULL_OK,  0, CREDS_PASSWORD_MAX, IN(repo_password), 0, JSON_NO_SEEN },
 	{ "initial_paths", JSON_STRS, JSON_NULL_OK,  0, PATHS_MAX,          IN(initial_paths), PATH_MAX_BYTES, JSON_NO_SEEN },
+	{ "extra",         JSON_PAIRS, JSON_NULL_OK, 0, REPO_ENV_MAX,       IN(extra),         REPO_ENV_FILE_MAX, JSON_NO_SEEN },
 	{ "allow_duplicate", JSON_BOOL, JSON_NULL_OK, 0, 0,                 IN(allow_duplicate), 0, JSON_NO_SEEN },
 };
 
@@ -239,6 +241,8 @@ enrol_check_mint(struct mint_in *in, struct req *r, bool *generated,
 	if (check_lists(in, why) != RC_OK)
 		return why->e.rc;
 	why->param = "error";
+	if (creds_check_extra(in->repo_url, &in->extra, &why->e) != RC_OK)
+		return why->e.rc;
 	complete(in, r, generated);
 	return RC_OK;
 }
@@ -326,11 +330,13 @@ seal(struct req *r, const struct mint_in *in, struct op *op, struct mint_op *m)
 	struct Rec__RepoSecret repo = REC__REPO_SECRET__INIT;
 	char ad[CREDS_AD_CAP];
 	struct buf b;
+	size_t i;
 	enum rc rc;
 
 	repo.url = in->repo_url;
 	repo.username = in->repo_username;
 	repo.password = in->repo_password;
+	creds_lend_extra(&repo, &in->extra, &r->arena);
 	creds_token_ad(m->out.hash, ad);
 	buf_init(&b, CREDS_SEALED_MAX);
 	rc = creds_seal(r->ctl->key, ad, &repo, &b);
@@ -339,6 +345,8 @@ seal(struct req *r, const struct mint_in *in, struct op *op, struct mint_op *m)
 		m->sealed_n = b.len;
 	}
 	buf_fini(&b);
+	for (i = 0; i < repo.n_extra; i++)
+		mem_wipe(repo.extra[i]->value, strlen(repo.extra[i]->value));
 	return rc;
 }
 

@@ -78,9 +78,10 @@ refuse(struct store_tx *tx, enum rc rc)
 
 /* ------------------------------------------------------------ a new host */
 
-/* Opened as the token's, sealed as the host's.  A host whose credentials do
- * not open is a host all the same: they can be edited (M-079). */
-static void
+/* Opened as the token's, sealed as the host's: gives what is left of it, the
+ * names.  A host whose credentials do not open is a host all the same: they
+ * can be edited (M-079). */
+static const struct Rec__RepoSecret *
 reseal(const struct enrol_in *in, const struct Rec__EnrolToken *t,
     struct enrol_out *out, struct arena *a, struct buf *sealed)
 {
@@ -97,12 +98,26 @@ reseal(const struct enrol_in *in, const struct Rec__EnrolToken *t,
 	creds_wipe(repo);
 	out->has_repo = rc == RC_OK;
 	if (rc == RC_OK)
-		return;
+		return repo;
 	buf_reset(sealed);
 	log_error(LOG_AGENT,
 	    "a token's repository credentials cannot be opened, the host is "
 	    "enrolled without them hostname=%s rc=%s",
 	    log_safe(str_of(t->hostname)), rc_info(rc)->name);
+	return NULL;
+}
+
+static void
+name_variables(const struct Rec__RepoSecret *repo, struct arena *a,
+    struct host_make *m)
+{
+	size_t i, n = repo == NULL ? 0 : repo->n_extra;
+	char **names = arena_array(a, n + 1, sizeof(*names));
+
+	for (i = 0; names != NULL && i < n; i++)
+		names[i] = repo->extra[i]->name;
+	m->extra_names = names;
+	m->n_extra_names = names == NULL ? 0 : n;
 }
 
 static void
@@ -113,7 +128,8 @@ make(struct store_tx *state, struct store_tx *vault, const struct enrol_in *in,
 	struct buf sealed;
 
 	buf_init(&sealed, CREDS_SEALED_MAX);
-	reseal(in, t, out, store_arena(vault), &sealed);
+	name_variables(reseal(in, t, out, store_arena(vault), &sealed),
+	    store_arena(vault), &m);
 	m.name = t->hostname;
 	m.reported_name = in->hostname;
 	m.os = in->os;

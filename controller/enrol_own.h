@@ -18,6 +18,7 @@ struct mint_in {
 	char *repo_username;
 	char *repo_password;
 	struct json_strs initial_paths;
+	struct json_pairs extra; /* of the back end */
 	bool allow_duplicate;
 };
 

@@ -27,6 +27,8 @@ put_host(struct store_tx *state, const struct host_make *m)
 	h.always_on = true;
 	h.repo_url = pb_text(m->repo_url);
 	h.repo_username = pb_text(m->repo_username);
+	h.extra_names = (char **)(uintptr_t)m->extra_names;
+	h.n_extra_names = m->n_extra_names;
 	h.config_version = 1;
 	host_store_put(state, &h);
 }

@@ -26,6 +26,8 @@ struct host_make {
 	char *const *paths; /* of the default source group; none: usual ones */
 	size_t n_paths;
 	const char *repo_url, *repo_username;
+	char *const *extra_names; /* of its variables */
+	size_t n_extra_names;
 	struct str sealed_repo; /* RepoSecret, ad "host:<id>:repo", or empty */
 };
 

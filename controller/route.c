@@ -137,7 +137,7 @@ static const struct route routes[] = {
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
 
-	{ "POST", "/api/enrollment-tokens", ROUTE_OPERATOR, ROUTE_JSON, KIB(64), &enrol_mint_body, enrol_mint },
+	{ "POST", "/api/enrollment-tokens", ROUTE_OPERATOR, ROUTE_JSON, KIB(128), &enrol_mint_body, enrol_mint },
 	{ "GET",  "/api/enrollment-tokens", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, enrol_list },
 	{ "POST", "/api/enrollment-tokens/{hash}/regenerate", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, enrol_regenerate },
 	{ "DELETE", "/api/enrollment-tokens/{hash}", ROUTE_OPERATOR, ROUTE_JSON, KIB(8), NULL, enrol_revoke },

@@ -49,13 +49,16 @@ def run(console, host, kind):
 def test_every_kind_of_job_on_s3(lab, console, server, restic):
     agent = lab.agent(console, restic=NEWER if restic == "newer"
                       else shutil.which("restic"))
+    # The keys come with the token, the right one later.
     agent.enrol(console.mint(
         "web-1", server.url(f"bucket-{restic}"), repo_password=PASSWORD,
-        initial_paths=[str(lab.sources())]))
+        initial_paths=[str(lab.sources())],
+        extra=keys(server, "daily", "not the word")))
     agent.start()
     host = agent.host_id
-    put(console, host, "repo", {
-        "extra": keys(server, "daily", "not the word")})
+    assert console.client.ok(
+        "GET", f"/api/hosts/{host}/repo-credentials")["extra_names"] == [
+            "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RESTIC_CACERT"]
     failed = wait_for("the init to fail", lambda: (
         lambda h: h if h["repo_status"] == "init_failed" else None)(
             console.host(host)), 120)
