@@ -495,7 +495,7 @@ def test_refusals(console):
             (client.request("POST", "/api/enrollment-tokens", "x", {
                 "Content-Type": "text/plain"}), 400, "content_type"),
             (client.post("/api/enrollment-tokens", {
-                "hostname": "x" * 70000}), 413, "too_large"),
+                "hostname": "x" * 140000}), 413, "too_large"),
             (client.post("/api/agents/enroll", {
                 "token": "A" * 43, "hostname": "h", "os": "linux",
                 "arch": "amd64"}), 401, "unauthorised")):
