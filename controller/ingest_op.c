@@ -143,24 +143,21 @@ keep_also(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
 }
 
 /* What the agent's own plan made, said with ids that need not be those of
- * this host any more, or at all. */
+ * this host any more, or at all.  The name is that of its plan, which became
+ * the tag; long lists of paths it leaves out: an event has 64 KiB. */
 static void
 take_own(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
 {
-	const struct Rec__SourceGroup *g = NULL;
 	struct ulid id;
 
 	if (ulid_parse(str_of(own->schedule_id), &id) &&
 	    schedule_store_find(ap->tx, &ap->p->host, &id) != NULL)
 		j->schedule_id = pb_id_keep(ap->arena, &id);
-	if (ulid_parse(str_of(own->group_id), &id))
-		g = plan_store_find(ap->tx, &ap->p->host, &id);
-	if (g != NULL)
+	if (ulid_parse(str_of(own->group_id), &id) &&
+	    plan_store_has(ap->tx, &ap->p->host, &id))
 		j->group_id = pb_id_keep(ap->arena, &id);
-	j->group_name = g != NULL ? g->name
-	                : pb_word_ok(own->group_name, WORD_MAX)
-	                    ? pb_keep(ap->arena, own->group_name, WORD_MAX)
-	                    : pb_text("");
+	if (pb_word_ok(own->group_name, WORD_MAX))
+		j->group_name = pb_keep(ap->arena, own->group_name, WORD_MAX);
 	/* It was due before it began. */
 	j->due_at_ms = own->due_at_ms > 0
 	                   ? rules_time(own->due_at_ms, 1, j->started_at_ms)
@@ -168,17 +165,10 @@ take_own(struct apply *ap, struct Rec__Job *j, const Wire__OwnRun *own)
 	j->attempt = own->attempt;
 	j->catch_up = own->catch_up;
 	keep_also(ap, j, own);
-	/* Long lists are left out by the agent: an event has 64 KiB. */
 	keep_paths(ap, own->includes, own->n_includes, &j->includes,
 	    &j->n_includes);
 	keep_paths(ap, own->excludes, own->n_excludes, &j->excludes,
 	    &j->n_excludes);
-	if (j->n_includes == 0 && g != NULL) {
-		j->includes = g->includes;
-		j->n_includes = g->n_includes;
-		j->excludes = g->excludes;
-		j->n_excludes = g->n_excludes;
-	}
 }
 
 static void

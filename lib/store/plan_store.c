@@ -45,6 +45,16 @@ plan_store_find(struct store_tx *tx, const struct ulid *host,
 	return table_find(tx, TB_GROUP, &k, &rec__source_group__descriptor);
 }
 
+bool
+plan_store_has(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group)
+{
+	struct key k;
+
+	group_key(&k, host, group);
+	return table_has(tx, TB_GROUP, &k);
+}
+
 enum {
 	DAY_KEY_GROUP_AT = 20,
 	ONE_GROUP_ARENA = 8 * TABLE_VALUE_MAX

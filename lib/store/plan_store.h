@@ -12,6 +12,9 @@ struct Rec__SourceGroup *plan_store_get(struct store_tx *tx,
     const struct ulid *host, const struct ulid *group);
 struct Rec__SourceGroup *plan_store_find(struct store_tx *tx,
     const struct ulid *host, const struct ulid *group);
+/* Without reading it. */
+bool plan_store_has(struct store_tx *tx, const struct ulid *host,
+    const struct ulid *group);
 void plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g);
 /* What it was in the past (days, jobs) stays. */
 void plan_store_del(struct store_tx *tx, const struct ulid *host,
