@@ -119,8 +119,10 @@ lock_trouble(struct view *v, const struct Rec__Host *h, struct trouble *t)
 	    text_when(v->arena, &v->clock, h->locks_at_ms),
 	    h->lock_exclusive ? " It is exclusive: no backup can run." : "");
 	t->class = h->lock_exclusive ? "bad" : "warn";
-	t->link = host_link(v, h, "/repo");
-	t->word = "See the repository";
+	/* Stale locks alone go: those in use stay. */
+	t->post = h->online ? host_link(v, h, "/repo/unlock") : "";
+	t->link = h->online ? "" : host_link(v, h, "/repo");
+	t->word = h->online ? "Unlock" : "See the repository";
 }
 
 static void

@@ -123,7 +123,8 @@ change_host(struct store_tx *tx, enum seed_host which)
 	h->config_version = 7;
 	h->plan_format = which == SEED_FS ? 0 : 1;
 	h->applied_config_version = which == SEED_WEB ? 5 : 7;
-	h->plan_refused = text(which == SEED_EVIL ? "<b>too new</b>" : "");
+	h->plan_refused = text(
+	    which == SEED_EVIL || which == SEED_NEW ? "<b>too new</b>" : "");
 	h->zone = text(which == SEED_DB2 ? "Europe/Berlin" : "");
 	h->backup_interval_s = next_run_interval_s(tx, &id, SEED_NOW_MS);
 	host_store_put(tx, h);

@@ -508,6 +508,21 @@ the_jobs_of_one_schedule_are_listed_alone(void **state)
 }
 
 static void
+what_stands_in_the_way_is_told_with_the_way_out(void **state)
+{
+	struct site *s = *state;
+
+	page_of(s, "host", SEED_NEW, REC__ROLE__ROLE_OPERATOR);
+	must(s, "The agent did not take all of the latest plan");
+	must(s, "version 7 \xc2\xb7 refused by the agent");
+	page_of(s, "host_sources", SEED_EVIL, REC__ROLE__ROLE_OPERATOR);
+	must(s, "The repository is locked by a process that is gone");
+	must(s, "Not renewed since");
+	must(s, "/repo/unlock\"><input type=\"hidden\" name=\"csrf\"");
+	must(s, ">Unlock</button>");
+}
+
+static void
 nothing_else_is_read_for_the_head_alone(void **state)
 {
 	struct site *s = *state;
@@ -546,6 +561,7 @@ main(void)
 		PLANS(jobs_that_wait_say_why_and_how_long_and_what_comes),
 		PLANS(a_forget_tells_what_it_removed_and_kept),
 		PLANS(the_jobs_of_one_schedule_are_listed_alone),
+		PLANS(what_stands_in_the_way_is_told_with_the_way_out),
 		PLANS(nothing_else_is_read_for_the_head_alone),
 	};
 
