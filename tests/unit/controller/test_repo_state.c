@@ -235,7 +235,7 @@ a_repository_is_its_own_id(void **state)
 static void
 what_is_no_id_changes_nothing(void **state)
 {
-	static const char *const odd[] = { "", "aa", ID_A "aa", "x" ID_A };
+	static const char *const odd[] = { "", "aa", (ID_A "aa"), ("x" ID_A) };
 	struct bench *b = *state;
 	Wire__RepoStats s = stats();
 	size_t i;

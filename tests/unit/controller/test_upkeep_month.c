@@ -13,10 +13,16 @@ static const int64_t minute_ms = 60000;
 static const int64_t hour_ms = 3600000;
 static const int64_t day_ms = 86400000;
 
+#ifdef RM_SANITIZED
+#define FLEET 60 /* each transaction costs milliseconds there */
+#else
+#define FLEET 1000
+#endif
+
 enum {
-	HOSTS = 1000,
-	SHARED = 100, /* of them two and two with one repository */
-	AWAY = 20,    /* of them from the 10th to the 20th */
+	HOSTS = FLEET,
+	SHARED = HOSTS / 10, /* of them two and two with one repository */
+	AWAY = HOSTS / 50,   /* of them from the 10th to the 20th */
 	DAYS = 30,
 	DOWN_DAY = 24, /* of the controller */
 	RUNNING = 4000
