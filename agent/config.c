@@ -53,7 +53,7 @@ config_put_plan(struct agent *a, Wire__Plan *plan, struct buf *refused,
 	buf_wipe_fini(&packed);
 	facts_zone(zone);
 	if (plan != NULL)
-		plan_remark(plan, zone[0] != '\0' ? zone : "UTC", refused);
+		plan_remark(plan, zone, refused);
 	if (refused->len > 0)
 		buf_puts(refused, "; the rest of the plan is in force");
 	return rc;

@@ -75,9 +75,9 @@ look_at_plan(struct checkup *sheet, const struct settings *s,
 
 	facts_zone(zone);
 	rc = read_state(s->state_dir, d, &e);
-	due_plan(d, plan, zone[0] != '\0' ? zone : "UTC", clock_now_ms());
+	due_plan(d, plan, zone, clock_now_ms());
 	buf_init(&remark, KIB(1));
-	plan_remark(plan, zone[0] != '\0' ? zone : "UTC", &remark);
+	plan_remark(plan, zone, &remark);
 	if (remark.len > 0)
 		checkup_fail(sheet, "plan",
 		    "correct the schedule on the host's page; a zone that is "
@@ -89,7 +89,7 @@ look_at_plan(struct checkup *sheet, const struct settings *s,
 		    "from then on",
 		    "%s", e.msg);
 	else
-		tell_schedules(sheet, d, zone[0] != '\0' ? zone : "UTC");
+		tell_schedules(sheet, d, zone);
 	buf_fini(&remark);
 	due_free(d);
 }

@@ -133,27 +133,31 @@ facts_zone_of_file(char out[CRON_ZONE_CAP])
 	return ok;
 }
 
+static bool
+facts_zone_of_tz(const char *tz, char out[CRON_ZONE_CAP])
+{
+	tz += tz[0] == ':' ? 1 : 0;
+	return tz[0] == '/' ? facts_zone_of_path(str_of(tz), out)
+	                    : facts_zone_take(str_of(tz), out);
+}
+
 void
 facts_zone(char out[CRON_ZONE_CAP])
 {
 	const char *tz = getenv("TZ");
 	char link[PATH_MAX];
-	ssize_t n;
+	ssize_t n = -1;
+	bool ok;
 
-	out[0] = '\0';
-	if (tz != NULL) {
-		tz += tz[0] == ':' ? 1 : 0;
-		if (tz[0] == '/')
-			(void)facts_zone_of_path(str_of(tz), out);
-		else
-			(void)facts_zone_take(tz[0] != '\0' ? str_of(tz)
-			                                    : STR("UTC"),
-			    out);
-		return;
-	}
-	n = readlink("/etc/localtime", link, sizeof(link));
-	if (n < 0 && errno == ENOENT)
-		(void)facts_zone_take(STR("UTC"), out);
-	else if (n <= 0 || !facts_zone_of_path(str_from(link, (size_t)n), out))
-		(void)facts_zone_of_file(out);
+	if (tz == NULL)
+		n = readlink("/etc/localtime", link, sizeof(link));
+	if (tz != NULL)
+		ok = facts_zone_of_tz(tz, out);
+	else if (n > 0 && facts_zone_of_path(str_from(link, (size_t)n), out))
+		ok = true;
+	else
+		ok = access("/etc/localtime", F_OK) == 0 &&
+		     facts_zone_of_file(out);
+	if (!ok)
+		ASSERT(str_copy(out, CRON_ZONE_CAP, STR("UTC")));
 }

@@ -19,6 +19,6 @@ struct facts {
 MUST_USE enum rc facts_read(struct facts *out, const char *queue_dir,
     struct err *e);
 /* The IANA zone of this host's clock, as it is set now: TZ, /etc/localtime,
- * /etc/timezone; "" when none of them names one that is known here. */
+ * /etc/timezone; UTC when none of them names one that is known here. */
 void facts_zone(char out[CRON_ZONE_CAP]);
 #endif

@@ -83,9 +83,9 @@ schedule_log_plan(struct schedule *s, const Wire__Plan *plan)
 	if (at != DUE_NEVER)
 		clock_text(at, next);
 	log_info(LOG_JOB, "plan in force schedules=%zu zone=%s next=%s", n,
-	    s->zone[0] != '\0' ? s->zone : "UTC", next);
+	    s->zone, next);
 	buf_init(&remark, KIB(1));
-	plan_remark(plan, s->zone[0] != '\0' ? s->zone : "UTC", &remark);
+	plan_remark(plan, s->zone, &remark);
 	if (remark.len > 0)
 		log_warn(LOG_JOB, "%s", log_safe(buf_str(&remark)));
 	buf_fini(&remark);
@@ -96,8 +96,7 @@ schedule_take_plan(struct schedule *s)
 {
 	Wire__Plan *plan = schedule_read_plan(s);
 
-	due_plan(s->due, plan, s->zone[0] != '\0' ? s->zone : "UTC",
-	    clock_now_ms());
+	due_plan(s->due, plan, s->zone, clock_now_ms());
 	s->planned = plan != NULL && plan->n_schedules > 0;
 	if (plan != NULL)
 		schedule_log_plan(s, plan);

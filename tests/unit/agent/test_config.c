@@ -268,8 +268,8 @@ the_zone_is_the_one_the_host_is_set_to(void **state)
 		{ ":America/New_York", "America/New_York" },
 		{ ":/usr/share/zoneinfo/Asia/Tokyo", "Asia/Tokyo" },
 		{ "", "UTC" },
-		{ "CET-1CEST", "" },
-		{ "../../etc/passwd", "" },
+		{ "CET-1CEST", "UTC" },
+		{ "../../etc/passwd", "UTC" },
 	};
 	char zone[CRON_ZONE_CAP];
 	int32_t offset;
@@ -283,7 +283,7 @@ the_zone_is_the_one_the_host_is_set_to(void **state)
 	}
 	assert_int_equal(unsetenv("TZ"), 0);
 	facts_zone(zone);
-	assert_true(zone[0] == '\0' || clock_zone_offset(zone, 0, &offset));
+	assert_true(clock_zone_offset(zone, 0, &offset));
 }
 
 /* M-115 */
