@@ -27,7 +27,7 @@ class Page(html.parser.HTMLParser):
         self.forms, self.open_forms, self.nested = [], 0, False
         self.buttons, self.times, self.scripts, self.links = [], [], [], []
         self.dead = False
-        self.word = None
+        self.word, self.named = None, False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -46,7 +46,7 @@ class Page(html.parser.HTMLParser):
         elif tag == "a":
             self.links.append(at.get("href", ""))
         if tag == "button":
-            self.word = at.get("aria-label", "")
+            self.word, self.named = at.get("aria-label", ""), "aria-label" in at
             self.dead = self.dead or "disabled" in at
         assert not [a for a in at if a.startswith("on")], at
         assert "style" not in at, at
@@ -59,7 +59,7 @@ class Page(html.parser.HTMLParser):
             self.word = None
 
     def handle_data(self, data):
-        if self.word is not None:
+        if self.word is not None and not self.named:
             self.word += data
 
 
@@ -79,6 +79,11 @@ class Site:
         (quiet / NASTY).mkdir(parents=True)
         self.agent = lab.host(console, restic=FAKE, tags=["prod"],
                               paths=[quiet, quiet / NASTY])
+        path = f"/api/hosts/{self.agent.host_id}"
+        groups = console.client.ok("GET", f"{path}/source-groups")["items"]
+        console.client.ok("POST", f"{path}/schedules", {
+            "cron": "0 2 * * *", "enabled": True,
+            "source_group_ids": [g["id"] for g in groups]})
         self.job = console.run_group(self.agent.host_id)
         assert console.wait_job(self.job)["status"] == "succeeded"
         (busy / ".pretend").write_text("lines=40000 delay_ms=50")
@@ -263,9 +268,9 @@ def test_verbs_are_the_same_everywhere(site):
     words = {w for name in site.paths for w in site.page(name).buttons}
     assert not [w for w in words if re.search(
         r"run first|run now|backup now|start|please", w, re.I)], words
-    runs = {w for w in words if w.startswith("Back up")}
-    assert runs == {"Back up now", "Back up web-1 now", "Back up web-2 now"} \
-        or runs == {"Back up now", "Back up web-1 now"}, runs
+    assert {w for w in words if w.startswith("Back up")} == {"Back up now"}
+    assert {w for w in words if w.startswith("Run all")} == {
+        "Run all groups of web-1"}, words
     assert "Run again" in words and "Stop" in words
 
 
@@ -333,13 +338,12 @@ def row_of(site, agent):
 
 
 def test_a_row_tells_how_its_host_is(site):
-    """M-305: with the columns that this stage has; the number of snapshots
-    stands on the host's own page."""
+    """M-305, M-310: the number of snapshots stands on the host's own page."""
     console, lab = site.console, site.lab
     row, words = row_of(site, site.agent)
     for part in ('aria-label="Online"', 'aria-label="Last 30 days: ',
                  f'href="{site.paths["host"]}"',
-                 'aria-label="Back up web-1 now"'):
+                 'aria-label="Run all groups of web-1"'):
         assert part in row, part
     host = console.host(site.agent.host_id)
     for word in ("web-1", f"{host['os']}/{host['arch']}", "prod", "OK",
@@ -348,6 +352,7 @@ def test_a_row_tells_how_its_host_is(site):
     assert re.search(r"just now|\d+ min ago", words)
     row, words = row_of(site, site.busy)
     assert "Running" in words and f'href="/jobs/{site.running}"' in row
+    assert "View →" in words
     # The repository: being made, then it cannot be.
     (lab.path / "file").write_text("in the way")
     slow = lab.path / "slow-restic"
@@ -373,7 +378,7 @@ def test_a_row_tells_how_its_host_is(site):
 
 
 def test_the_host_page_has_its_header_and_strip(site):
-    """M-314: as far as this stage has tabs."""
+    """M-314."""
     text = site.browser.get(site.paths["host"]).text
     facts = html.unescape(re.search(
         r'<p class="facts" data-live="host.facts">(.*?)</p>', text,
@@ -388,7 +393,8 @@ def test_the_host_page_has_its_header_and_strip(site):
     assert strip.count("<li>") == 30
     tabs = re.search(r'<nav class="tabs".*?</nav>', text, re.S).group()
     assert re.findall(r'href="([^"]+)"', tabs) == [
-        site.paths["host"], site.paths["jobs"], site.paths["host"] + "/repo"]
+        site.paths["host"] + tab
+        for tab in ("", "/sources", "/schedules", "/jobs", "/repo")]
     assert re.search(r'aria-current="page">Snapshots <span class="count">1<',
                      tabs)
     other = site.browser.get(site.paths["jobs"]).text
