@@ -165,7 +165,7 @@ form_kbps(struct req *r, const char *name, bool *given, uint32_t *out,
 
 	if (s.n > 0 && !str_u64(s, KBPS_MAX, &v))
 		return err_field(e, name,
-		    "a bandwidth is a whole number of KB/s");
+		    "a bandwidth is a whole number of KiB/s");
 	*given = s.n > 0;
 	*out = (uint32_t)v;
 	return RC_OK;

@@ -143,6 +143,20 @@ def test_the_dashboard_runs_the_schedule_that_covers_a_host(site):
     assert site.b.path().startswith(site.path + "/schedules?")
 
 
+def test_a_run_with_limits_of_its_own(site):
+    """M-168: not in the way of who wants none."""
+    gid = site.group("default")["id"]
+    site.b.open(site.path + "/sources")
+    assert not site.b.all(f"#group-{gid} details[open]")
+    site.b.click(f"#group-{gid} summary[title^=Limit]")
+    site.b.fill(f"#up-{gid}", "900")
+    site.b.fill(f"#down-{gid}", "0")
+    site.b.go(f"#group-{gid} details[open] .pri")
+    assert site.b.path().startswith("/jobs/")
+    site.b.wait("its end", lambda: site.client.ok(
+        "GET", "/api" + site.b.path())["status"] == "succeeded")
+
+
 def test_hooks_are_stored_and_never_shown(site):
     """M-189, M-195"""
     edit = f"{site.path}/sources/{site.group('photos')['id']}/edit"

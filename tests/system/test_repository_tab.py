@@ -191,7 +191,7 @@ def test_maintenance_is_set_by_its_form(site):
 
 
 def test_admin_credentials_by_form(site):
-    """M-203, M-204, M-207, W-16: all blank is nothing; another server needs
+    """M-417, M-203, M-204, M-207, W-16: all blank is nothing; another server needs
     its password; with them prune is offered and works, without them not."""
     b = site.browser
     site.open()

@@ -268,7 +268,7 @@ def test_what_is_no_cadence_is_refused_and_changes_nothing(pair, body, field):
 
 
 def test_a_change_begins_anew(pair):
-    """M-213: only what is given changes, and a kind can be off."""
+    """M-213, M-419: only what is given changes, and a kind can be off."""
     path = pair.b + "/repo-maintenance"
     before = pair.client.ok("GET", path)
     after = pair.client.ok("PUT", path, {

@@ -142,6 +142,7 @@ another_expression_or_zone_does_not_fire_for_the_past(void **state)
 	due_free(d);
 }
 
+/* M-333 */
 static void
 a_disabled_schedule_does_nothing_also_later(void **state)
 {
@@ -210,6 +211,7 @@ an_expression_that_does_not_parse_leaves_the_rest_alone(void **state)
 
 /* ------------------------------------------------------------ catching up */
 
+/* M-330, M-335 */
 static void
 what_was_slept_through_is_caught_up_once(void **state)
 {
@@ -332,7 +334,7 @@ a_due_time_succeeds_when_all_its_groups_do(void **state)
 	}
 }
 
-/* W-08: the way back is a gap like a start, for hosts that never sleep. */
+/* W-08, M-332: the way back is a gap like a start, for hosts that never sleep. */
 static void
 what_had_failed_is_caught_up_when_the_network_is_back(void **state)
 {
@@ -484,7 +486,7 @@ daylight_saving_neither_skips_nor_doubles(void **state)
 
 /* ----------------------------------------------------------------- retries */
 
-/* */
+/* X-06, M-238 */
 static void
 retry_max_counts_retries_and_they_come_ever_later(void **state)
 {
@@ -577,7 +579,7 @@ what_would_fail_the_same_way_is_not_tried_again(void **state)
 
 /* --------------------------------------------------------------- the line */
 
-/* A run that takes longer than its schedule's period. */
+/* M-236: a run that takes longer than its schedule's period. */
 static void
 one_run_waits_per_group_and_bears_the_newest_due_time(void **state)
 {

@@ -511,6 +511,7 @@ a_list_beyond_the_arena_is_an_error(void **state)
 	buf_fini(&b);
 }
 
+/* M-220, M-221 */
 static void
 statistics_tell_what_the_version_knows(void **state)
 {

@@ -600,7 +600,8 @@ put_admin(struct bench *b, const char *password)
 	buf_fini(&sealed[1]);
 }
 
-/* M-149, M-206: only what keeps something, and the slot that may delete. */
+/* M-149, M-206, M-443: only what keeps something, and the slot that may
+ * delete. */
 static void
 a_forget_takes_the_groups_that_keep_and_the_admin_slot(void **state)
 {

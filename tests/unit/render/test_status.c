@@ -55,6 +55,7 @@ the_first_state_that_applies_is_the_hosts(void **state)
 	}
 }
 
+/* M-324, M-328 */
 static void
 the_allowed_age_follows_host_schedules_and_profile(void **state)
 {
