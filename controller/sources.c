@@ -6,6 +6,7 @@
 #include "controller/jobs_end.h"
 #include "controller/pb.h"
 #include "controller/plan.h"
+#include "controller/sources_own.h"
 #include "controller/upkeep.h"
 #include "lib/base/buf.h"
 #include "lib/base/json.h"
@@ -252,8 +253,8 @@ begin(struct store_tx *tx, struct sources_edit *ed, const struct plan *p)
 	return g;
 }
 
-static void
-put_keep(struct json_out *j, const struct Rec__Retention *k)
+void
+sources_put_keep(struct json_out *j, const struct Rec__Retention *k)
 {
 	const struct Rec__Retention none = REC__RETENTION__INIT;
 
@@ -293,7 +294,7 @@ audit(struct store_tx *tx, const struct op *op, const char *action,
 	json_put(&j, "source_group", g->name);
 	put_some(&j, "includes", "includes_count", g->includes, g->n_includes);
 	put_some(&j, "excludes", "excludes_count", g->excludes, g->n_excludes);
-	put_keep(&j, g->retention);
+	sources_put_keep(&j, g->retention);
 	json_put_uint(&j, "retry_max", g->retry_max);
 	json_put_uint(&j, "retry_backoff_seconds", g->retry_backoff_s);
 	json_put_uint(&j, "config_version", h->config_version);

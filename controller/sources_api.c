@@ -57,23 +57,6 @@ const struct route_json sources_body = { source_fields,
 
 /* ----------------------------------------------------------------- answers */
 
-static void
-put_keep(struct json_out *j, const struct Rec__Retention *k)
-{
-	const struct Rec__Retention none = REC__RETENTION__INIT;
-
-	if (k == NULL)
-		k = &none;
-	json_obj(j, "retention_policy");
-	json_put_uint(j, "keep_last", k->last);
-	json_put_uint(j, "keep_hourly", k->hourly);
-	json_put_uint(j, "keep_daily", k->daily);
-	json_put_uint(j, "keep_weekly", k->weekly);
-	json_put_uint(j, "keep_monthly", k->monthly);
-	json_put_uint(j, "keep_yearly", k->yearly);
-	json_obj_end(j);
-}
-
 /* What it keeps finer than it is backed up, as a sentence. */
 static void
 put_conflict(struct json_out *j, struct plan *p,
@@ -104,7 +87,7 @@ put_group(struct json_out *j, struct plan *p, const struct Rec__SourceGroup *g)
 	json_put(j, "name", g->name);
 	json_put_strs(j, "includes", g->includes, g->n_includes);
 	json_put_strs(j, "excludes", g->excludes, g->n_excludes);
-	put_keep(j, g->retention);
+	sources_put_keep(j, g->retention);
 	json_put_uint(j, "retry_max", g->retry_max);
 	json_put_uint(j, "retry_backoff_seconds", g->retry_backoff_s);
 	put_conflict(j, p, g, &id);
