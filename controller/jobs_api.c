@@ -22,7 +22,6 @@
 
 enum {
 	LIST_MAX = 100,
-	KBPS_MAX = 100000000,
 	ARGS_MAX = 10,
 	ARG_MAX = 255
 };
@@ -31,10 +30,6 @@ struct dispatch_in {
 	char *kind;
 	struct json_strs args;
 };
-struct run_in {
-	int64_t up_kbps, down_kbps;
-	bool up_seen, down_seen;
-};
 
 /* clang-format off */
 static const struct json_field dispatch_fields[] = {
@@ -42,15 +37,15 @@ static const struct json_field dispatch_fields[] = {
 	{ "args", JSON_STRS, JSON_NULL_OK, 0, ARGS_MAX, offsetof(struct dispatch_in, args), ARG_MAX, JSON_NO_SEEN },
 };
 static const struct json_field run_fields[] = {
-	{ "bandwidth_up_kbps",   JSON_INT, JSON_NULL_ABSENT, 0, KBPS_MAX, offsetof(struct run_in, up_kbps), 0, offsetof(struct run_in, up_seen) },
-	{ "bandwidth_down_kbps", JSON_INT, JSON_NULL_ABSENT, 0, KBPS_MAX, offsetof(struct run_in, down_kbps), 0, offsetof(struct run_in, down_seen) },
+	{ "bandwidth_up_kbps",   JSON_INT, JSON_NULL_ABSENT, 0, JOBS_KBPS_MAX, offsetof(struct jobs_caps_in, up_kbps), 0, offsetof(struct jobs_caps_in, up_seen) },
+	{ "bandwidth_down_kbps", JSON_INT, JSON_NULL_ABSENT, 0, JOBS_KBPS_MAX, offsetof(struct jobs_caps_in, down_kbps), 0, offsetof(struct jobs_caps_in, down_seen) },
 };
 /* clang-format on */
 
 const struct route_json jobs_dispatch_body = { dispatch_fields,
 	ARRAY_LEN(dispatch_fields), sizeof(struct dispatch_in) };
 const struct route_json jobs_run_body = { run_fields, ARRAY_LEN(run_fields),
-	sizeof(struct run_in) };
+	sizeof(struct jobs_caps_in) };
 
 /* -------------------------------------------------------------- starting */
 
@@ -163,7 +158,7 @@ form_kbps(struct req *r, const char *name, bool *given, uint32_t *out,
 	struct str s = str_trim(req_field(r, name));
 	uint64_t v = 0;
 
-	if (s.n > 0 && !str_u64(s, KBPS_MAX, &v))
+	if (s.n > 0 && !str_u64(s, JOBS_KBPS_MAX, &v))
 		return err_field(e, name,
 		    "a bandwidth is a whole number of KiB/s");
 	*given = s.n > 0;
@@ -171,10 +166,29 @@ form_kbps(struct req *r, const char *name, bool *given, uint32_t *out,
 	return RC_OK;
 }
 
+enum rc
+jobs_caps(struct req *r, const struct jobs_caps_in *in, struct jobs_wish *w,
+    struct err *e)
+{
+	enum rc rc;
+
+	if (in == NULL) {
+		rc = form_kbps(r, "bandwidth_up_kbps", &w->up_given,
+		    &w->up_kbps, e);
+		return rc != RC_OK ? rc
+		                   : form_kbps(r, "bandwidth_down_kbps",
+		                         &w->down_given, &w->down_kbps, e);
+	}
+	w->up_given = in->up_seen;
+	w->up_kbps = (uint32_t)in->up_kbps;
+	w->down_given = in->down_seen;
+	w->down_kbps = (uint32_t)in->down_kbps;
+	return RC_OK;
+}
+
 void
 jobs_run_group(struct req *r)
 {
-	const struct run_in *in = r->in;
 	struct jobs_wish w = { .kind = REC__JOB_KIND__KIND_BACKUP };
 	struct err e;
 
@@ -183,15 +197,7 @@ jobs_run_group(struct req *r)
 		no_such(r, "source group");
 		return;
 	}
-	if (in != NULL) {
-		w.up_given = in->up_seen;
-		w.up_kbps = (uint32_t)in->up_kbps;
-		w.down_given = in->down_seen;
-		w.down_kbps = (uint32_t)in->down_kbps;
-	} else if (form_kbps(r, "bandwidth_up_kbps", &w.up_given, &w.up_kbps,
-	               &e) != RC_OK ||
-	           form_kbps(r, "bandwidth_down_kbps", &w.down_given,
-	               &w.down_kbps, &e) != RC_OK) {
+	if (jobs_caps(r, r->in, &w, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;
 	}

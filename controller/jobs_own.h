@@ -14,6 +14,7 @@
 #include "proto/store.pb-c.h"
 
 struct json_out;
+struct req;
 struct store_tx;
 
 /* What the API shows of a job, into the object that is open. */
@@ -52,13 +53,24 @@ struct jobs_wish {
 	struct ulid job;
 	bool old; /* it was queued already */
 };
+/* Bandwidth of one run, as asked for: by JSON (in) or by the form (in NULL).
+ * What is not given is the host's, 0 is no limit (M-199). */
+enum {
+	JOBS_KBPS_MAX = 100000000
+};
+struct jobs_caps_in {
+	int64_t up_kbps, down_kbps;
+	bool up_seen, down_seen;
+};
+MUST_USE enum rc jobs_caps(struct req *r, const struct jobs_caps_in *in,
+    struct jobs_wish *w, struct err *e);
+
 /* Queues a job; the same host, group and kind again gives the one that
  * waits. */
 enum rc jobs_run_op(struct store_tx *state, struct store_tx *vault,
     struct op *op);
 
 /* {job_id, job_url}; browsers are led to the job. */
-struct req;
 void jobs_reply(struct req *r, int status, const struct ulid *job);
 
 /* The same inside another op. */

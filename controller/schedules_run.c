@@ -20,11 +20,14 @@
 
 struct run_in {
 	bool confirm;
+	struct jobs_caps_in caps;
 };
 
 /* clang-format off */
 static const struct json_field run_fields[] = {
 	{ "confirm", JSON_BOOL, JSON_NULL_OK, 0, 0, offsetof(struct run_in, confirm), 0, JSON_NO_SEEN },
+	{ "bandwidth_up_kbps", JSON_INT, JSON_NULL_ABSENT, 0, JOBS_KBPS_MAX, offsetof(struct run_in, caps.up_kbps), 0, offsetof(struct run_in, caps.up_seen) },
+	{ "bandwidth_down_kbps", JSON_INT, JSON_NULL_ABSENT, 0, JOBS_KBPS_MAX, offsetof(struct run_in, caps.down_kbps), 0, offsetof(struct run_in, caps.down_seen) },
 };
 /* clang-format on */
 
@@ -33,9 +36,9 @@ const struct route_json schedules_run_body = { run_fields,
 
 /* op->in */
 struct run {
-	struct ulid host, schedule;
-	bool confirmed, online;
-	int64_t now_ms;
+	struct ulid schedule;
+	struct jobs_wish wish; /* of each group: the host, its caps */
+	bool confirmed;
 	/* out */
 	bool paused; /* and that is why nothing was started */
 	size_t n;
@@ -49,11 +52,7 @@ static enum rc
 run_group(struct store_tx *state, const struct op *op, struct run *run,
     const ProtobufCBinaryData *group)
 {
-	struct jobs_wish w = { .host = run->host,
-		.kind = REC__JOB_KIND__KIND_BACKUP,
-		.online = run->online,
-		.now_ms = run->now_ms,
-		.lasts_ms = JOBS_WAIT_MS };
+	struct jobs_wish w = run->wish;
 
 	if (!pb_id_get(group, &w.group))
 		return store_fail(state, RC_CORRUPT,
@@ -71,7 +70,7 @@ run_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	struct run *run = op->in;
 	const struct Rec__Schedule *s =
-	    schedule_store_get(state, &run->host, &run->schedule);
+	    schedule_store_get(state, &run->wish.host, &run->schedule);
 	size_t i;
 
 	(void)vault;
@@ -163,13 +162,14 @@ schedules_on_run(struct req *r, struct op *op)
 		return;
 	}
 	for (i = 0; i < run->n; i++) {
-		courier_queued(r->ctl->courier, &run->host, &run->jobs[i].job);
+		courier_queued(r->ctl->courier, &run->wish.host,
+		    &run->jobs[i].job);
 		old += run->jobs[i].old;
 		if (!run->jobs[i].old)
-			sse_job_changed(r->ctl->sse, &run->host,
+			sse_job_changed(r->ctl->sse, &run->wish.host,
 			    &run->jobs[i].job);
 	}
-	sse_host_changed(r->ctl->sse, &run->host);
+	sse_host_changed(r->ctl->sse, &run->wish.host);
 	if (r->wants_html)
 		answer_html(r, run, old);
 	else
@@ -185,17 +185,22 @@ schedules_run(struct req *r)
 	struct err e;
 
 	ASSERT(run != NULL); /* the op's arena is empty */
-	if (req_ulid(r, 0, &run->host) != RC_OK ||
-	    req_ulid(r, 1, &run->schedule) != RC_OK) {
-		op_free(op);
+	run->wish = (struct jobs_wish){ .kind = REC__JOB_KIND__KIND_BACKUP,
+		.now_ms = clock_now_ms(),
+		.lasts_ms = JOBS_WAIT_MS };
+	e.rc = RC_OK;
+	if (req_ulid(r, 0, &run->wish.host) != RC_OK ||
+	    req_ulid(r, 1, &run->schedule) != RC_OK)
 		(void)err_set(&e, RC_NOTFOUND, "there is no such schedule");
+	if (e.rc != RC_OK || jobs_caps(r, in != NULL ? &in->caps : NULL,
+	                         &run->wish, &e) != RC_OK) {
+		op_free(op);
 		req_fail(r, &e);
 		return;
 	}
 	run->confirmed =
 	    in != NULL ? in->confirm : str_eqz(req_field(r, "confirm"), "1");
-	run->online = agents_online(r->ctl->agents, &run->host);
-	run->now_ms = clock_now_ms();
+	run->wish.online = agents_online(r->ctl->agents, &run->wish.host);
 	op->in = run;
 	req_submit(r, op, schedules_on_run);
 }

@@ -177,7 +177,7 @@ def test_a_group_goes_once_no_schedule_uses_it(site):
     assert site.b.find(f"#group-{gid} .acts button:disabled").get_attribute(
         "title") == "A schedule uses it: take it out there first"
     site.b.open(site.path + "/schedules")
-    site.b.click(f"#schedule-{sid} .acts summary")
+    site.b.click(f"#schedule-{sid} summary.bad")
     site.b.go(f"#schedule-{sid} .acts details[open] .solid")
     assert site.api("schedules") == []
     site.b.open(site.path + "/sources")

@@ -541,6 +541,15 @@ def test_a_schedule_runs_now(console, agent):
         if caps:
             assert (command.caps.bandwidth_up_kbps,
                     command.caps.bandwidth_down_kbps) == caps
+    job = console.client.ok("POST", run, {
+        "confirm": True, "bandwidth_up_kbps": 7,
+        "bandwidth_down_kbps": 0})["jobs"][0]["job_id"]
+    wait_for("its end", lambda: (agent.poll(200), console.job(
+        job)["status"] == "succeeded")[1], 30)
+    assert (sent[0].caps.bandwidth_up_kbps,
+            sent[0].caps.bandwidth_down_kbps) == (7, 0)
+    refused(console, "POST", run, {"confirm": True, "bandwidth_up_kbps": -1},
+            422, "invalid", "bandwidth_up_kbps")
 
 
 def test_limits_of_a_plan(console, agent):
