@@ -29,6 +29,9 @@ void mem_wipe(void *p, size_t n);
 /* Gives the kernel what a start or a large piece of work needed and waiting
  * does not: free memory, and code, which comes back when it is used. */
 void mem_settle(void);
+/* At the start, before there are threads: all but the first share one heap.
+ * Each with its own would keep what its largest batch ever took. */
+void mem_share_heaps(void);
 /* a + b, a * b; false on overflow, *out untouched. */
 MUST_USE bool size_add(size_t a, size_t b, size_t *out);
 MUST_USE bool size_mul(size_t a, size_t b, size_t *out);
