@@ -229,10 +229,7 @@ setup(void **state)
 	struct bench *b = MEM_NEW(struct bench);
 
 	log_open(STDERR_FILENO, LOG_ERROR);
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	assert_true(str_fmt(b->spool, sizeof(b->spool), "%s/spool", b->f.dir));
 	assert_int_equal(mkdir(b->spool, 0700), 0);
 	memset(b->instance, 1, sizeof(b->instance));
@@ -278,9 +275,7 @@ teardown(void **state)
 	loop_timer_free(b->timer);
 	loop_free(b->c.loop);
 	clock_fake(-1, 0);
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

@@ -168,10 +168,7 @@ edge_setup(void **state)
 	struct err err;
 
 	log_open(STDERR_FILENO, LOG_ERROR);
-	assert_rc(crypt_init(&err), RC_OK);
-	fixture_dir(&e->f);
-	arena_init(&e->f.arena, MIB(64));
-	fixture_open(&e->f);
+	fixture_init(&e->f);
 	assert_true(str_fmt(e->spool, sizeof(e->spool), "%s/spool", e->f.dir));
 	assert_true(str_fmt(e->run, sizeof(e->run), "%s", e->f.dir));
 	assert_true(str_fmt(e->sock, sizeof(e->sock), "%s/none", e->f.dir));
@@ -221,10 +218,8 @@ edge_teardown(void **state)
 	shown_free(e->c.shown);
 	loop_timer_free(e->tick);
 	loop_free(e->c.loop);
-	fixture_close(&e->f);
-	arena_fini(&e->f.arena);
 	buf_fini(&e->answer);
-	(void)nftw(e->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&e->f);
 	mem_free(e);
 	return 0;
 }

@@ -146,16 +146,12 @@ static inline struct desk *
 desk_new(void)
 {
 	struct desk *d = MEM_NEW(struct desk);
-	struct err e;
 
-	assert_rc(crypt_init(&e), RC_OK);
-	fixture_dir(&d->f);
-	arena_init(&d->f.arena, MIB(64));
+	fixture_init(&d->f);
 	assert_true(str_fmt(d->spool, sizeof(d->spool), "%s/spool", d->f.dir));
 	assert_int_equal(mkdir(d->spool, 0700), 0);
 	memset(d->epoch, 1, sizeof(d->epoch));
 	memset(d->instance, 2, sizeof(d->instance));
-	fixture_open(&d->f);
 	fixture_host(&d->f, "web-1", &d->host);
 	fixture_close(&d->f);
 	return d;
@@ -164,8 +160,7 @@ desk_new(void)
 static inline void
 desk_free(struct desk *d)
 {
-	arena_fini(&d->f.arena);
-	(void)nftw(d->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&d->f);
 	mem_free(d);
 }
 

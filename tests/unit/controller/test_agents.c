@@ -95,9 +95,7 @@ setup(void **state)
 {
 	struct room *r = MEM_NEW(struct room);
 
-	fixture_dir(&r->f);
-	arena_init(&r->f.arena, MIB(64));
-	fixture_open(&r->f);
+	fixture_init(&r->f);
 	fixture_host(&r->f, "web-1", &r->host);
 	r->c.state = r->f.state;
 	r->c.live = r->f.live;
@@ -115,9 +113,7 @@ teardown(void **state)
 
 	agents_free(r->c.agents);
 	loop_free(r->c.loop);
-	fixture_close(&r->f);
-	arena_fini(&r->f.arena);
-	(void)nftw(r->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&r->f);
 	mem_free(r);
 	return 0;
 }

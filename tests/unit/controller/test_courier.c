@@ -163,10 +163,7 @@ setup(void **state)
 	struct bench *b = MEM_NEW(struct bench);
 
 	line = (struct line){ .reachable = true, .online = true };
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	fixture_host(&b->f, "web-1", &b->host);
 	fixture_close(&b->f);
 	clock_fake(1000000, 1000000);
@@ -182,8 +179,7 @@ teardown(void **state)
 
 	close_bench(b);
 	clock_fake(-1, 0);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

@@ -61,10 +61,7 @@ setup(void **state)
 {
 	struct bench *b = MEM_NEW(struct bench);
 
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	memset(b->c.key, 3, sizeof(b->c.key));
 	b->now = 1700000000000;
 	clock_fake(b->now, b->now);
@@ -79,9 +76,7 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	clock_fake(-1, 0);
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

@@ -38,10 +38,7 @@ setup(void **state)
 	struct Rec__Host h = REC__HOST__INIT;
 	struct store_tx *tx;
 
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	ulid_new(&b->host);
 	ulid_new(&b->group);
 	ulid_new(&b->other_group);
@@ -61,9 +58,7 @@ teardown(void **state)
 {
 	struct bench *b = *state;
 
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

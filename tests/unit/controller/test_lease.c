@@ -27,10 +27,7 @@ setup(void **state)
 	struct bench *b = MEM_NEW(struct bench);
 	uint32_t n;
 
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	b->now_ms = upkeep_at("2026-11-21T12:00:00Z");
 	for (n = 0; n < REPOS; n++)
 		memset(b->repos[n], (int)n + 1, REPO_ID_SIZE);
@@ -58,9 +55,7 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	store_abort(b->tx);
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

@@ -47,7 +47,7 @@ bench_open(struct bench *b)
 {
 	struct err e = { 0 };
 
-	fixture_open(&b->f);
+	fixture_reopen(&b->f);
 	assert_rc(loop_new(&b->loop, &e), RC_OK);
 	assert_rc(op_queue_new(b->loop, b->f.state, b->f.vault, &b->q, &e),
 	    RC_OK);
@@ -69,9 +69,7 @@ bench_setup(void **state)
 {
 	struct bench *b = MEM_NEW(struct bench);
 
-	assert_rc(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
+	fixture_init(&b->f);
 	bench_open(b);
 	atomic_store(&b->gate, true);
 	*state = b;
@@ -85,10 +83,9 @@ bench_teardown(void **state)
 
 	atomic_store(&b->gate, true);
 	bench_close(b);
-	arena_fini(&b->f.arena);
 	if (b->mount[0] != '\0')
 		small_fs_unmount(b->mount);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

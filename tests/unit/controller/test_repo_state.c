@@ -26,10 +26,7 @@ setup(void **state)
 {
 	struct bench *b = MEM_NEW(struct bench);
 
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	fixture_host(&b->f, "web-1", &b->host);
 	fixture_host(&b->f, "web-2", &b->other);
 	b->zone = "UTC";
@@ -45,9 +42,7 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	store_abort(b->tx);
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

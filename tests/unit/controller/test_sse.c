@@ -293,10 +293,7 @@ setup(void **state)
 	struct err e;
 
 	log_open(STDERR_FILENO, LOG_WARN);
-	assert_rc(crypt_init(&e), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	assert_true(str_fmt(b->spool, sizeof(b->spool), "%s/spool", b->f.dir));
 	b->c.state = b->f.state;
 	b->c.vault = b->f.vault;
@@ -335,10 +332,8 @@ teardown(void **state)
 	loop_run(b->c.loop);
 	sse_free(b->c.sse);
 	loop_free(b->c.loop);
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
 	buf_fini(&b->got);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

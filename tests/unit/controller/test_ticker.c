@@ -31,10 +31,7 @@ setup(void **state)
 	struct bench *b = MEM_NEW(struct bench);
 	struct err e;
 
-	assert_rc(crypt_init(&e), RC_OK);
-	fixture_dir(&b->f);
-	arena_init(&b->f.arena, MIB(64));
-	fixture_open(&b->f);
+	fixture_init(&b->f);
 	assert_true(str_fmt(b->spool, sizeof(b->spool), "%s/spool", b->f.dir));
 	b->c.state = b->f.state;
 	b->c.vault = b->f.vault;
@@ -59,9 +56,7 @@ teardown(void **state)
 	ticker_free(b->c.ticker);
 	loop_timer_free(b->watch);
 	loop_free(b->c.loop);
-	fixture_close(&b->f);
-	arena_fini(&b->f.arena);
-	(void)nftw(b->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&b->f);
 	mem_free(b);
 	return 0;
 }

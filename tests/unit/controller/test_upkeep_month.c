@@ -56,10 +56,7 @@ setup(void **state)
 	struct month *m = MEM_NEW(struct month);
 	uint32_t n;
 
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(&m->f);
-	arena_init(&m->f.arena, MIB(64));
-	fixture_open(&m->f);
+	fixture_init(&m->f);
 	m->start_ms = upkeep_at("2026-11-01T00:00:00Z");
 	m->now_ms = m->start_ms;
 	m->tx = fixture_write(&m->f);
@@ -91,9 +88,7 @@ teardown(void **state)
 {
 	struct month *m = *state;
 
-	fixture_close(&m->f);
-	arena_fini(&m->f.arena);
-	(void)nftw(m->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&m->f);
 	mem_free(m);
 	return 0;
 }

@@ -129,15 +129,31 @@ rng_below(uint64_t *s, uint32_t limit)
 	return (uint32_t)(rng_next(s) % limit);
 }
 
+/* Everything is open and empty. */
+static inline void
+fixture_init(struct fixture *f)
+{
+	assert_rc(crypt_init(NULL), RC_OK);
+	fixture_dir(f);
+	fixture_open(f);
+	arena_init(&f->arena, MIB(64));
+}
+
+/* Whether its stores are open or not. */
+static inline void
+fixture_fini(struct fixture *f)
+{
+	fixture_close(f);
+	arena_fini(&f->arena);
+	(void)nftw(f->dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static inline int
 fixture_setup(void **state)
 {
 	struct fixture *f = MEM_NEW(struct fixture);
 
-	assert_int_equal(crypt_init(NULL), RC_OK);
-	fixture_dir(f);
-	fixture_open(f);
-	arena_init(&f->arena, MIB(64));
+	fixture_init(f);
 	*state = f;
 	return 0;
 }
@@ -147,9 +163,7 @@ fixture_teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_close(f);
-	arena_fini(&f->arena);
-	(void)nftw(f->dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(f);
 	mem_free(f);
 	return 0;
 }

@@ -46,8 +46,7 @@ full_teardown(void **state)
 		return 0;
 	fixture_close(&x->f);
 	small_fs_unmount(x->mount);
-	arena_fini(&x->f.arena);
-	(void)nftw(x->f.dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	fixture_fini(&x->f);
 	mem_free(x);
 	return 0;
 }
