@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -19,6 +17,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/fsio.h"
 #include "tests/unit/base/tmpdir.h"
+#include "tests/unit/small_fs.h"
 
 static int
 setup(void **state)
@@ -234,11 +233,8 @@ full_disk_is_told_and_keeps_the_old_file(void **state)
 	struct err e;
 
 	/* A mount namespace of our own: it ends with us, whatever happens. */
-	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("none", t->path, "tmpfs", MS_NOSUID | MS_NODEV,
-	        "size=256k") != 0)
-		skip(); /* not root: RLIMIT_FSIZE above shows the same */
+	if (!small_fs_enter() || !small_fs_mount(t->path, 256))
+		skip(); /* not allowed: RLIMIT_FSIZE above shows the same */
 	assert_int_equal(fsio_replace(tmpdir_file(t, "f"), STR("old"), 0600,
 	                     &e),
 	    RC_OK);

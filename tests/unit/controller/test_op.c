@@ -11,7 +11,7 @@
 #include "lib/store/audit_store.h"
 #include "lib/store/table.h"
 #include "lib/store/vault_store.h"
-#include "tests/unit/store/small_fs.h"
+#include "tests/unit/small_fs.h"
 
 enum {
 	MANY = 3000,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A filesystem that is really full: a small tmpfs in a mount namespace of
  * our own.  Needs root; says so and skips otherwise. */
+#include "tests/unit/small_fs.h"
 #include "tests/unit/spool/joblog_help.h"
 #include "tests/unit/spool/queue_help.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
 
 enum {
 	DISK = 4 * 1048576
@@ -25,15 +24,12 @@ static int
 setup(void **state)
 {
 	static struct disk d;
-	char size[32];
 
 	d = (struct disk){ 0 };
 	tmpdir_make(&d.queue.tmp);
 	*state = &d;
-	(void)snprintf(size, sizeof(size), "size=%d", DISK);
-	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", d.queue.tmp.path, "tmpfs", 0, size) != 0) {
+	if (!small_fs_enter() ||
+	    !small_fs_mount(d.queue.tmp.path, DISK / 1024)) {
 		print_message("no tmpfs of our own here: %s\n",
 		    strerror(errno));
 		tmpdir_remove(d.queue.tmp.path);
@@ -59,7 +55,7 @@ teardown(void **state)
 		return 0;
 	queue_close(d->queue.q);
 	buf_fini(&d->text);
-	(void)umount2(d->queue.tmp.path, MNT_DETACH);
+	small_fs_unmount(d->queue.tmp.path);
 	(void)rmdir(d->queue.tmp.path);
 	return 0;
 }
@@ -76,16 +72,7 @@ disk_or_skip(void **state)
 static void
 fill_disk(struct disk *d)
 {
-	static char block[4096];
-	int fd;
-
-	fd = open(tmpdir_file(&d->queue.tmp, "ballast"), O_WRONLY | O_CREAT,
-	    0600);
-	assert_true(fd >= 0);
-	while (write(fd, block, sizeof(block)) > 0)
-		continue;
-	assert_int_equal(errno, ENOSPC);
-	(void)close(fd);
+	assert_true(small_fs_fill_up(tmpdir_file(&d->queue.tmp, "ballast")));
 }
 
 static void

@@ -5,7 +5,7 @@
 
 #include "lib/base/fsio.h"
 #include "lib/store/store_impl.h"
-#include "tests/unit/store/small_fs.h"
+#include "tests/unit/small_fs.h"
 
 static bool have_small_fs;
 

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef TESTS_UNIT_STORE_SMALL_FS_H
-#define TESTS_UNIT_STORE_SMALL_FS_H
+#ifndef TESTS_UNIT_SMALL_FS_H
+#define TESTS_UNIT_SMALL_FS_H
 /*
  * A real file system that can be filled: a small tmpfs in a mount namespace
  * of this process alone.  Needs root or user namespaces; where neither is
  * allowed small_fs_enter() says so and the tests are skipped.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+enum {
+	SMALL_FS_NONE = 77 /* small_fs_child() could not make one */
+};
 
 static inline bool
 small_fs_write(const char *path, const char *text)
@@ -53,14 +60,14 @@ small_fs_enter(void)
 	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
-/* An empty file system of that size at dir, which is made. */
+/* An empty file system of that size at dir, which is made if need be. */
 static inline bool
 small_fs_mount(const char *dir, unsigned kib)
 {
 	char options[64];
 
 	(void)snprintf(options, sizeof(options), "size=%uk", kib);
-	return mkdir(dir, 0700) == 0 &&
+	return (mkdir(dir, 0700) == 0 || errno == EEXIST) &&
 	       mount("tmpfs", dir, "tmpfs", 0, options) == 0;
 }
 
@@ -85,5 +92,30 @@ small_fs_fill(const char *path, size_t bytes)
 		    bytes < sizeof(block) ? bytes : sizeof(block));
 	close(fd);
 	return bytes == 0;
+}
+
+/* Takes all that is left, also of what became free since the last time. */
+static inline bool
+small_fs_fill_up(const char *path)
+{
+	return !small_fs_fill(path, SIZE_MAX) && errno == ENOSPC;
+}
+
+/* The exit code of a child that calls fn(dir) where dir is a file system of
+ * that size, or SMALL_FS_NONE; -1: it did not get to its end. */
+static inline int
+small_fs_child(int (*fn)(const char *dir), const char *dir, unsigned kib)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (!small_fs_enter() || !small_fs_mount(dir, kib))
+			_exit(SMALL_FS_NONE);
+		_exit(fn(dir));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
 }
 #endif
