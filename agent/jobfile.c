@@ -101,7 +101,9 @@ jobfile_write(const char *dir, const struct jobfile *f, struct err *e)
 	data = str_from(bytes, rec__agent_job__pack(&rec, bytes));
 	rc = fsio_replace(path, data, 0600, e);
 	if (rc == RC_FULL && jobfile_take_room(dir, &f->id)) {
-		rec.began = rec.end = (ProtobufCBinaryData){ 0 };
+		rec.began = (ProtobufCBinaryData){ 0 };
+		if (rec__agent_job__get_packed_size(&rec) > JOBFILE_SPARE_BYTES)
+			rec.end = rec.began;
 		data = str_from(bytes, rec__agent_job__pack(&rec, bytes));
 		rc = jobfile_write_in_place(dir, path, data, e);
 	}

@@ -28,8 +28,8 @@ enum {
 	JOBFILE_SPARE_BYTES = 4096
 };
 
-/* Durable when it returns RC_OK.  What was told is left out where only a
- * spare file has room. */
+/* Durable when it returns RC_OK.  Where only a spare file has room, began is
+ * left out, and an end of more than 4 KiB. */
 MUST_USE enum rc jobfile_write(const char *dir, const struct jobfile *f,
     struct err *e);
 /* Takes spare files to their number, as far as there is room. */
