@@ -174,15 +174,17 @@ command_on_marked(void *ctx)
 		    "be told twice error=%s",
 		    en->write.msg);
 	command_told_free(en);
+	events_release(c->agent->events);
 	c->marking--;
 	command_check_idle(c);
 }
 
-/* The controller's copy of the end is durable in the queue; this only saves
- * telling it again after a restart. */
+/* The controller's copy of the end is durable in the queue, and stays there
+ * until this is: a start must know that it ended, and how. */
 static void
 command_mark_ended(struct entry *en)
 {
+	events_hold(en->owner->agent->events);
 	en->phase = COMMAND_ENDED;
 	en->owner->marking++;
 	loop_work(en->owner->agent->loop, command_write_ended,
@@ -332,14 +334,14 @@ command_on_recovered(void *ctx)
 }
 
 static void
-command_keep_end(struct entry *en, const Wire__JobFinished *f)
+command_keep(struct buf *out, const ProtobufCMessage *m)
 {
 	char *room;
 
-	room = buf_reserve(&en->end, wire__job_finished__get_packed_size(f));
+	buf_reset(out);
+	room = buf_reserve(out, protobuf_c_message_get_packed_size(m));
 	if (room != NULL)
-		buf_added(&en->end,
-		    wire__job_finished__pack(f, (uint8_t *)room));
+		buf_added(out, protobuf_c_message_pack(m, (uint8_t *)room));
 }
 
 /* Tells the end of a job that no process of ours runs. */
@@ -363,7 +365,7 @@ command_tell_end(struct command *c, struct entry *en, const char *status,
 	    schedule_ended(c->agent->schedule, &en->id, status, cause);
 	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	ev.job_finished = &f;
-	command_keep_end(en, &f);
+	command_keep(&en->end, &f.base);
 	c->recovering = true;
 	c->recovered++;
 	events_put(c->agent->events, &ev, true);
@@ -452,6 +454,51 @@ command_on_unlocked(void *ctx)
 }
 
 static void
+command_on_queued(void *ctx, const Wire__Event *ev)
+{
+	bool ended = ev->body_case == WIRE__EVENT__BODY_JOB_FINISHED;
+	struct command *c = ctx;
+	struct entry *en = NULL;
+	struct ulid id;
+
+	if (ulid_parse(str_of(ended ? ev->job_finished->job_id
+	                            : ev->job_started->job_id),
+	        &id))
+		en = map_get(c->seen, command_key(&id));
+	if (en == NULL || en->phase != COMMAND_RECOVERED)
+		return;
+	if (!ended) {
+		command_keep(&en->began, &ev->job_started->base);
+		return;
+	}
+	command_keep(&en->end, &ev->job_finished->base);
+	en->phase = COMMAND_ENDED;
+	command_write_ended(en);
+	if (en->write.rc != RC_OK)
+		log_warn(LOG_JOB, "the end of a job is not marked error=%s",
+		    en->write.msg);
+	command_told_free(en);
+}
+
+/* Killed behind the end and before the mark: the queue has the end. */
+static void
+command_find_ends(struct command *c)
+{
+	struct str key;
+	void *value;
+	size_t pos = 0;
+	bool any = false;
+
+	while (map_next(c->seen, &pos, &key, &value)) {
+		const struct entry *en = value;
+
+		any |= en->phase == COMMAND_RECOVERED;
+	}
+	if (any)
+		tell_queued(c->agent->events, command_on_queued, c);
+}
+
+static void
 command_recover(struct command *c)
 {
 	struct str key;
@@ -489,6 +536,7 @@ command_new(struct agent *a, struct command **out, struct err *e)
 		return err_wrap(e, "accepted commands");
 	}
 	jobfile_make_spares(a->settings.jobs_dir);
+	command_find_ends(c);
 	command_recover(c);
 	*out = c;
 	return RC_OK;

@@ -53,6 +53,7 @@ struct events {
 	bool urgent;    /* something staged wants no delay */
 	uint64_t acked; /* highest asked for, applied when not busy */
 	uint64_t applied;
+	unsigned held; /* nothing is applied meanwhile */
 	struct list waiters;
 	events_ready_fn *ready;
 	void *ready_ctx;
@@ -333,7 +334,7 @@ events_apply_ack(struct events *ev)
 {
 	struct err e = { 0 };
 
-	if (ev->busy || ev->acked <= ev->applied)
+	if (ev->busy || ev->held > 0 || ev->acked <= ev->applied)
 		return;
 	if (queue_ack(ev->queue, ev->acked, &e) != RC_OK)
 		log_warn(LOG_SPOOL,
@@ -553,6 +554,19 @@ events_ack(struct events *ev, uint64_t seq)
 {
 	if (seq > ev->acked)
 		ev->acked = seq;
+	events_apply_ack(ev);
+}
+
+void
+events_hold(struct events *ev)
+{
+	ev->held++;
+}
+
+void
+events_release(struct events *ev)
+{
+	ev->held--;
 	events_apply_ack(ev);
 }
 

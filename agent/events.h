@@ -52,6 +52,10 @@ struct events_item {
 MUST_USE enum rc events_peek(struct events *ev, uint64_t from,
     struct events_item *out, struct err *e);
 void events_ack(struct events *ev, uint64_t seq);
+/* Until released as often, what is acknowledged stays in the queue: a start
+ * finds there what is not noted elsewhere yet. */
+void events_hold(struct events *ev);
+void events_release(struct events *ev);
 /* Numbers for hello; RC_BUSY: wait for on_ready. */
 struct events_range {
 	uint8_t epoch[16];

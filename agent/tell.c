@@ -78,6 +78,27 @@ tell_again(struct agent *a)
 	log_info(LOG_JOB, "ends of jobs told again n=%u", t.told);
 }
 
+void
+tell_queued(struct events *ev, tell_queued_fn *fn, void *ctx)
+{
+	struct events_item item;
+	struct err e = { 0 };
+	uint64_t from = 1;
+	Wire__Event *w;
+
+	while (events_peek(ev, from, &item, &e) == RC_OK) {
+		from = item.seq + 1;
+		w = wire__event__unpack(NULL, item.packed.n,
+		    (const uint8_t *)item.packed.p);
+		if (w == NULL)
+			continue;
+		if (w->body_case == WIRE__EVENT__BODY_JOB_STARTED ||
+		    w->body_case == WIRE__EVENT__BODY_JOB_FINISHED)
+			fn(ctx, w);
+		wire__event__free_unpacked(w, NULL);
+	}
+}
+
 bool
 tell_one(struct agent *a, const struct ulid *id)
 {

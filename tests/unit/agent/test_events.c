@@ -265,6 +265,27 @@ acks_move_the_range_also_during_a_batch(void **state)
 }
 
 static void
+what_is_held_stays_in_the_queue_though_acknowledged(void **state)
+{
+	struct events_range range;
+	struct fixture f;
+
+	fixture_open(&f, *state);
+	put_started(f.ev, "a", true);
+	help_sync(f.l, f.ev);
+	events_hold(f.ev);
+	events_hold(f.ev);
+	events_ack(f.ev, 1);
+	events_release(f.ev);
+	assert_rc(events_range(f.ev, &range), RC_OK);
+	assert_int_equal(range.first, 1);
+	events_release(f.ev);
+	assert_rc(events_range(f.ev, &range), RC_OK);
+	assert_int_equal(range.first, 2);
+	fixture_close(&f);
+}
+
+static void
 what_was_put_survives_a_restart(void **state)
 {
 	Wire__Event *all[8];
@@ -406,6 +427,8 @@ main(void)
 		unit_test_in_folder(an_urgent_event_behind_a_batch_is_next),
 		unit_test_in_folder(waiters_are_told_in_order_and_once),
 		unit_test_in_folder(acks_move_the_range_also_during_a_batch),
+		unit_test_in_folder(
+		    what_is_held_stays_in_the_queue_though_acknowledged),
 		unit_test_in_folder(what_was_put_survives_a_restart),
 		unit_test_in_folder(a_new_epoch_starts_at_one),
 		unit_test_in_folder(an_event_too_large_is_dropped_alone),

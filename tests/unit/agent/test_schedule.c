@@ -362,6 +362,44 @@ what_had_ended_is_not_run_again(void **state)
 }
 
 static void
+host_queue_end(struct host *h, const struct ulid *job)
+{
+	Wire__JobFinished end = WIRE__JOB_FINISHED__INIT;
+	Wire__Event ev = WIRE__EVENT__INIT;
+	char text[ULID_TEXT_CAP];
+
+	ulid_text(job, text);
+	end.job_id = text;
+	end.status = (char *)(uintptr_t) "succeeded";
+	ev.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
+	ev.job_finished = &end;
+	events_put(h->f.a.events, &ev, true);
+	help_sync(h->f.a.loop, h->f.a.events);
+}
+
+/* Killed between the two: its end is in the queue, and jobs/<id> does not
+ * know. */
+static void
+what_the_queue_has_the_end_of_is_not_run_again(void **state)
+{
+	static struct host h;
+	struct ulid job;
+
+	host_prepare(&h, *state, "");
+	job = host_leave_due(&h, *state);
+	host_leave_job(&h, &job, false);
+	host_queue_end(&h, &job);
+	host_start(&h);
+	assert_true(command_has_ended(h.f.a.command, &job));
+	host_pass(&h, at("2026-11-22T01:59:00Z"));
+	help_run_ms(h.f.a.loop, 50);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_STARTED), 0);
+	assert_int_equal(host_count(&h, WIRE__EVENT__BODY_JOB_FINISHED), 1);
+	assert_string_equal(host_finished(&h, 0)->status, "succeeded");
+	host_close(&h);
+}
+
+static void
 a_damaged_state_is_set_aside_and_schedules_go_on(void **state)
 {
 	static struct host h;
@@ -480,6 +518,8 @@ main(void)
 		    what_was_due_and_not_begun_begins_after_a_restart_once),
 		unit_test_in_folder(what_had_begun_ends_and_is_tried_again),
 		unit_test_in_folder(what_had_ended_is_not_run_again),
+		unit_test_in_folder(
+		    what_the_queue_has_the_end_of_is_not_run_again),
 		unit_test_in_folder(
 		    a_damaged_state_is_set_aside_and_schedules_go_on),
 		unit_test_in_folder(a_disk_that_takes_nothing_stops_no_backup),
