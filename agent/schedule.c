@@ -45,6 +45,7 @@ struct schedule {
 	/* the state, on its way to the disk */
 	bool dirty;
 	bool saving;
+	bool unsaved; /* the last try failed; schedule_look() tries again */
 	struct buf packed;
 	struct err write;
 	/* for schedule_tell() */
@@ -128,11 +129,14 @@ schedule_on_written(void *ctx)
 		schedule_fini(s);
 		return;
 	}
-	if (s->write.rc != RC_OK)
+	if (s->write.rc != RC_OK && !s->unsaved)
 		log_error(LOG_JOB,
 		    "schedule.state cannot be written; a run may come twice "
 		    "after a restart error=%s",
 		    s->write.msg);
+	else if (s->write.rc == RC_OK && s->unsaved)
+		log_info(LOG_JOB, "schedule.state is written again");
+	s->unsaved = s->write.rc != RC_OK;
 	schedule_step(s);
 }
 
@@ -215,6 +219,7 @@ schedule_look(void *ctx)
 		next = SCHEDULE_LOOK_MS;
 	loop_timer_start(s->timer, next > 0 ? (uint64_t)next : SCHEDULE_SOON_MS,
 	    0);
+	s->dirty = s->dirty || s->unsaved;
 	schedule_step(s);
 }
 

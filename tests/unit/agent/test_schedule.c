@@ -436,6 +436,48 @@ a_disk_that_takes_nothing_stops_no_backup(void **state)
 	host_close(&h);
 }
 
+static size_t
+host_saved_runs(const char *dir)
+{
+	struct ulid host;
+	struct due *d;
+	struct buf b;
+	size_t n = 0;
+
+	assert_true(ulid_parse(STR(HOST), &host));
+	d = due_new(&host);
+	buf_init(&b, MIB(1));
+	assert_rc(statefile_read(dir, &b, NULL), RC_OK);
+	assert_rc(due_load(d, buf_str(&b)), RC_OK);
+	while (due_at(d, n) != NULL)
+		n++;
+	buf_fini(&b);
+	due_free(d);
+	return n;
+}
+
+/* What could not be written when the run ended is written as soon as there is
+ * room: a restart would begin the run again. */
+static void
+a_state_that_found_no_room_is_written_later(void **state)
+{
+	static struct host h;
+	char *dir = *state;
+
+	host_open(&h, dir, "backup() { sleep 0.3; summary " SNAP "; }\n");
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	help_run_ms(h.f.a.loop, 150);
+	assert_int_equal(host_saved_runs(dir), 1);
+	h.f.a.settings.state_dir = (char *)(uintptr_t) "/dev/null/no";
+	host_wait_ends(&h, 1);
+	h.f.a.settings.state_dir = dir;
+	assert_int_equal(host_saved_runs(dir), 1);
+	host_pass(&h, at("2026-11-21T02:02:00Z"));
+	help_run_ms(h.f.a.loop, 150);
+	assert_int_equal(host_saved_runs(dir), 0);
+	host_close(&h);
+}
+
 static void
 a_new_plan_counts_from_now_on(void **state)
 {
@@ -523,6 +565,8 @@ main(void)
 		unit_test_in_folder(
 		    a_damaged_state_is_set_aside_and_schedules_go_on),
 		unit_test_in_folder(a_disk_that_takes_nothing_stops_no_backup),
+		unit_test_in_folder(
+		    a_state_that_found_no_room_is_written_later),
 		unit_test_in_folder(a_new_plan_counts_from_now_on),
 		unit_test_in_folder(times_follow_the_clock_of_the_host),
 		unit_test_in_folder(a_host_that_was_deleted_backs_up_no_more),
