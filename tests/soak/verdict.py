@@ -27,6 +27,7 @@ EXPLAINED = (
     r"job lost by the agent",  # runs that seed had left under way
     r"renderer (lost|ended)",  # killed
     r"similar records left out",
+    r"abuse (begins|ended) kind=handshake",  # all come back at once
 )
 
 

@@ -26,6 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("RM_BIN_DIR", ROOT / "build/release/bin"))
 TOOLS = pathlib.Path(os.environ.get("RM_TOOLS_DIR", ROOT / "build/tools"))
 PASSWORD = "a long enough pass phrase"
+# Where it is day and the date is that of UTC: what the controller starts by
+# itself at night (forget, prune, check) does not come into a test.
+ZONE = "Etc/GMT-8" if time.gmtime().tm_hour < 7 else "UTC"
 
 
 def _ports():
@@ -200,6 +203,7 @@ class Controller:
             "RM_DATA_DIR": self.data,
             "RM_RUNTIME_DIR": self.run,
             "RM_BUNDLED_ASSETS_DIR": ROOT,
+            "RM_TIMEZONE": ZONE,
             "RM_RENDER": BIN / "restic-manager-render" if render else None,
         }
         self.env.update(env)

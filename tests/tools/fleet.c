@@ -558,8 +558,10 @@ put_host(struct fleet *f, struct made *m)
 	fill_agent(f, m, &h);
 	fill_repository(f, m, &h);
 	/* Its agent will come: it is not to try the repository first. */
-	if (f->o->bearers != NULL)
+	if (f->o->bearers != NULL) {
 		h.init_job = bytes(&init);
+		fleet_put_no_upkeep(f, m);
+	}
 	h.snapshot_count = put_snapshots(f, m);
 	h.last_backup_at_ms = m->last_ok;
 	h.last_attempt_at_ms = m->last_run;

@@ -74,6 +74,7 @@ void fleet_put_schedule(struct fleet *f, const struct made *m);
 /* How the repository grew to its size. */
 void fleet_put_sizes(struct fleet *f, const struct made *m,
     const struct Rec__Host *h);
+void fleet_put_no_upkeep(struct fleet *f, const struct made *m);
 void fleet_fill_retention(const struct made *m, bool second,
     struct Rec__SourceGroup *g, struct Rec__Retention *keep);
 void fleet_fill_planned(const struct made *m, struct Rec__Host *h);

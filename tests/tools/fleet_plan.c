@@ -6,6 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/store/repo_store.h"
 #include "lib/store/schedule_store.h"
+#include "lib/store/upkeep_store.h"
 #include "tests/tools/fleet_own.h"
 
 enum {
@@ -92,6 +93,21 @@ fleet_put_sizes(struct fleet *f, const struct made *m,
 			d.snapshot_count = 0;
 		repo_store_put_day(f->tx, &m->id, (uint32_t)day, &d);
 	}
+}
+
+/* Agents of load programs are given the jobs that are asked for and no others,
+ * whatever the hour: the controller is to start none by itself. */
+void
+fleet_put_no_upkeep(struct fleet *f, const struct made *m)
+{
+	static char cron[] = "@daily";
+	struct Rec__Maintenance md = REC__MAINTENANCE__INIT;
+	struct Rec__Upkeep off = REC__UPKEEP__INIT;
+
+	off.cron = cron;
+	md.host_id = bytes(&m->id);
+	md.forget = md.prune = md.check = &off;
+	upkeep_store_put(f->tx, &md);
 }
 
 /* What the second group keeps is finer than it is made. */
