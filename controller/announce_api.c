@@ -216,11 +216,10 @@ struct refusal {
 static void
 refuse(struct req *r, const struct refusal *why)
 {
-	struct str url = req_field(r, "repo_url");
 	const struct page_param params[] = {
 		{ "pending", r->vars[0] },
-		/* A password may have been typed into it. */
-		{ "repo_url", str_contains(url, STR("@")) ? STR("") : url },
+		{ "repo_url",
+		    creds_url_again(&r->arena, req_field(r, "repo_url")) },
 		{ "repo_username", req_field(r, "repo_username") },
 		{ "allow_duplicate", req_field(r, "allow_duplicate") },
 		{ why->param, str_of(why->e.msg) },

@@ -21,19 +21,51 @@ creds_printable(const char *z)
 	return true;
 }
 
-/* user:password@ in the authority of a URL. */
-static bool
-has_password(const char *url)
+/* Bytes of user:password@ behind the "://" of a URL, else 0.  Either may hold
+ * an '@', and a '/' as people type it: what stands behind the host's colon is
+ * a port, or it is none. */
+static size_t
+password_bytes(struct str rest)
 {
-	const char *slashes = strstr(url, "://"), *colon, *at, *end;
+	struct str host, port, behind;
+	size_t at = rest.n;
+	uint64_t v;
 
-	if (slashes == NULL)
-		return false;
-	end = strchr(slashes + 3, '/');
-	at = strchr(slashes + 3, '@');
-	colon = strchr(slashes + 3, ':');
-	return at != NULL && (end == NULL || at < end) && colon != NULL &&
-	       colon < at; /* sftp://user@host has none */
+	(void)str_cut(rest, '/', &host, &behind);
+	while (at > 0 && rest.p[at - 1] != '@')
+		at--;
+	if (!str_cut(host, ':', &host, &port))
+		return 0; /* sftp://user@host has none */
+	if (!str_contains(port, STR("@")) &&
+	    (port.n == 0 || str_ends(host, STR("[")) ||
+	        str_u64(port, UINT16_MAX, &v)))
+		return 0;
+	return at;
+}
+
+/* Behind the "://"; nothing when there is none. */
+static struct str
+rest_of(struct str url)
+{
+	size_t i;
+
+	for (i = 0; i + 3 <= url.n; i++)
+		if (str_starts(str_sub(url, i, url.n), STR("://")))
+			return str_sub(url, i + 3, url.n);
+	return STR("");
+}
+
+struct str
+creds_url_again(struct arena *a, struct str url)
+{
+	struct str rest = rest_of(url);
+	size_t n = password_bytes(rest);
+
+	if (n == 0)
+		return url;
+	return str_of(arena_printf(a, "%.*s%.*s",
+	    STR_ARG(str_sub(url, 0, url.n - rest.n)),
+	    STR_ARG(str_sub(rest, n, rest.n))));
 }
 
 enum rc
@@ -43,7 +75,7 @@ creds_check_url(const char *url, struct err *e)
 		return err_set(e, RC_INVALID,
 		    "the repository is needed, "
 		    "for example rest:https://backup.example.net:8000/web-1");
-	if (has_password(url))
+	if (password_bytes(rest_of(str_of(url))) > 0)
 		return err_set(e, RC_INVALID,
 		    "leave user and password "
 		    "out of the repository's URL; they have fields of their "

@@ -44,6 +44,9 @@ enum creds_slot {
 bool creds_printable(const char *z);
 /* As typed; username and password may be NULL. */
 MUST_USE enum rc creds_check_url(const char *url, struct err *e);
+/* What comes back in a form that was refused: without user:password@, as a
+ * page must not hold a password, not even one typed into the wrong field. */
+struct str creds_url_again(struct arena *a, struct str url);
 MUST_USE enum rc creds_check_username(const char *username, struct err *e);
 MUST_USE enum rc creds_check_password(const char *password, struct err *e);
 

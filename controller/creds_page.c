@@ -70,25 +70,6 @@ section_of(const struct req *r)
 	return "danger";
 }
 
-/* The typed URL without user:password@: a page must not hold a password, not
- * even one typed into the wrong field. */
-static struct str
-url_again(struct req *r, struct str url)
-{
-	const char *slashes = memmem(url.p, url.n, "://", 3);
-	struct str head, host;
-	size_t n;
-
-	if (slashes == NULL)
-		return url;
-	n = (size_t)(slashes - url.p) + 3;
-	if (!str_cut(str_sub(url, n, url.n), '@', &head, &host) ||
-	    !str_contains(head, STR(":")))
-		return url;
-	return str_of(arena_printf(&r->arena, "%.*s%.*s",
-	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
-}
-
 /* A field is no param of the page by another name. */
 static bool
 is_field(struct str name)
@@ -134,7 +115,8 @@ creds_page_again(struct req *r, const char *param, const struct err *e)
 		if (comes_back(f))
 			params[n++] =
 			    (struct page_param){ arena_str(&r->arena, f->name),
-				    url ? url_again(r, f->value) : f->value };
+				    url ? creds_url_again(&r->arena, f->value)
+				        : f->value };
 	}
 	/* No such host, no page of it. */
 	if (e->rc == RC_NOTFOUND)

@@ -47,24 +47,6 @@ field(struct req *r, const char *name)
 	return arena_str(&r->arena, str_trim(req_field(r, name)));
 }
 
-/* What was typed as the repository, without user:password@: a page must not
- * hold a password, not even one typed into the wrong field. */
-static struct str
-url_again(struct req *r)
-{
-	struct str url = req_field(r, "repo_url"), rest, host;
-	size_t n = 0;
-
-	while (n < url.n && !str_starts(str_sub(url, n, url.n), STR("://")))
-		n++;
-	rest = str_sub(url, n, url.n);
-	if (!str_cut(rest, '@', &rest, &host) ||
-	    !str_contains(str_sub(rest, 3, rest.n), STR(":")))
-		return url;
-	return str_of(arena_printf(&r->arena, "%.*s://%.*s",
-	    STR_ARG(str_sub(url, 0, n)), STR_ARG(host)));
-}
-
 struct str
 enrol_pin_base64(struct req *r)
 {
@@ -91,7 +73,8 @@ form_again(struct req *r, const struct mint_refusal *why)
 	const struct page_param params[] = {
 		{ "hostname", req_field(r, "hostname") },
 		{ "tags", req_field(r, "tags") },
-		{ "repo_url", url_again(r) },
+		{ "repo_url",
+		    creds_url_again(&r->arena, req_field(r, "repo_url")) },
 		{ "repo_username", req_field(r, "repo_username") },
 		{ "initial_paths", req_field(r, "initial_paths") },
 		{ "allow_duplicate", req_field(r, "allow_duplicate") },

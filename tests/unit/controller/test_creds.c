@@ -34,9 +34,11 @@ urls_hold_no_credentials(void **state)
 		"rest:https://backup.example:8000/web-1/",
 		"rest:https://backup.example/a@b", "rest:https://u@backup",
 		"sftp://u@backup:2222//srv/x", "s3:https://s3/bucket",
+		"rest:https://backup:8000/a@b", "rest:https://u@[::1]:8000/a@b",
 		"b2:bucket:path" };
 	static const char *const bad[] = { "", "rest:https://u:p@backup/x",
-		"https://u:p@backup", "rest:a\nb", "/srv/\x7f" };
+		"https://u:p@backup", "https://u:p/q@backup",
+		"https://u:@backup", "rest:a\nb", "/srv/\x7f" };
 	struct err e;
 	size_t i;
 
@@ -51,6 +53,30 @@ urls_hold_no_credentials(void **state)
 	assert_null(strstr(e.msg, "p\rq"));
 	assert_rc(creds_check_username(NULL, &e), RC_OK);
 	assert_rc(creds_check_password("ä ö", &e), RC_OK);
+}
+
+static void
+refused_urls_come_back_without_credentials(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "rest:https://u:p@backup/x", "rest:https://backup/x" },
+		{ "rest:https://u:p@q@backup/x", "rest:https://backup/x" },
+		{ "rest:https://u:p/q@backup/x", "rest:https://backup/x" },
+		{ "https://u:p@", "https://" },
+		{ "rest:https://u@backup:8000/a@b",
+		    "rest:https://u@backup:8000/a@b" },
+		{ "/srv/a:b@c", "/srv/a:b@c" },
+		{ "", "" },
+	};
+	struct arena a;
+	size_t i;
+
+	(void)state;
+	arena_init(&a, KIB(4));
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		assert_true(str_eqz(creds_url_again(&a, str_of(rows[i][0])),
+		    rows[i][1]));
+	arena_fini(&a);
 }
 
 /* What is stored goes to the server it was given for, and nowhere else. */
@@ -692,6 +718,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_hold_no_credentials),
+		cmocka_unit_test(refused_urls_come_back_without_credentials),
 		cmocka_unit_test(places_are_servers),
 		cmocka_unit_test(blobs_are_bound_to_their_row),
 		cmocka_unit_test(longer_credentials_than_fit_are_refused),
