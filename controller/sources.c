@@ -9,6 +9,7 @@
 #include "controller/sources_own.h"
 #include "controller/upkeep.h"
 #include "lib/base/buf.h"
+#include "lib/base/glob.h"
 #include "lib/base/json.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
@@ -57,8 +58,8 @@ check_name(struct store_tx *tx, const struct plan *p,
 	if (s.n == 0 || s.n > PLAN_NAME_MAX || !pb_word_ok(g->name, s.n) ||
 	    str_trim(s).n != s.n || s.p[0] == '-' || str_contains(s, STR(",")))
 		return store_fail_field(tx, "name",
-		    "the name is the tag of its snapshots: 1 to %d characters, "
-		    "no comma, no control characters, no blank or hyphen at "
+		    "the name is the tag of its snapshots: 1 to %d bytes, no "
+		    "comma, no control characters, no blank or hyphen at "
 		    "its front",
 		    (int)PLAN_NAME_MAX);
 	for (i = 0; i < p->n_groups; i++)
@@ -117,6 +118,22 @@ check_lines(struct store_tx *tx, const char *field, char *const *v, size_t n)
 }
 
 static enum rc
+check_patterns(struct store_tx *tx, const struct Rec__SourceGroup *g,
+    const char *os)
+{
+	bool escapes = strcmp(os, "windows") != 0;
+	size_t i;
+
+	for (i = 0; i < g->n_excludes; i++)
+		if (!glob_ok(str_of(g->excludes[i]), escapes))
+			return store_fail_field(tx, "excludes",
+			    "excludes: line %zu is a broken pattern, restic "
+			    "would refuse it (a [ needs its ]): %.100s",
+			    i + 1, g->excludes[i]);
+	return RC_OK;
+}
+
+static enum rc
 check_paths(struct store_tx *tx, const struct Rec__SourceGroup *g,
     const char *os)
 {
@@ -129,6 +146,8 @@ check_paths(struct store_tx *tx, const struct Rec__SourceGroup *g,
 	rc = check_lines(tx, "includes", g->includes, g->n_includes);
 	if (rc == RC_OK)
 		rc = check_lines(tx, "excludes", g->excludes, g->n_excludes);
+	if (rc == RC_OK)
+		rc = check_patterns(tx, g, os);
 	for (i = 0; rc == RC_OK && i < g->n_includes; i++)
 		if (!is_absolute(g->includes[i], os))
 			rc = store_fail_field(tx, "includes",

@@ -188,6 +188,7 @@ def test_bad_input_names_its_field_and_changes_nothing(console, agent):
             ({"excludes": ["*.o", ""]}, "excludes"),
             ({"excludes": ["*.o", "*.o"]}, "excludes"),
             ({"excludes": ["a\tb"]}, "excludes"),
+            ({"excludes": ["*.o", "/srv/["]}, "excludes"),
             ({"retention_policy": []}, "retention_policy"),
             ({"retention_policy": {"keep_daily": -1}},
              "retention_policy.keep_daily"),
