@@ -2,6 +2,7 @@
 #include "lib/store/job_store.h"
 
 #include "lib/base/arena.h"
+#include "lib/store/job_out.h"
 #include "lib/store/log_store.h"
 #include "lib/store/metric_store.h"
 #include "lib/store/store_impl.h"
@@ -47,6 +48,13 @@ job_state_final(Rec__JobState s)
 	return s == REC__JOB_STATE__JOB_SUCCEEDED ||
 	       s == REC__JOB_STATE__JOB_FAILED ||
 	       s == REC__JOB_STATE__JOB_CANCELLED;
+}
+
+bool
+job_is_out(const struct Rec__Job *j)
+{
+	return j->state == REC__JOB_STATE__JOB_RUNNING ||
+	       (j->state == REC__JOB_STATE__JOB_QUEUED && j->sent_at_ms != 0);
 }
 
 /* Stored enumerators may be newer than this program. */
@@ -157,6 +165,7 @@ struct facts {
 	enum job_look look;
 	uint8_t kind; /* as in keys: 0 for what is not known here */
 	bool log_closed;
+	bool out; /* with its agent, or on its way */
 };
 
 /* The rows of the indexes stand already: they change in one transaction with
@@ -165,7 +174,8 @@ static bool
 same_rows(const struct facts *a, const struct facts *b)
 {
 	return a->state == b->state && a->look == b->look &&
-	       a->kind == b->kind && a->log_closed == b->log_closed;
+	       a->kind == b->kind && a->log_closed == b->log_closed &&
+	       a->out == b->out;
 }
 
 static bool
@@ -176,6 +186,7 @@ facts_of(const struct Rec__Job *j, struct facts *out)
 	out->kind =
 	    (unsigned)j->kind < ARRAY_LEN(kind_names) ? (uint8_t)j->kind : 0;
 	out->log_closed = j->log_closed;
+	out->out = job_is_out(j);
 	return key_id_field(&j->id, &out->id) &&
 	       key_id_field(&j->host_id, &out->host) &&
 	       j->state > REC__JOB_STATE__JOB_NONE &&
@@ -229,6 +240,17 @@ index_look(struct store_tx *tx, const struct facts *f)
 	key_u8(&look, f->kind);
 	host_key(&k, &f->host, &f->id);
 	table_put(tx, TB_JOB_HOST, &k, key_str(&look));
+}
+
+static void
+index_out(struct store_tx *tx, const struct facts *f)
+{
+	const struct job_out o = { f->host, f->id, (Rec__JobKind)f->kind };
+
+	if (f->out)
+		job_out_put(tx, &o);
+	else
+		job_out_del(tx, &o);
 }
 
 static void
@@ -295,6 +317,7 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 		index_state(tx, &now, true);
 		index_look(tx, &now);
 		index_log(tx, &now);
+		index_out(tx, &now);
 	}
 	if (now.log_closed && !j->log_expired &&
 	    (old == NULL || !was.log_closed))
@@ -324,6 +347,8 @@ job_store_del(struct store_tx *tx, const struct ulid *id)
 		table_del(tx, TB_JOB_LOOK, &k);
 		host_key(&k, &f.host, &f.id);
 		table_del(tx, TB_JOB_HOST, &k);
+		f.out = false;
+		index_out(tx, &f);
 	}
 	log_store_forget(tx, id);
 	id_key(&k, id);

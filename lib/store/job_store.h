@@ -2,7 +2,8 @@
 #ifndef LIB_STORE_JOB_STORE_H
 #define LIB_STORE_JOB_STORE_H
 /*
- * Jobs: one record each, found by id, by host, by state and by how they look.
+ * Jobs: one record each, found by id, by host, by state and by how they look;
+ * those that are out by job_out.h.
  * Keys: job id | host id, job id | state, job id | look, kind, job id.  ULIDs
  * sort by time.
  */
@@ -61,6 +62,8 @@ uint64_t job_store_count_since(struct store_tx *tx, Rec__JobState state,
     int64_t since_ms, uint64_t max);
 
 bool job_state_final(Rec__JobState s);
+/* Sent to its agent, or begun by it, and not ended (lib/store/job_out.h). */
+bool job_is_out(const struct Rec__Job *j);
 /* queued, running, succeeded, failed, cancelled; "none". */
 const char *job_state_name(Rec__JobState s);
 const char *job_kind_name(Rec__JobKind k);

@@ -79,14 +79,21 @@ repo_release(struct store_tx *tx, struct Rec__Repo *r, const struct ulid *host)
 }
 
 static void
+repo_host_key(struct key *k, const uint8_t id[REPO_ID_SIZE],
+    const struct ulid *host)
+{
+	repo_key(k, id);
+	key_ulid(k, host);
+}
+
+static void
 repo_leave(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
     const struct ulid *host)
 {
 	bool any = false;
 	struct key k;
 
-	repo_key(&k, id);
-	key_ulid(&k, host);
+	repo_host_key(&k, id, host);
 	table_del(tx, TB_REPO_HOST, &k);
 	repo_store_hosts(tx, id, repo_on_any, &any);
 	if (any) {
@@ -104,8 +111,7 @@ repo_join(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
 	struct Rec__Repo r = REC__REPO__INIT;
 	struct key k;
 
-	repo_key(&k, id);
-	key_ulid(&k, host);
+	repo_host_key(&k, id, host);
 	table_put(tx, TB_REPO_HOST, &k, STR(""));
 	if (repo_store_find(tx, id) != NULL)
 		return;
@@ -157,6 +163,35 @@ repo_store_hosts(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
 	       fn(ctx, &host))
 		continue;
 	table_scan_fini(&sc);
+}
+
+bool
+repo_store_uses(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
+    const struct ulid *host)
+{
+	struct key k;
+
+	repo_host_key(&k, id, host);
+	return table_has(tx, TB_REPO_HOST, &k);
+}
+
+bool
+repo_store_next_host(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
+    struct ulid *host)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key k;
+	bool found;
+
+	repo_key(&k, id);
+	table_scan_init(&sc, tx, TB_REPO_HOST, &k, SCAN_UP);
+	repo_host_key(&k, id, host);
+	table_scan_behind(&sc, &k);
+	found = table_scan_next(&sc, &key, &value) &&
+	        key_id_at(tx, TB_REPO_HOST, key, KEY_TAIL, host);
+	table_scan_fini(&sc);
+	return found;
 }
 
 /* -------------------------------------------------------------------- days */

@@ -30,6 +30,12 @@ typedef bool repo_store_host_fn(void *ctx, const struct ulid *host);
 
 void repo_store_hosts(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
     repo_store_host_fn *fn, void *ctx);
+/* Whether that host is one of them. */
+bool repo_store_uses(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
+    const struct ulid *host);
+/* The next of them behind *host, which becomes it; false: none. */
+bool repo_store_next_host(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
+    struct ulid *host);
 
 /* day: days since 1970 in the console's zone.  NULL: nothing that day. */
 struct Rec__RepoDay *repo_store_find_day(struct store_tx *tx,

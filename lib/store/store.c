@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_cache.h"
+#include "lib/store/job_out.h"
 #include "lib/store/job_store.h"
 #include "lib/store/snap_store.h"
 #include "lib/store/store_impl.h"
@@ -33,10 +34,11 @@ enum {
 	COPY_PATH_CAP = 1024
 };
 
-/* Schema 2: jobs by look, snapshots by id. */
+/* Schema 2: jobs by look, snapshots by id.  3: the jobs that are out. */
 static const struct store_step steps[] = {
 	{ STORE_STATE, 1, job_store_build_looks },
 	{ STORE_STATE, 1, snap_store_build_ids },
+	{ STORE_STATE, 2, job_out_build },
 };
 static const struct store_schema schema_now = { STORE_SCHEMA, steps,
 	ARRAY_LEN(steps) };

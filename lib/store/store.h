@@ -43,7 +43,7 @@ enum store_mode {
 };
 
 enum {
-	STORE_SCHEMA = 2
+	STORE_SCHEMA = 3
 };
 
 /* dir is the environment's directory.  Writer: group ownership and modes as

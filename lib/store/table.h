@@ -40,6 +40,7 @@ enum {
 	X(TB_JOB_HOST,      IN_STATE, "job_host",      "host, job -> look u8, kind u8") \
 	X(TB_JOB_STATE,     IN_STATE, "job_state",     "state u8, job -> ") \
 	X(TB_JOB_LOOK,      IN_STATE, "job_look",      "look u8, kind u8, job -> host") \
+	X(TB_JOB_OUT,       IN_STATE, "job_out",       "host, job -> kind u8") \
 	X(TB_JOB_LOG,       IN_STATE, "job_open_log",  "job -> ") \
 	X(TB_JOB_LOG_LEFT,  IN_STATE, "job_log_left",  "job -> ") \
 	X(TB_GROUP,         IN_STATE, "group",         "host, group -> SourceGroup") \

@@ -3,6 +3,7 @@
 
 #include "tests/unit/store/store_fixture.h"
 
+#include "lib/store/job_out.h"
 #include "lib/store/table.h"
 
 enum {
@@ -124,6 +125,7 @@ struct model_job {
 	unsigned host;
 	Rec__JobState state; /* JOB_NONE: there is no such job */
 	bool log_closed;
+	bool sent;
 };
 struct model {
 	struct model_job jobs[JOBS];
@@ -146,6 +148,15 @@ test_on_job(void *ctx, const struct Rec__Job *j)
 	return c->n < c->max;
 }
 
+static void
+mark_sent(struct store_tx *tx, const struct ulid *id)
+{
+	struct Rec__Job *j = job_store_get(tx, id);
+
+	j->sent_at_ms = 1;
+	job_store_put(tx, j);
+}
+
 /* One random change, made to both. */
 static void
 change(struct store_tx *tx, struct model *m, uint64_t *rng)
@@ -159,10 +170,17 @@ change(struct store_tx *tx, struct model *m, uint64_t *rng)
 	if (!job_state_final(job->state))
 		next.state = (Rec__JobState)(1 + rng_below(rng, 5));
 	next.log_closed = job_state_final(next.state) && rng_below(rng, 2);
+	next.sent = job->sent || rng_below(rng, 2) == 0;
 	host = id_n(1, next.host);
 	put_job(tx, &id, &host, next.state, next.log_closed);
+	if (next.sent)
+		mark_sent(tx, &id);
 	assert_rc(store_rc(tx), RC_OK);
 	*job = next;
+	if (rng_below(rng, 20) > 0)
+		return;
+	job_store_del(tx, &id);
+	*job = (struct model_job){ 0 };
 }
 
 /* A few changes in a child; some children are undone. */
@@ -233,6 +251,35 @@ check_state(struct store_tx *tx, const struct model *m, unsigned s)
 	assert_list(&got, &want);
 }
 
+static bool
+is_out(const struct model_job *j)
+{
+	return j->state == REC__JOB_STATE__JOB_RUNNING ||
+	       (j->state == REC__JOB_STATE__JOB_QUEUED && j->sent);
+}
+
+static void
+check_out(struct store_tx *tx, const struct model *m)
+{
+	struct job_out o = { 0 };
+	unsigned host;
+	uint32_t i;
+
+	for (host = 0; host < HOSTS; host++) {
+		for (i = 0; i < JOBS; i++) {
+			const struct ulid hid = id_n(1, host), id = id_n(2, i);
+
+			if (m->jobs[i].host != host || !is_out(&m->jobs[i]))
+				continue;
+			assert_true(job_out_next(tx, &o));
+			assert_true(ulid_eq(&o.host, &hid));
+			assert_true(ulid_eq(&o.job, &id));
+			assert_int_equal(o.kind, REC__JOB_KIND__KIND_BACKUP);
+		}
+	}
+	assert_false(job_out_next(tx, &o));
+}
+
 static void
 check(struct fixture *f, const struct model *m, uint64_t *rng)
 {
@@ -245,6 +292,7 @@ check(struct fixture *f, const struct model *m, uint64_t *rng)
 		check_host(tx, m, i, rng_below(rng, JOBS + 10));
 	for (i = 1; i <= REC__JOB_STATE__JOB_CANCELLED; i++)
 		check_state(tx, m, i);
+	check_out(tx, m);
 	for (i = 0; i < JOBS; i++) {
 		if (m->jobs[i].state == REC__JOB_STATE__JOB_NONE)
 			continue;

@@ -35,7 +35,7 @@ static void
 a_repository_is_there_as_long_as_a_host_uses_it(void **state)
 {
 	struct fixture *f = *state;
-	struct ulid a = id_n(1, 1), b = id_n(1, 2);
+	struct ulid a = id_n(1, 1), b = id_n(1, 2), next = { 0 };
 	struct Rec__Host ha = REC__HOST__INIT, hb = REC__HOST__INIT;
 	struct store_tx *tx = fixture_write(f);
 
@@ -45,6 +45,13 @@ a_repository_is_there_as_long_as_a_host_uses_it(void **state)
 	repo_store_link(tx, &ha, repo_a);
 	repo_store_link(tx, &hb, repo_a);
 	assert_int_equal(hosts_of(tx, repo_a), 2);
+	assert_true(repo_store_uses(tx, repo_a, &b));
+	assert_false(repo_store_uses(tx, repo_b, &b));
+	assert_true(repo_store_next_host(tx, repo_a, &next));
+	assert_true(ulid_eq(&next, &a));
+	assert_true(repo_store_next_host(tx, repo_a, &next));
+	assert_true(ulid_eq(&next, &b));
+	assert_false(repo_store_next_host(tx, repo_a, &next));
 	assert_non_null(repo_store_of_host(tx, &hb));
 	repo_store_link(tx, &ha, repo_b);
 	assert_int_equal(hosts_of(tx, repo_a), 1);

@@ -13,6 +13,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fsio.h"
 #include "lib/store/audit_store.h"
+#include "lib/store/job_out.h"
 #include "lib/store/job_query.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
@@ -306,7 +307,8 @@ kept_state_has_its_indexes(void **state)
 	struct fixture *f = *state;
 	struct store_tx *tx = fixture_read(f);
 	struct job_query q = { .kind = REC__JOB_KIND__KIND_BACKUP, .max = 10 };
-	struct ulid host = id_n(1, 1);
+	struct ulid host = id_n(1, 1), running = id_n(2, 2);
+	struct job_out out = { 0 };
 	unsigned jobs = 0, snaps = 0;
 	struct job_found found;
 
@@ -319,6 +321,11 @@ kept_state_has_its_indexes(void **state)
 	assert_int_equal(found.total, 1);
 	snap_store_by_id(tx, STR("4bba301e"), test_on_id, &snaps);
 	assert_int_equal(snaps, 1);
+	assert_true(job_out_next(tx, &out));
+	assert_true(ulid_eq(&out.host, &host));
+	assert_true(ulid_eq(&out.job, &running));
+	assert_int_equal(out.kind, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(job_out_next(tx, &out));
 	assert_rc(store_rc(tx), RC_OK);
 	fixture_end(tx);
 }
@@ -384,6 +391,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		kept_tests("v1"),
 		kept_tests("v2"),
+		kept_tests("v3"),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "--make") == 0)
