@@ -5,14 +5,10 @@
 
 #include "controller/pb.h"
 #include "lib/store/host_store.h"
+#include "lib/store/job_out.h"
 #include "lib/store/job_store.h"
 #include "lib/store/repo_store.h"
 #include "lib/store/store.h"
-
-enum {
-	/* One that was sent and not accepted is among its host's newest. */
-	LOOK_BACK = 100
-};
 
 bool
 lease_exclusive(Rec__JobKind kind)
@@ -37,10 +33,8 @@ struct look {
 	struct store_tx *tx;
 	const struct Rec__Repo *repo;
 	const struct Rec__Job *asking;
-	struct ulid host; /* of the asking job */
+	struct ulid host, job; /* of the asking job */
 	int64_t now_ms;
-	bool busy;
-	const struct Rec__Job *heir;
 };
 
 /* Whether work of this host, exclusive or not, is out of the way although
@@ -64,12 +58,6 @@ is_gone(const struct look *l, const struct ulid *host, bool exclusive)
 	return seen >= h->last_seen_at_ms + LEASE_SILENCE_MS;
 }
 
-static bool
-is_out(const struct Rec__Job *j)
-{
-	return j != NULL && !job_state_final(j->state) && j->sent_at_ms != 0;
-}
-
 /* No lease, no exclusive work: that is what lease_end() sees to. */
 static bool
 is_leased(const struct Rec__Repo *r, const struct Rec__Job *asking)
@@ -77,68 +65,51 @@ is_leased(const struct Rec__Repo *r, const struct Rec__Job *asking)
 	return r->lease_job.len > 0 && !same_bytes(&r->lease_job, &asking->id);
 }
 
-struct sent {
-	const struct look *look;
-	const struct Rec__Job *found;
-};
-
+/* The next job behind *at that is out on a host of the repository.  Both are
+ * in the order of the hosts, so either is passed over by the other: many hosts
+ * of which few are at work cost as little as few of many that are. */
 static bool
-lease_on_job(void *ctx, const struct Rec__Job *j)
+next_out(const struct look *l, struct job_out *at)
 {
-	struct sent *s = ctx;
+	const uint8_t *repo = l->repo->id.data;
 
-	if (is_out(j) && !same_bytes(&j->id, &s->look->asking->id))
-		s->found = j;
-	return s->found == NULL;
-}
-
-/* What a host has of us: what it has taken, or what is on its way. */
-static const struct Rec__Job *
-job_out(const struct look *l, const struct ulid *host)
-{
-	const struct Rec__Host *h = host_store_find(l->tx, host);
-	struct sent s = { .look = l };
-	const struct Rec__Job *j;
-	struct ulid job;
-
-	if (h == NULL)
-		return NULL;
-	if (pb_id_get(&h->current_job, &job)) {
-		j = job_store_find(l->tx, &job);
-		if (is_out(j))
-			return j;
+	while (job_out_next(l->tx, at)) {
+		if (repo_store_uses(l->tx, repo, &at->host))
+			return true;
+		if (!repo_store_next_host(l->tx, repo, &at->host))
+			return false;
+		memset(&at->job, 0, sizeof(at->job));
 	}
-	job_store_open_of_host(l->tx, host, LOOK_BACK, lease_on_job, &s);
-	return s.found;
+	return false;
 }
 
+/* Whether the two must not meet and nothing says that the other is over. */
 static bool
-lease_on_host(void *ctx, const struct ulid *host)
+is_in_the_way(const struct look *l, const struct job_out *o)
 {
-	struct look *l = ctx;
-	const struct Rec__Job *j;
+	bool exclusive = lease_exclusive(o->kind);
 
-	if (ulid_eq(host, &l->host))
-		return true;
-	j = job_out(l, host);
-	if (j == NULL ||
-	    (!lease_exclusive(j->kind) && !lease_exclusive(l->asking->kind)))
-		return true;
-	l->busy = !is_gone(l, host, lease_exclusive(j->kind));
-	return !l->busy;
+	if (ulid_eq(&o->host, &l->host))
+		return false;
+	if (!exclusive && !lease_exclusive(l->asking->kind))
+		return false;
+	return !is_gone(l, &o->host, exclusive);
 }
 
 /* The leased one is asked first: it is nearly always the reason. */
 static bool
-holder_counts(struct look *l)
+holder_is_in_the_way(const struct look *l)
 {
-	struct ulid host;
+	struct job_out o = { 0 };
+	struct ulid holder;
 
-	if (!is_leased(l->repo, l->asking) ||
-	    !pb_id_get(&l->repo->lease_host, &host))
+	if (!pb_id_get(&l->repo->lease_host, &holder))
 		return false;
-	(void)lease_on_host(l, &host);
-	return l->busy;
+	o.host = holder;
+	while (job_out_next(l->tx, &o) && ulid_eq(&o.host, &holder))
+		if (is_in_the_way(l, &o))
+			return true;
+	return false;
 }
 
 bool
@@ -146,15 +117,19 @@ lease_free(struct store_tx *tx, const struct Rec__Host *h,
     const struct Rec__Job *j, int64_t now_ms)
 {
 	struct look l = { .tx = tx, .asking = j, .now_ms = now_ms };
+	struct job_out o = { 0 };
 
 	l.repo = repo_store_of_host(tx, h);
 	if (l.repo == NULL || !pb_id_get(&h->id, &l.host))
 		return true;
 	if (!is_leased(l.repo, j) && !lease_exclusive(j->kind))
 		return true;
-	if (!holder_counts(&l))
-		repo_store_hosts(tx, h->repo_id.data, lease_on_host, &l);
-	return !l.busy;
+	if (holder_is_in_the_way(&l))
+		return false;
+	while (next_out(&l, &o))
+		if (is_in_the_way(&l, &o))
+			return false;
+	return true;
 }
 
 /* ----------------------------------------------------------------- the lease */
@@ -187,17 +162,17 @@ lease_take(struct store_tx *tx, const struct Rec__Host *h,
 	return true;
 }
 
-/* Exclusive work that is out beside the one that ended: of a host that was
- * silent when the other began. */
-static bool
-lease_on_heir(void *ctx, const struct ulid *host)
+/* Exclusive work that is out beside the one that ends: of a host that was
+ * silent when the other began.  NULL: none. */
+static const struct Rec__Job *
+heir_of(const struct look *l)
 {
-	struct look *l = ctx;
-	const struct Rec__Job *j = job_out(l, host);
+	struct job_out o = { 0 };
 
-	if (j != NULL && lease_exclusive(j->kind))
-		l->heir = j;
-	return l->heir == NULL;
+	while (next_out(l, &o))
+		if (lease_exclusive(o.kind) && !ulid_eq(&o.job, &l->job))
+			return job_store_find(l->tx, &o.job);
+	return NULL;
 }
 
 void
@@ -205,15 +180,16 @@ lease_end(struct store_tx *tx, const struct Rec__Host *h,
     const struct Rec__Job *j)
 {
 	struct look l = { .tx = tx, .asking = j };
+	const struct Rec__Job *heir;
 	struct Rec__Repo *r;
 
-	if (!lease_exclusive(j->kind))
+	if (!lease_exclusive(j->kind) || !pb_id_get(&j->id, &l.job))
 		return;
-	r = repo_store_of_host(tx, h);
+	l.repo = r = repo_store_of_host(tx, h);
 	if (r == NULL || !same_bytes(&r->lease_job, &j->id))
 		return;
-	repo_store_hosts(tx, h->repo_id.data, lease_on_heir, &l);
-	set_lease(tx, r, l.heir, l.heir != NULL ? l.heir->sent_at_ms : 0);
+	heir = heir_of(&l);
+	set_lease(tx, r, heir, heir != NULL ? heir->sent_at_ms : 0);
 }
 
 /* ----------------------------------------------------------------- evidence */

@@ -10,7 +10,9 @@ static const int64_t hour_ms = 3600000;
 enum {
 	HOSTS = 12,
 	REPOS = 4,
-	STEPS = 40000
+	STEPS = 40000,
+	MANY = 500,
+	LOOK_BYTES = 1024 /* fewer than three hosts' records */
 };
 
 struct bench {
@@ -189,6 +191,9 @@ nothing_begins_while_a_lease_is_held(void **state)
 	assert_int_equal(repo_store_find(b->tx, b->repos[0])->lease_job.len, 0);
 	assert_true(try_send(b, &forget));
 	assert_false(try_send(b, &backup));
+	accept_job(b, &forget);
+	end_job(b, &forget);
+	assert_int_equal(repo_store_find(b->tx, b->repos[0])->lease_job.len, 0);
 }
 
 /* A lease whose job ended in a way that did not free it counts for nothing. */
@@ -317,6 +322,57 @@ a_deleted_hosts_lease_goes(void **state)
 	gone_store_begin(b->tx, host_store_get(b->tx, &b->hosts[4].id), "anna",
 	    b->now_ms);
 	assert_true(try_send(b, &backup));
+}
+
+/* A prune that the agent was too busy for will be sent again. */
+static void
+what_a_host_runs_does_not_hide_what_was_sent_to_it(void **state)
+{
+	struct bench *b = *state;
+	struct ulid prune = put_job(b, 4, REC__JOB_KIND__KIND_PRUNE);
+	struct ulid backup = put_job(b, 0, REC__JOB_KIND__KIND_BACKUP);
+	struct ulid own;
+
+	assert_true(try_send(b, &prune));
+	own = put_job(b, 4, REC__JOB_KIND__KIND_BACKUP); /* its own plan's */
+	accept_job(b, &own);
+	assert_false(try_send(b, &backup));
+	end_job(b, &own);
+	assert_false(try_send(b, &backup));
+	end_job(b, &prune);
+	assert_true(try_send(b, &backup));
+}
+
+/* Many hosts share the repository, and few of them are at work. */
+static void
+a_look_reads_nobody_who_is_idle(void **state)
+{
+	struct bench *b = *state;
+	struct ulid prune = put_job(b, 0, REC__JOB_KIND__KIND_PRUNE);
+	struct ulid backup = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	const struct Rec__Host *h;
+	const struct Rec__Job *j;
+	size_t before;
+	uint32_t n;
+
+	for (n = 0; n < MANY; n++) {
+		struct upkeep_host u = { .id = id_n(1, HOSTS + n),
+			.repo = b->repos[0],
+			.online = true };
+
+		assert_true(
+		    str_fmt(u.name, sizeof(u.name), "idle-%u", (unsigned)n));
+		upkeep_put_host(b->tx, &u);
+	}
+	h = host_store_get(b->tx, &b->hosts[0].id);
+	j = job_store_get(b->tx, &prune);
+	before = b->f.arena.used;
+	assert_true(lease_free(b->tx, h, j, b->now_ms));
+	assert_true(b->f.arena.used - before < LOOK_BYTES);
+	assert_true(try_send(b, &backup));
+	before = b->f.arena.used;
+	assert_false(lease_free(b->tx, h, j, b->now_ms));
+	assert_true(b->f.arena.used - before < LOOK_BYTES);
 }
 
 /* ------------------------------------------------------------- all at once */
@@ -513,6 +569,8 @@ main(void)
 		ON_BENCH(a_backup_of_another_frees_an_exclusive_lease_only),
 		ON_BENCH(unlock_does_not_wait_for_the_silent),
 		ON_BENCH(a_deleted_hosts_lease_goes),
+		ON_BENCH(what_a_host_runs_does_not_hide_what_was_sent_to_it),
+		ON_BENCH(a_look_reads_nobody_who_is_idle),
 		ON_BENCH(exclusive_work_never_meets_other_work),
 	};
 
