@@ -265,11 +265,13 @@ runs_and_commands_take_turns(void **state)
 static struct ulid
 host_leave_due(struct host *h, const char *dir)
 {
-	struct due *d = small_due(&h->plan, "UTC", h->now);
-	struct ulid job;
+	struct ulid host = small_id(HOST), job;
+	struct due *d = due_new(&host);
 	struct buf b;
 
-	(void)look(d, at("2026-11-21T02:00:00Z"));
+	due_plan(d, &h->plan.plan, "UTC", h->now);
+	(void)due_look(d, h->now);
+	(void)due_look(d, at("2026-11-21T02:00:00Z"));
 	job = due_at(d, 0)->job;
 	buf_init(&b, MIB(1));
 	assert_rc(due_save(d, h->now, &b), RC_OK);
