@@ -93,6 +93,14 @@ void jobs_upkeep_note(struct store_tx *tx, const struct Rec__Host *h,
  * forgotten by. */
 bool jobs_has_retention(struct store_tx *tx, const struct ulid *host);
 bool jobs_keeps(const struct Rec__Retention *r);
+/* Another host of the same repository whose machine has the same name, and a
+ * source group by which this one forgets: their snapshots look alike.  Of a
+ * write transaction; texts last as long as it. */
+struct jobs_twin {
+	const char *host, *group;
+};
+bool jobs_find_twin(struct store_tx *tx, const struct Rec__Host *h,
+    struct jobs_twin *out);
 /* "5" of check: 0 to 100, more is 100; false: no number. */
 bool jobs_subset(struct str s, uint32_t *out);
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What forget, prune, check and unlock need before they can be queued. */
 #include "controller/jobs_own.h"
+
+#include <string.h>
+
 #include "controller/pb.h"
 #include "controller/upkeep_rules.h"
+#include "lib/base/arena.h"
 #include "lib/base/str.h"
+#include "lib/store/host_store.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/repo_store.h"
 #include "lib/store/store.h"
@@ -34,6 +39,82 @@ jobs_has_retention(struct store_tx *tx, const struct ulid *host)
 	plan_store_of_host(tx, host, jobs_on_keeping, &any);
 	return any;
 }
+
+/* ------------------------------------------------------------------- twins */
+
+enum {
+	TWIN_ARENA = 2 << 20 /* one host's record */
+};
+
+/* A host's snapshots are those with its machine's name and a group's tag. */
+struct twins {
+	struct store_tx *tx;
+	struct ulid host, other;
+	const struct Rec__Host *h;
+	struct jobs_twin *out;
+	bool found;
+};
+
+static bool
+jobs_on_own_group(void *ctx, const struct Rec__SourceGroup *g)
+{
+	struct twins *t = ctx;
+
+	if (!jobs_keeps(g->retention) ||
+	    !plan_store_has_name(t->tx, &t->other, g->name, NULL))
+		return true;
+	t->out->group = g->name;
+	t->found = true;
+	return false;
+}
+
+/* Thousands may share a repository: nothing of their records is kept. */
+static bool
+has_machines_name(struct twins *t)
+{
+	const struct Rec__Host *o;
+	struct store_tx *tx;
+	struct arena a;
+	bool same;
+
+	arena_init(&a, TWIN_ARENA);
+	tx = store_begin_child(t->tx, &a);
+	o = host_store_find(tx, &t->other);
+	same = o != NULL && strcmp(o->reported_name, t->h->reported_name) == 0;
+	if (same)
+		t->out->host = arena_dup(store_arena(t->tx), o->name);
+	store_abort(tx);
+	arena_fini(&a);
+	return same && t->out->host != NULL;
+}
+
+static bool
+jobs_on_sharing_host(void *ctx, const struct ulid *host)
+{
+	struct twins *t = ctx;
+
+	if (ulid_eq(host, &t->host))
+		return true;
+	t->other = *host;
+	if (has_machines_name(t))
+		plan_store_of_host(t->tx, &t->host, jobs_on_own_group, t);
+	return !t->found;
+}
+
+bool
+jobs_find_twin(struct store_tx *tx, const struct Rec__Host *h,
+    struct jobs_twin *out)
+{
+	struct twins t = { .tx = tx, .h = h, .out = out };
+
+	if (h->repo_id.len == 0 || h->reported_name[0] == '\0' ||
+	    !pb_id_get(&h->id, &t.host))
+		return false;
+	repo_store_hosts(tx, h->repo_id.data, jobs_on_sharing_host, &t);
+	return t.found;
+}
+
+/* ------------------------------------------------------------------- parts */
 
 bool
 jobs_subset(struct str s, uint32_t *out)
@@ -79,6 +160,8 @@ enum rc
 jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
     struct jobs_wish *w)
 {
+	struct jobs_twin twin = { NULL, NULL };
+
 	if (w->kind == REC__JOB_KIND__KIND_PRUNE && !h->has_admin)
 		return store_fail_code(tx, RC_CONFLICT, "admin_creds_required",
 		    "host %s has no admin credentials: prune needs some that "
@@ -90,6 +173,13 @@ jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
 		    "no source group of host %s says what to keep: set a "
 		    "retention first, nothing is forgotten without one",
 		    h->name);
+	if (w->kind == REC__JOB_KIND__KIND_FORGET &&
+	    jobs_find_twin(tx, h, &twin))
+		return store_fail_code(tx, RC_CONFLICT, "shared_name",
+		    "host %.60s has the machine name %.60s and a source group "
+		    "%.64s, too, in the same repository: forget could not tell "
+		    "their snapshots apart; rename one of the groups",
+		    twin.host, h->reported_name, twin.group);
 	if (w->kind == REC__JOB_KIND__KIND_CHECK)
 		next_part(tx, h, w);
 	return store_rc(tx);

@@ -105,6 +105,7 @@ look(const struct turn *t, struct upkeep_facts *f)
 {
 	const struct Rec__Repo *r = repo_store_of_host(t->tx, t->h);
 	Rec__JobKind kind = t->row->kind;
+	struct jobs_twin twin;
 
 	*f = (struct upkeep_facts){ .kind = kind,
 		.owed_ms = owed_since(t->u),
@@ -116,8 +117,10 @@ look(const struct turn *t, struct upkeep_facts *f)
 		.online = t->h->online,
 		.open_job = has_open(t),
 		.success_ms = t->u->last_success_at_ms };
-	if (kind == REC__JOB_KIND__KIND_FORGET)
+	if (kind == REC__JOB_KIND__KIND_FORGET) {
 		f->has_retention = jobs_has_retention(t->tx, &t->row->host);
+		f->has_twin = jobs_find_twin(t->tx, t->h, &twin);
+	}
 	if (r == NULL || kind == REC__JOB_KIND__KIND_FORGET)
 		return;
 	f->shared_job = is_done_by_another(t, r);

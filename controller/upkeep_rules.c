@@ -37,6 +37,8 @@ missing(const struct upkeep_facts *f)
 		return "no_repository";
 	if (f->kind == REC__JOB_KIND__KIND_FORGET && !f->has_retention)
 		return "no_retention";
+	if (f->kind == REC__JOB_KIND__KIND_FORGET && f->has_twin)
+		return "shared_name";
 	if (f->kind == REC__JOB_KIND__KIND_PRUNE && !f->has_admin)
 		return "no_admin";
 	if (f->open_job)

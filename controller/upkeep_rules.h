@@ -48,6 +48,7 @@ struct upkeep_facts {
 	bool has_repo;      /* and it is not known to be unusable */
 	bool has_admin;     /* the slot that may delete */
 	bool has_retention; /* something is kept, so something may go */
+	bool has_twin; /* forget: another host's snapshots look like its own */
 	bool online;
 	bool open_job;   /* of this kind, of this host, not ended */
 	bool shared_job; /* prune, check: another host does it for all */
@@ -62,7 +63,7 @@ enum upkeep_verdict {
 	UPKEEP_WAIT
 };
 /* why: static; "" unless it waits: no_repository, no_retention, no_admin,
- * job_running, repository_busy, offline. */
+ * shared_name, job_running, repository_busy, offline. */
 enum upkeep_verdict upkeep_decide(const struct upkeep_facts *f,
     const char **why);
 

@@ -130,6 +130,7 @@ static const struct {
 } reasons[] = {
 	{ "no_repository",   "the repository is not ready", "", "" },
 	{ "no_retention",    "no source group says what to keep", "/sources", "Set a retention" },
+	{ "shared_name",     "another host of this repository has the same machine name and source group", "/sources", "Rename the group" },
 	{ "no_admin",        "it needs admin credentials", "/repo#admin", "Add them" },
 	{ "job_running",     "another run of it is under way", "", "" },
 	{ "repository_busy", "other work on the repository has to end first", "", "" },

@@ -65,11 +65,11 @@ struct day_reader {
 	void *ctx;
 };
 
-/* Whether another group of the host has the name.  Their paths may be many,
- * and a commit may put many groups: nothing of them is kept. */
-static bool
-name_taken(struct store_tx *tx, const struct ulid *host,
-    const struct Rec__SourceGroup *g)
+/* Their paths may be many, and a commit may put many groups: nothing of them
+ * is kept. */
+bool
+plan_store_has_name(struct store_tx *tx, const struct ulid *host,
+    const char *name, const ProtobufCBinaryData *but)
 {
 	const struct Rec__SourceGroup *other;
 	struct key prefix = { .n = 0 };
@@ -90,9 +90,9 @@ name_taken(struct store_tx *tx, const struct ulid *host,
 			    "a source group is damaged; restore a backup");
 			break;
 		}
-		taken = strcmp(other->name, g->name) == 0 &&
-		        (other->id.len != g->id.len ||
-		            memcmp(other->id.data, g->id.data, g->id.len) != 0);
+		taken = strcmp(other->name, name) == 0 &&
+		        (but == NULL || other->id.len != but->len ||
+		            memcmp(other->id.data, but->data, but->len) != 0);
 	}
 	table_scan_fini(&sc);
 	arena_fini(&a);
@@ -111,7 +111,7 @@ plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g)
 		    "a source group needs an id, a host and a name");
 		return;
 	}
-	if (name_taken(tx, &host, g)) {
+	if (plan_store_has_name(tx, &host, g->name, &g->id)) {
 		store_fail(tx, RC_CONFLICT,
 		    "the host has another source group of this name");
 		return;

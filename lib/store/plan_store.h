@@ -15,6 +15,9 @@ struct Rec__SourceGroup *plan_store_find(struct store_tx *tx,
 /* Without reading it. */
 bool plan_store_has(struct store_tx *tx, const struct ulid *host,
     const struct ulid *group);
+/* Whether one of the host's groups, but the one of this id, has the name. */
+bool plan_store_has_name(struct store_tx *tx, const struct ulid *host,
+    const char *name, const ProtobufCBinaryData *but);
 void plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g);
 /* What it was in the past (days, jobs) stays. */
 void plan_store_del(struct store_tx *tx, const struct ulid *host,

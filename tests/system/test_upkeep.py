@@ -96,12 +96,19 @@ def test_every_kind_reaches_the_repository(pair):
 
     refused = pair.client.post(a + "/repo/forget")
     assert (refused.status, refused.json()["code"]) == (409, "no_retention")
+    # B's snapshots bear the same machine's name and tag as A's.
     pair.keep(a, keep_last=1)
+    refused = pair.client.post(a + "/repo/forget")
+    assert (refused.status, refused.json()["code"]) == (409, "shared_name")
+    assert "rename one of the groups" in refused.json()["message"]
+    assert pair.snapshots(name) == before
+    pair.client.ok("PUT", f"{a}/source-groups/{pair.group(a)['id']}",
+                   {"name": "mine"})
+    made = [pair.done(pair.backup(a))["stats"]["snapshot_id"]
+            for _ in range(2)]
     job = pair.done(pair.start(a, "forget"))
-    assert [g["tag"] for g in job["forgot"]] == ["default"]
-    left = pair.snapshots(name)
-    assert 1 <= len(left) < 3 and set(left) < set(before)
-    assert before[-1] in left
+    assert job["forgot"] == [{"tag": "mine", "kept": 1, "removed": 1}]
+    assert pair.snapshots(name) == before + made[1:]
 
     refused = pair.client.post(a + "/repo/prune")
     assert (refused.status, refused.json()["code"]) == (

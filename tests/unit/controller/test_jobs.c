@@ -8,6 +8,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
+#include "lib/store/repo_store.h"
 #include "lib/store/upkeep_store.h"
 
 /* The ops, run in a transaction of their own. */
@@ -336,6 +337,50 @@ maintenance_needs_what_it_works_with(void **state)
 	assert_int_equal(job(b, &w.job)->sent_at_ms, 0); /* behind the others */
 }
 
+/* Another host in the same repository, of that machine name, with a group. */
+static void
+put_twin(struct bench *b, const char *machine, const char *group)
+{
+	static const uint8_t repo[REPO_ID_SIZE] = { 7 };
+	struct store_tx *tx = fixture_write(&b->f);
+	struct Rec__Host *mine = host_store_get(tx, &b->host);
+	struct Rec__Host h = REC__HOST__INIT;
+	struct bench other = { 0 };
+
+	repo_store_link(tx, mine, repo);
+	mine->reported_name = text("localhost");
+	host_store_put(tx, mine);
+	ulid_new(&other.host);
+	ulid_new(&other.group);
+	h.id = id_bytes(&other.host);
+	h.name = text(machine);
+	h.reported_name = text(machine);
+	repo_store_link(tx, &h, repo);
+	host_store_put(tx, &h);
+	put_group(tx, &other, &other.group, group);
+	fixture_commit(tx);
+}
+
+/* Forgetting must not take the other host's snapshots for its own. */
+static void
+forget_wants_its_snapshots_told_apart(void **state)
+{
+	struct bench *b = *state;
+	struct jobs_wish w = wish(b, REC__JOB_KIND__KIND_FORGET);
+	struct err e;
+
+	change_host(b, true, 7);
+	put_twin(b, "db-1", "default");
+	put_twin(b, "localhost", "other");
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	put_twin(b, "localhost", "default");
+	w = wish(b, REC__JOB_KIND__KIND_FORGET);
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_CONFLICT);
+	assert_string_equal(e.code, "shared_name");
+	w = wish(b, REC__JOB_KIND__KIND_PRUNE); /* takes nobody's */
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+}
+
 /* M-151, M-216 */
 static void
 a_check_reads_the_next_part(void **state)
@@ -536,6 +581,7 @@ main(void)
 		ON_BENCH(a_host_without_repository_runs_nothing),
 		ON_BENCH(a_job_for_an_absent_host_waits_so_long_and_no_longer),
 		ON_BENCH(maintenance_needs_what_it_works_with),
+		ON_BENCH(forget_wants_its_snapshots_told_apart),
 		ON_BENCH(a_check_reads_the_next_part),
 		cmocka_unit_test(a_subset_is_a_clamped_number),
 		ON_BENCH(init_is_queued_once_in_a_hosts_life),

@@ -147,6 +147,10 @@ what_lacks_something_waits_and_says_for_what(void **state)
 	f = facts(REC__JOB_KIND__KIND_FORGET);
 	f.has_retention = false;
 	assert_string_equal(why(&f, UPKEEP_WAIT), "no_retention");
+	f.has_retention = f.has_twin = true;
+	assert_string_equal(why(&f, UPKEEP_WAIT), "shared_name");
+	f.kind = REC__JOB_KIND__KIND_CHECK; /* it deletes nothing */
+	assert_string_equal(why(&f, UPKEEP_RUN), "");
 }
 
 static void
