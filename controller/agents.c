@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/agents_call.h"
 #include "controller/agents_own.h"
 #include "controller/controller.h"
 #include "controller/ingest.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <version.h>
 
+#include "controller/agents_call.h"
 #include "controller/agents_own.h"
 #include "controller/controller.h"
 #include "controller/pb.h"

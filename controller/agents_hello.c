@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controller/agents.h"
+#include "controller/agents_call.h"
 #include "controller/agents_own.h"
 #include "controller/announce.h"
 #include "controller/controller.h"

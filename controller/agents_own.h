@@ -2,8 +2,8 @@
 #ifndef CONTROLLER_AGENTS_OWN_H
 #define CONTROLLER_AGENTS_OWN_H
 /*
- * What the files of agents share: agents.c keeps who is there, agents_call.c
- * speaks gRPC, agents_hello.c takes a hello.
+ * What the files of agents share: agents.c keeps who is there, agents_hello.c
+ * takes a hello, and the others speak gRPC (agents_call.h).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,15 +18,11 @@
 struct agents;
 struct call;
 struct controller;
-struct grpc_call;
 struct grpc_server;
-struct loop;
 struct loop_timer;
 struct map;
-struct ProtobufCMessageDescriptor;
 struct Wire__Config;
 struct Wire__Hello;
-struct Wire__HelloReply;
 
 enum {
 	AGENTS_INSTANCE = 32,
@@ -69,27 +65,8 @@ struct agents {
 	unsigned online;
 };
 
-/* One call of Session or Poll. */
-struct call {
-	struct list link; /* in agents.waiting, or in agents.calls */
-	struct list paused;
-	struct agents *agents;
-	struct grpc_call *grpc;
-	struct ulid host;
-	struct peer *peer; /* after hello */
-	bool poll;
-	bool finished;
-	uint64_t config_version; /* that the agent holds, or was sent */
-	int64_t until_ms; /* monotonic: for the hello, or a Poll's wait */
-	/* Poll */
-	uint64_t need_seq; /* answered when this is committed; 0: waits */
-	bool config_due;
-};
-
 struct peer *peer_get(struct agents *a, const struct ulid *host);
 void peer_seen(struct agents *a, struct peer *p);
-/* Of one that was paused. */
-void call_read_on(struct call *c);
 /* Makes c the peer's only way; the older call ends. */
 void peer_attach(struct agents *a, struct peer *p, struct call *c);
 
@@ -106,29 +83,6 @@ void agents_config_wipe(struct Wire__Config *c);
 bool agents_config_version(struct agents *a, const struct ulid *host,
     uint64_t *out);
 
-/* The host of the call's bearer: RC_AUTH, or RC_BUSY when it cannot be looked
- * up now. */
-MUST_USE enum rc agents_bearer(struct agents *a, struct grpc_call *g,
-    struct ulid *host, struct err *e);
-/* What has come, in the scratch arena; NULL: malformed. */
-void *agents_read(struct agents *a, const struct ProtobufCMessageDescriptor *d,
-    struct str msg, struct err *e);
-/* The method Check (agents_check.c). */
-void agents_on_check_open(void *ctx, struct grpc_call *g);
-void agents_on_check_message(void *ctx, struct grpc_call *g, struct str msg);
-void agents_on_check_half_close(void *ctx, struct grpc_call *g);
-void agents_on_check_close(void *ctx, struct grpc_call *g);
-
-/* Ends a call with what went wrong. */
-void call_fail(struct call *c, const struct err *e);
-/* Answers a Poll, with at most one command (packed in m). */
-struct Wire__ControllerMessage;
-void call_poll_reply(struct call *c, const struct Wire__ControllerMessage *m);
-MUST_USE enum rc call_send(struct call *c,
-    const struct Wire__ControllerMessage *m);
-
-/* The service's methods (agents_call.c). */
-struct grpc_server *agents_serve(struct agents *a, struct loop *l);
 /* Hosts marked online or offline: one op (agents_hello.c). */
 void agents_store_offline(struct agents *a, const struct ulid *hosts, size_t n);
 void agents_store_duplicate(struct agents *a, const struct peer *p,

@@ -2,6 +2,7 @@
 /* Method Announce: announcement -> nonce -> signature -> row -> waiting. */
 #include <string.h>
 
+#include "controller/agents_call.h"
 #include "controller/agents_own.h"
 #include "controller/announce_own.h"
 #include "controller/bucket.h"

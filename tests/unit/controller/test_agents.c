@@ -3,6 +3,7 @@
 #include "tests/unit/store/store_fixture.h"
 
 #include "controller/agents.h"
+#include "controller/agents_call.h"
 #include "controller/agents_own.h"
 #include "controller/controller.h"
 #include "controller/rules.h"
