@@ -28,7 +28,8 @@ struct line {
 
 /* Why maintenance waits. */
 static const char *const reasons[] = { "offline", "no_admin", "no_retention",
-	"shared_name", "no_repository", "repository_busy", "job_running", "failed" };
+	"shared_name", "no_repository", "repository_busy", "job_running",
+	"failed" };
 
 struct fleet {
 	struct arena *arena;
