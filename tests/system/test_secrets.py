@@ -4,19 +4,19 @@
 M-030, M-205, M-208, M-209, M-459, M-464.  Each search first proves that it
 can find: the place where the secret must be is searched by the same means.
 """
-import base64
 import os
 import pathlib
 import re
 import resource
 import secrets
 import subprocess
-import threading
 import time
 import urllib.parse
 
 import pytest
 
+from canaries import (Secrets, Watcher, crawl, documents, family, jobs_of,
+                      yaml_value)
 from lab import (BIN, ROOT, TOOLS, Client, RestServer, clean_env,
                  wait_for)
 
@@ -32,117 +32,6 @@ case " $* " in *" backup "*)
 esac
 RESTIC_REPOSITORY={repo} exec {fake} "$@"
 """
-
-
-def forms(secret):
-    """A secret as it is, and as it might be dressed."""
-    raw = secret.encode()
-    return {raw, urllib.parse.quote(secret, safe="").encode(),
-            urllib.parse.quote(secret).encode(),
-            urllib.parse.quote_plus(secret).encode(),
-            base64.b64encode(raw).rstrip(b"="),
-            base64.urlsafe_b64encode(raw).rstrip(b"="),
-            raw.hex().encode()}
-
-
-class Secrets:
-    """Named secrets, and where they turn up."""
-
-    def __init__(self):
-        self.known = {}
-
-    def add(self, name, value=None):
-        value = value or f"canary-{secrets.token_hex(8)} p@ss:w/rd%20&\"x\""
-        self.known[name] = value
-        return value
-
-    def within(self, data):
-        """Names of the secrets in the data."""
-        return {name for name, value in self.known.items()
-                if any(form in data for form in forms(value))}
-
-    def below(self, folder):
-        """{file: names}; job logs are unpacked."""
-        hits = {}
-        for path in sorted(pathlib.Path(folder).rglob("*")):
-            if not path.is_file() or path.is_symlink():
-                continue
-            data = path.read_bytes()
-            if path.suffix == ".zst":
-                data += subprocess.run(["zstdcat", path], check=True,
-                                       capture_output=True).stdout
-            if names := self.within(data):
-                hits[str(path.relative_to(folder))] = names
-        return hits
-
-
-def family(pid):
-    """A process and all below it, as far as they live."""
-    found, todo = [], [pid]
-    while todo:
-        pid = todo.pop()
-        found.append(pid)
-        todo += [int(p) for p in subprocess.run(
-            ["pgrep", "-P", str(pid)], capture_output=True, text=True,
-            check=False).stdout.split()]
-    return found
-
-
-class Watcher(threading.Thread):
-    """Gathers the argument vectors of programs and their children."""
-
-    def __init__(self, *programs):
-        super().__init__(daemon=True)
-        self.programs = programs
-        self.seen = set()
-        self.over = False
-
-    def run(self):
-        while not self.over:
-            for program in self.programs:
-                for pid in family(program.pid):
-                    try:
-                        self.seen.add(pathlib.Path(
-                            f"/proc/{pid}/cmdline").read_bytes())
-                    except OSError:
-                        continue
-            time.sleep(0.02)
-
-
-def crawl(client, starts):
-    """Every page and document that links lead to: {path: bytes}."""
-    seen, todo = {}, list(starts)
-    while todo:
-        path = todo.pop()
-        if path in seen or path.startswith("/static/"):
-            continue
-        answer = client.get(path)
-        seen[path] = str(answer.headers).encode() + answer.body
-        if answer.headers.get_content_type() == "text/html":
-            todo += [link.replace("&amp;", "&") for link in re.findall(
-                r'href="(/[^"#]*)', answer.text)]
-    return seen
-
-
-def documents(host, jobs):
-    """What the API and the console have on a host."""
-    api = f"/api/hosts/{host}"
-    paths = ["/", "/nowhere", "/api/hosts", "/api/fleet/summary", api,
-             f"{api}/snapshots", f"{api}/source-groups", f"{api}/jobs"]
-    for job in jobs:
-        paths += [f"/jobs/{job}", f"/api/jobs/{job}",
-                  f"/api/jobs/{job}/log.txt", f"/api/jobs/{job}/log.ndjson",
-                  f"/api/jobs/{job}/stream"]
-    return paths
-
-
-def jobs_of(console, host):
-    return [job["id"] for job in console.client.ok(
-        "GET", f"/api/hosts/{host}/jobs")["items"]]
-
-
-def yaml_value(path, key):
-    return re.search(rf'^{key}: "?([^"\n]+)', path.read_text(), re.M).group(1)
 
 
 def first_admin(controller, known):
