@@ -15,7 +15,7 @@ def forms(secret):
     """A secret as it is, and as it might be dressed; of one that was made
     here its digits will do, which HTML and JSON write as they are."""
     raw = secret.encode()
-    core = re.match(rb"canary-[0-9a-f]{16}", raw)
+    core = re.search(rb"canary-[0-9a-f]{16}", raw)
     return {core.group() if core else raw, urllib.parse.quote(secret, safe="").encode(),
             urllib.parse.quote(secret).encode(),
             urllib.parse.quote_plus(secret).encode(),
