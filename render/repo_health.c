@@ -15,6 +15,7 @@
 #include "render/cause.h"
 #include "render/host_page.h"
 #include "render/host_view.h"
+#include "render/plan_view.h"
 #include "render/status.h"
 #include "render/value.h"
 #include "render/view.h"
@@ -42,7 +43,8 @@ struct health {
 	const struct Rec__Job *init;
 	struct value *map;
 	bool check_failed;
-	const char *waits; /* the first upkeep that does, "": none */
+	/* The first upkeep of which it is true, "": none. */
+	const char *waits, *failed, *late, *lacks;
 };
 
 static const char *
@@ -139,18 +141,45 @@ static const struct {
 };
 /* clang-format on */
 
-static void
-put_waiting(struct health *w, struct value *m, const struct Rec__Upkeep *u)
+static bool
+has_retention(const struct health *w)
 {
 	size_t i;
 
+	for (i = 0; i < w->hv->n_groups; i++)
+		if (plan_view_retention(w->v, w->hv->groups[i]->retention)[0] !=
+		    '\0')
+			return true;
+	return false;
+}
+
+/* What it will wait for when it is due, as far as that is known before. */
+static const char *
+foreseen(const struct health *w, Rec__JobKind kind, const struct Rec__Upkeep *u)
+{
+	if (!u->enabled)
+		return "";
+	if (kind == REC__JOB_KIND__KIND_PRUNE && !w->h->has_admin)
+		return "no_admin";
+	if (kind == REC__JOB_KIND__KIND_FORGET && !has_retention(w))
+		return "no_retention";
+	return "";
+}
+
+static void
+put_waiting(struct health *w, struct value *m, const struct Rec__Upkeep *u,
+    const char *code)
+{
+	const char *words = "";
+	size_t i;
+
 	for (i = 0; i < ARRAY_LEN(reasons); i++)
-		if (strcmp(reasons[i].code, u->waiting) == 0)
+		if (strcmp(reasons[i].code, code) == 0)
 			break;
-	value_text(m, "waiting",
-	    u->waiting[0] == '\0'     ? ""
-	    : i == ARRAY_LEN(reasons) ? u->waiting
-	                              : reasons[i].words);
+	if (code[0] != '\0')
+		words = i == ARRAY_LEN(reasons) ? code : reasons[i].words;
+	value_text(m, "waiting", u->waiting[0] == '\0' ? "" : words);
+	value_text(m, "will_wait", u->waiting[0] == '\0' ? words : "");
 	value_text(m, "help_link",
 	    i == ARRAY_LEN(reasons) || reasons[i].link[0] == '\0'
 	        ? ""
@@ -160,9 +189,10 @@ put_waiting(struct health *w, struct value *m, const struct Rec__Upkeep *u)
 	view_time(w->v, m, "waits_since", u->waiting_since_ms);
 }
 
-/* Its last success is older than two of its rounds and two hours. */
+/* Its last success, on whatever host, is older than two of its rounds and two
+ * hours. */
 static bool
-is_late(const struct health *w, const struct Rec__Upkeep *u)
+is_late(const struct health *w, const struct Rec__Upkeep *u, int64_t other_ms)
 {
 	int64_t now = w->v->req->now_ms, since = u->last_success_at_ms, one,
 	        two;
@@ -173,22 +203,26 @@ is_late(const struct health *w, const struct Rec__Upkeep *u)
 	    cron_parse(str_of(u->cron), w->v->clock.zone, &c, &e) != RC_OK ||
 	    !cron_next(&c, now, &one) || !cron_next(&c, one, &two))
 		return false;
+	if (since < other_ms)
+		since = other_ms;
 	if (since == 0)
 		since = w->h->enrolled_at_ms;
 	return now - since > 2 * (two - one) + LATE_MS;
 }
 
+/* other_ms: its last success on another host of the repository, 0: none. */
 static struct look
 upkeep_look(const struct health *w, const struct Rec__Upkeep *u,
-    const struct Rec__Job *open)
+    const struct Rec__Job *open, int64_t other_ms)
 {
 	if (open != NULL && open->state == REC__JOB_STATE__JOB_RUNNING)
 		return (struct look){ "run", "run", "running" };
 	if (open != NULL)
 		return (struct look){ "idle", "queued", "waiting" };
-	if (u->last_state == REC__JOB_STATE__JOB_FAILED)
+	if (u->last_state == REC__JOB_STATE__JOB_FAILED &&
+	    u->last_at_ms >= other_ms)
 		return (struct look){ "bad", "failed", "failed" };
-	if (is_late(w, u))
+	if (is_late(w, u, other_ms))
 		return (struct look){ "warn", "stale", "overdue" };
 	if (u->last_state == REC__JOB_STATE__JOB_SUCCEEDED)
 		return (struct look){ "ok", "ok", "OK" };
@@ -280,6 +314,13 @@ elsewhere(const struct health *w, Rec__JobKind kind)
 }
 
 static void
+note(const char **first, Rec__JobKind kind, bool is_so)
+{
+	if (is_so && (*first)[0] == '\0')
+		*first = job_kind_name(kind);
+}
+
+static void
 put_upkeep(struct health *w, struct value *list, Rec__JobKind kind)
 {
 	static const struct Rec__Upkeep none = REC__UPKEEP__INIT;
@@ -290,11 +331,12 @@ put_upkeep(struct health *w, struct value *list, Rec__JobKind kind)
 	struct look look;
 	struct ulid id;
 	int64_t other = elsewhere(w, kind);
+	const char *ahead;
 
 	u = u == NULL ? &none : u;
 	if (view_ulid(u->open_job, &id))
 		open = job_store_find(w->v->state, &id);
-	look = upkeep_look(w, u, open);
+	look = upkeep_look(w, u, open, other);
 	value_text(m, "kind", status_kind_words(kind));
 	value_text(m, "class", look.class);
 	value_text(m, "glyph", look.glyph);
@@ -308,9 +350,12 @@ put_upkeep(struct health *w, struct value *list, Rec__JobKind kind)
 	view_time(w->v, m, "next", u->enabled ? u->due_ms : 0);
 	value_bool(m, "off", w->plan != NULL && !u->enabled);
 	put_detail(w, m, kind, u);
-	put_waiting(w, m, u);
-	if (u->waiting[0] != '\0' && w->waits[0] == '\0')
-		w->waits = status_kind_words(kind);
+	ahead = foreseen(w, kind, u);
+	put_waiting(w, m, u, u->waiting[0] != '\0' ? u->waiting : ahead);
+	note(&w->waits, kind, u->waiting[0] != '\0');
+	note(&w->lacks, kind, ahead[0] != '\0');
+	note(&w->failed, kind, strcmp(look.glyph, "failed") == 0);
+	note(&w->late, kind, strcmp(look.glyph, "stale") == 0);
 }
 
 /* ---------------------------------------------------------------- headline */
@@ -333,9 +378,15 @@ condition_of(const struct health *w)
 		return (struct look){ "bad", "failed", "Damaged" };
 	if (h->lock_count > 0 && is_stale(w))
 		return (struct look){ "bad", "failed", "Locked" };
+	if (w->failed[0] != '\0')
+		return (
+		    struct look){ "warn", "incomplete", "Maintenance failed" };
 	if (w->waits[0] != '\0')
 		return (
 		    struct look){ "warn", "incomplete", "Maintenance waits" };
+	if (w->late[0] != '\0')
+		return (
+		    struct look){ "warn", "incomplete", "Maintenance overdue" };
 	return (struct look){ "ok", "ok", "Ready" };
 }
 
@@ -353,11 +404,18 @@ headline(const struct health *w, const char *word)
 		    span(w, w->v->req->now_ms - h->lock_newest_at_ms));
 	if (strcmp(word, "Not ready") == 0)
 		return "The repository could not be used";
+	if (strcmp(word, "Maintenance failed") == 0)
+		return arena_printf(a, "The last %s failed", w->failed);
 	if (strcmp(word, "Maintenance waits") == 0)
-		return arena_printf(a, "%s is due and waits", w->waits);
-	if (strcmp(word, "Ready") == 0)
-		return "Nothing here needs anybody";
-	return "";
+		return arena_printf(a, "A %s is due and waits", w->waits);
+	if (strcmp(word, "Maintenance overdue") == 0)
+		return arena_printf(a, "A %s is overdue", w->late);
+	if (strcmp(word, "Ready") != 0)
+		return "";
+	return w->lacks[0] == '\0'
+	           ? "Nothing here needs anybody"
+	           : arena_printf(a, "Backups can run; the next %s will wait",
+	                 w->lacks);
 }
 
 static void
@@ -413,7 +471,10 @@ repo_health_put(struct view *v, struct value *root, const struct host_view *hv)
 		.repo = repo_store_of_host(v->state, hv->host),
 		.init = host_page_init(v, hv->host),
 		.map = value_map(root, "health"),
-		.waits = "" };
+		.waits = "",
+		.failed = "",
+		.late = "",
+		.lacks = "" };
 	struct value *list = value_list(w.map, "upkeep");
 	size_t i;
 

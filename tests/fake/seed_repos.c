@@ -207,6 +207,40 @@ give_variables(struct store_tx *tx)
 	host_store_put(tx, h);
 }
 
+/* Forget was refused; prune is not due yet and cannot run; checks do. */
+static void
+put_refused(struct store_tx *tx)
+{
+	struct ulid host = seed_host_id(SEED_FS);
+	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
+	struct Rec__Upkeep f =
+	    upkeep("0 3 * * *", REC__JOB_STATE__JOB_FAILED, 11 * HOUR_MS);
+	struct Rec__Upkeep p = upkeep("0 4 * * 0", REC__JOB_STATE__JOB_NONE, 0);
+	struct Rec__Upkeep c =
+	    upkeep("0 5 1 * *", REC__JOB_STATE__JOB_SUCCEEDED, 4 * DAY_MS);
+
+	f.last_error = text("the server only lets append");
+	m.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
+	m.forget = &f;
+	m.prune = &p;
+	m.check = &c;
+	upkeep_store_put(tx, &m);
+}
+
+/* Others of the repository prune it. */
+static void
+put_pruned_elsewhere(struct store_tx *tx)
+{
+	struct ulid host = seed_host_id(SEED_WEB);
+	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
+	struct Rec__Upkeep p =
+	    upkeep("0 4 * * 0", REC__JOB_STATE__JOB_FAILED, 40 * DAY_MS);
+
+	m.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
+	m.prune = &p;
+	upkeep_store_put(tx, &m);
+}
+
 static void
 put_history(struct store_tx *tx)
 {
@@ -228,6 +262,8 @@ seed_repos_put(struct store_tx *tx)
 {
 	put_waiting(tx);
 	put_damaged(tx);
+	put_refused(tx);
+	put_pruned_elsewhere(tx);
 	lock_host(tx, SEED_DB2, "PID 41220 on db-02");
 	lock_host(tx, SEED_EVIL, "<img src=x onerror=alert(1)>");
 	share(tx);

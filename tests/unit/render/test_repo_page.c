@@ -61,6 +61,34 @@ a_check_that_found_errors_comes_first(void **state)
 	must(s, "waits: &lt;b&gt;odd&lt;/b&gt;");
 }
 
+/* W-16: a repository that backups can use is not all there is to it. */
+static void
+maintenance_that_failed_or_cannot_run_is_told_first(void **state)
+{
+	struct site *s = *state;
+
+	show(s, SEED_FS, 2);
+	must(s, ">Maintenance failed</span>");
+	must(s, "<p>The last forget failed.</p>");
+	must(s, "The server only lets append.");
+	must(s, "will wait then: it needs admin credentials");
+	must_not(s, "Nothing here needs anybody");
+	show(s, SEED_APP, 2);
+	must_not(s, "will wait then");
+}
+
+static void
+what_another_host_did_since_is_neither_failed_nor_overdue(void **state)
+{
+	struct site *s = *state;
+
+	show(s, SEED_WEB, 2);
+	must(s, "by another host <time");
+	must_not(s, "Maintenance failed");
+	must_not(s, "overdue");
+	must(s, "Nothing here needs anybody");
+}
+
 /* M-225 */
 static void
 the_trend_has_three_ranges_and_a_table(void **state)
@@ -168,6 +196,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		REPOS(health_tells_what_waits_and_why),
 		REPOS(a_check_that_found_errors_comes_first),
+		REPOS(maintenance_that_failed_or_cannot_run_is_told_first),
+		REPOS(
+		    what_another_host_did_since_is_neither_failed_nor_overdue),
 		REPOS(the_trend_has_three_ranges_and_a_table),
 		REPOS(variables_are_named_and_never_shown),
 		REPOS(a_refused_form_keeps_its_own_input_and_error),
