@@ -14,7 +14,8 @@ enum {
 	SECOND_MS = 1000,
 	MINUTE_S = 60,
 	HOUR_S = 3600,
-	DAY_S = 86400
+	DAY_S = 86400,
+	SKEW_S = 3
 };
 
 static const int64_t day_ms = (int64_t)DAY_S * SECOND_MS;
@@ -110,8 +111,9 @@ text_relative(struct arena *a, const struct text_clock *c, int64_t ms)
 
 	if (ms == 0)
 		return "never";
+	/* A second or two is what two clocks differ by. */
 	if (s < MINUTE_S)
-		return "just now";
+		return past || s <= SKEW_S ? "just now" : "in under 1 min";
 	if (s < HOUR_S) {
 		unit = "min";
 		n = s / MINUTE_S;

@@ -29,7 +29,8 @@ const char *text_duration(struct arena *a, int64_t ms);
 /* Rough: 40 s, 12 min, 2 h 10 min, 3 d. */
 const char *text_left(struct arena *a, uint64_t seconds);
 
-/* just now, 3 min ago, 26 h ago, 9 d ago; in 42 min; "never" for 0. */
+/* just now, 3 min ago, 26 h ago, 9 d ago; in under 1 min, in 42 min; "never"
+ * for 0. */
 const char *text_relative(struct arena *a, const struct text_clock *c,
     int64_t ms);
 /* 18 Nov 12:04; in another year than now 18 Nov 2025. */
