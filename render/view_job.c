@@ -175,7 +175,9 @@ put_result(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_text(m, "added", text_bytes(v->arena, s->data_added));
 	value_text(m, "new_files", text_count(v->arena, s->files_new));
 	value_text(m, "changed", text_count(v->arena, s->files_changed));
-	value_printf(m, "snapshot", "%.8s", s->snapshot_id);
+	/* What restic names and the listing does not show is none. */
+	value_printf(m, "snapshot", "%.8s",
+	    j->state == REC__JOB_STATE__JOB_SUCCEEDED ? s->snapshot_id : "");
 }
 
 /* What forget and check report. */
