@@ -165,6 +165,18 @@ judge_day(struct making *m, int64_t i, int64_t at_ms, uint64_t groups)
 		    m->hv->host->always_on ? 'm' : 'z');
 }
 
+/* The days before it was enrolled are drawn as such. */
+static void
+note_judged(struct making *m, int64_t ms)
+{
+	const struct text_clock *c = &m->v->clock;
+	int64_t day = text_day(c, ms);
+
+	if (day > m->out->first_day && ms > m->out->judged_ms &&
+	    day > text_day(c, m->hv->host->enrolled_at_ms))
+		m->out->judged_ms = ms;
+}
+
 /* What the schedule was before it was changed is not known any more. */
 static void
 judge_days(struct making *m, const struct Rec__Schedule *s,
@@ -182,6 +194,7 @@ judge_days(struct making *m, const struct Rec__Schedule *s,
 		after = s->created_at_ms;
 	if (after < s->updated_at_ms)
 		after = s->updated_at_ms;
+	note_judged(m, after);
 	while (next_run(r, after, &n) && n.at_ms <= now) {
 		day = text_day(&m->v->clock, n.at_ms);
 		judge_day(m, day - m->out->first_day, n.at_ms, groups);

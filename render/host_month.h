@@ -22,6 +22,8 @@ struct host_month {
 	char codes[CHART_DAYS]; /* what runs now is not in it */
 	struct chart_spark spark;
 	int64_t next_ms;    /* of the enabled schedules; 0: none */
+	int64_t judged_ms;  /* what was missed is known from then on, for all
+	                     * enabled schedules; 0: for the whole month */
 	unsigned schedules; /* at most 100 are looked at */
 	unsigned enabled;
 	bool covered;         /* by one enabled schedule alone: all groups */

@@ -30,6 +30,7 @@ put_days(struct view *v, struct value *root, const struct host_view *hv)
 	host_month_get(v, hv, &m);
 	host_view_codes(hv, &m, codes);
 	host_view_put_next(v, root, hv, &m);
+	view_time(v, root, "judged", m.judged_ms);
 	day = m.first_day;
 	chart_days(list, codes, day);
 	for (item = list == NULL ? NULL : list->first; item != NULL;

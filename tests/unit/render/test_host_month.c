@@ -135,6 +135,19 @@ days_before_the_schedule_was_changed_are_not_judged(void **state)
 }
 
 static void
+it_is_told_since_when_missed_days_are_known(void **state)
+{
+	struct host_month m;
+
+	make_world(*state, &(struct world){ true, "0 3 * * *", 2, "oooo" });
+	month_at(*state, NULL, now_ms, &m);
+	assert_int_equal(m.judged_ms, now_ms - 2 * day_ms);
+	make_world(*state, &(struct world){ true, "0 3 * * *", 60, "oooo" });
+	month_at(*state, NULL, now_ms, &m);
+	assert_int_equal(m.judged_ms, 0);
+}
+
+static void
 a_run_of_the_last_minutes_may_end_on_the_next_day(void **state)
 {
 	expect(state, &(struct world){ true, "50 23 * * *", 9, "o-oo" },
@@ -179,6 +192,7 @@ main(void)
 		store_test(a_day_without_its_run_is_missed),
 		store_test(a_host_that_comes_and_goes_was_asleep),
 		store_test(days_before_the_schedule_was_changed_are_not_judged),
+		store_test(it_is_told_since_when_missed_days_are_known),
 		store_test(a_run_of_the_last_minutes_may_end_on_the_next_day),
 		store_test(days_on_which_nothing_is_due_are_not_scheduled),
 		store_test(today_is_missed_only_when_there_was_time_enough),
