@@ -328,7 +328,8 @@ auth_form_ok(const struct req *r, struct err *e)
 	    same_token(sent, auth_cookie(r, AUTH_FORM_COOKIE)))
 		return RC_OK;
 	return err_code(e, RC_DENIED, "stale_form",
-	    "this form is out of date; load its page again and send it anew");
+	    "nothing was changed: it was opened before you signed in again; go "
+	    "back, copy what you typed, load that page anew and send it");
 }
 
 void

@@ -148,6 +148,7 @@ fail_page(struct req *r, int status, const struct err *e)
 		{ "status", str_of(arena_printf(&r->arena, "%d", status)) },
 		{ "message", str_of(arena_dup(&r->arena, e->msg)) },
 		{ "needs", str_of(needs) },
+		{ "code", str_of(e->code == NULL ? "" : e->code) },
 	};
 
 	page_reply(r, status, "error", params, ARRAY_LEN(params), NULL);
@@ -171,7 +172,10 @@ void
 req_fail(struct req *r, const struct err *e)
 {
 	if (e->rc == RC_AUTH && r->wants_html && r->x != NULL)
-		req_redirect(r, "/login");
+		req_redirect(r,
+		    r->route != NULL && strcmp(r->route->method, "POST") == 0
+		        ? "/login?ended=1"
+		        : "/login");
 	else
 		req_fail_status(r, rc_info(e->rc)->http_status, e);
 }

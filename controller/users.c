@@ -217,6 +217,10 @@ users_attempt_start(struct users_attempt *a)
 void
 users_login_page(struct req *r)
 {
+	const struct page_param params[] = {
+		{ "ended", req_query(r, "ended") },
+	};
+
 	if (users_bootstrap_open(r->ctl->users)) {
 		req_redirect(r, "/bootstrap");
 		return;
@@ -226,7 +230,7 @@ users_login_page(struct req *r)
 		return;
 	}
 	auth_form_token(r);
-	page_reply(r, 200, "login", NULL, 0, NULL);
+	page_reply(r, 200, "login", params, ARRAY_LEN(params), NULL);
 }
 
 /* Browsers get the form again. */

@@ -91,6 +91,7 @@ view_login(struct view *v, struct value *root)
 	static const char *const fields[] = { "username", "password", NULL };
 
 	view_fields(v, root, fields);
+	value_bool(root, "ended", view_param_is(v, "ended", "1"));
 	value_text(root, "base_url", v->req->base_url);
 	return RC_OK;
 }
@@ -167,7 +168,9 @@ view_error(struct view *v, struct value *root)
 	w = words_for(v->status);
 	v->status = w->status;
 	value_printf(root, "status", "%d", w->status);
-	value_text(root, "title", w->title);
+	value_text(root, "title",
+	    view_param_is(v, "code", "stale_form") ? "This form is out of date"
+	                                           : w->title);
 	value_text(root, "text", w->text);
 	message = view_param(v, "message");
 	if (v->status == not_found && message.n == 0)

@@ -155,7 +155,8 @@ def test_what_is_refused_before_it_is_read(console, admin):
     assert answer.status == 403 and "needs <b>admin</b>" in answer.text
     stranger = Browser(console.port)
     answer = stranger.request("POST", path, "csrf=x&username=y", FORM)
-    assert (answer.status, answer.headers["Location"]) == (303, "/login")
+    assert (answer.status, answer.headers["Location"]) == (
+        303, "/login?ended=1")
     answer = admin.request("POST", path, "", {
         **FORM, "Content-Length": "600000"})
     assert answer.status == 413
