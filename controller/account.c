@@ -15,9 +15,8 @@
 #include "controller/throttle.h"
 #include "controller/users.h"
 #include "controller/users_own.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
@@ -95,21 +94,17 @@ void
 account_get(struct req *r)
 {
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	ulid_text(&r->user_id, id);
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "user_id", id);
-	json_put(&j, "username", r->user_name);
-	json_put(&j, "role", auth_role_name(r->role));
-	json_put_bool(&j, "must_change_password", r->must_change);
-	json_put_uint(&j, "sessions", count_sessions(r));
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "user_id", id);
+	json_put(&doc.j, "username", r->user_name);
+	json_put(&doc.j, "role", auth_role_name(r->role));
+	json_put_bool(&doc.j, "must_change_password", r->must_change);
+	json_put_uint(&doc.j, "sessions", count_sessions(r));
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 /* ---------------------------------------------------------------- password */
@@ -176,16 +171,12 @@ change_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 static void
 put_ended(struct req *r, size_t ended)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put_uint(&j, "sessions_ended", ended);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put_uint(&doc.j, "sessions_ended", ended);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static void

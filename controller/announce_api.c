@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controller/announce_own.h"
+#include "controller/answer.h"
 #include "controller/bucket.h"
 #include "controller/controller.h"
 #include "controller/creds.h"
@@ -10,10 +11,8 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
-#include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/pending_store.h"
@@ -61,9 +60,8 @@ announce_on_posted(struct req *r, struct op *op)
 	const struct announce_join *j = op->in;
 	uint8_t hash[CRYPT_HASH_SIZE];
 	char id[ULID_TEXT_CAP], fingerprint[KEYPROOF_TEXT_CAP];
-	struct json_out o;
+	struct json_doc doc;
 	struct err e;
-	struct buf b;
 
 	if (op->err.rc != RC_OK) {
 		req_fail(r, &op->err);
@@ -78,15 +76,12 @@ announce_on_posted(struct req *r, struct op *op)
 	ulid_text(&j->id, id);
 	keyproof_fingerprint(j->facts.key, hash);
 	keyproof_text(hash, fingerprint);
-	buf_init(&b, KIB(1));
-	json_out_init(&o, &b);
-	json_obj(&o, NULL);
-	json_put(&o, "pending_id", id);
-	json_put(&o, "fingerprint", fingerprint);
-	json_put_bool(&o, "hostname_collision", j->collision);
-	json_obj_end(&o);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "pending_id", id);
+	json_put(&doc.j, "fingerprint", fingerprint);
+	json_put_bool(&doc.j, "hostname_collision", j->collision);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static bool
@@ -143,7 +138,7 @@ announce_post(struct req *r)
 
 struct listing {
 	struct store_tx *tx;
-	struct json_out j;
+	struct json_out *j;
 	int64_t now_ms;
 };
 
@@ -159,21 +154,21 @@ announce_on_listed(void *ctx, const struct Rec__PendingHost *p)
 		return true;
 	ulid_text(&u, id);
 	keyproof_text(p->fingerprint.data, fingerprint);
-	json_obj(&l->j, NULL);
-	json_put(&l->j, "id", id);
-	json_put(&l->j, "hostname", p->hostname);
-	json_put(&l->j, "os", p->os);
-	json_put(&l->j, "arch", p->arch);
-	json_put(&l->j, "agent_version", p->agent_version);
-	json_put(&l->j, "restic_version", p->restic_version);
-	json_put(&l->j, "fingerprint", fingerprint);
-	json_put(&l->j, "announced_from_ip", p->address);
-	json_put_time(&l->j, "first_seen_at", p->first_seen_at_ms);
-	json_put_time(&l->j, "last_seen_at", p->last_seen_at_ms);
-	json_put_time(&l->j, "expires_at", p->expires_at_ms);
-	json_put_bool(&l->j, "hostname_collision",
+	json_obj(l->j, NULL);
+	json_put(l->j, "id", id);
+	json_put(l->j, "hostname", p->hostname);
+	json_put(l->j, "os", p->os);
+	json_put(l->j, "arch", p->arch);
+	json_put(l->j, "agent_version", p->agent_version);
+	json_put(l->j, "restic_version", p->restic_version);
+	json_put(l->j, "fingerprint", fingerprint);
+	json_put(l->j, "announced_from_ip", p->address);
+	json_put_time(l->j, "first_seen_at", p->first_seen_at_ms);
+	json_put_time(l->j, "last_seen_at", p->last_seen_at_ms);
+	json_put_time(l->j, "expires_at", p->expires_at_ms);
+	json_put_bool(l->j, "hostname_collision",
 	    pending_store_collides(l->tx, p, l->now_ms));
-	json_obj_end(&l->j);
+	json_obj_end(l->j);
 	return true;
 }
 
@@ -181,27 +176,14 @@ void
 announce_list(struct req *r)
 {
 	struct listing l = { .now_ms = clock_now_ms() };
-	struct arena arena;
-	struct err e;
-	struct buf b;
+	struct answer an;
 
-	arena_init(&arena, MIB(64));
-	buf_init(&b, MIB(1));
-	l.tx = store_begin_read(r->ctl->state, &arena);
-	json_out_init(&l.j, &b);
-	json_obj(&l.j, NULL);
-	json_arr(&l.j, "items");
-	pending_store_each(l.tx, announce_on_listed, &l);
-	json_arr_end(&l.j);
-	json_obj_end(&l.j);
-	e = *store_err(l.tx);
-	store_abort(l.tx);
-	if (e.rc == RC_OK)
-		req_json(r, 200, &b);
-	else
-		req_fail(r, &e);
-	buf_fini(&b);
-	arena_fini(&arena);
+	l.j = answer_begin(&an, r, MIB(1), MIB(64));
+	l.tx = an.tx;
+	json_arr(l.j, "items");
+	pending_store_each(an.tx, announce_on_listed, &l);
+	json_arr_end(l.j);
+	answer_end(&an, 200);
 }
 
 /* ----------------------------------------------------------------- deciding */
@@ -240,8 +222,7 @@ answer(struct req *r, const struct announce_decide *d, const char *status)
 {
 	char pending[ULID_TEXT_CAP], host[ULID_TEXT_CAP];
 	bool made = !ulid_is_zero(&d->host);
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	ulid_text(&d->pending, pending);
 	ulid_text(&d->host, host);
@@ -251,16 +232,13 @@ answer(struct req *r, const struct announce_decide *d, const char *status)
 		                    : "/?decided=rejected");
 		return;
 	}
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "pending_id", pending);
-	json_put(&j, "status", status);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "pending_id", pending);
+	json_put(&doc.j, "status", status);
 	if (made)
-		json_put(&j, "host_id", host);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+		json_put(&doc.j, "host_id", host);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static void

@@ -6,9 +6,8 @@
 #include "controller/enrol.h"
 #include "controller/host_make.h"
 #include "controller/pb.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/pending_store.h"
@@ -200,8 +199,7 @@ audit(struct store_tx *state, const struct op *op, const char *action,
 	bool made = p->host_id.len > 0;
 	char id[ULID_TEXT_CAP] = "", fingerprint[KEYPROOF_TEXT_CAP] = "";
 	struct ulid pending = { { 0 } }, target;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (pb_id_get(&p->id, &pending))
 		ulid_text(&pending, id);
@@ -209,42 +207,35 @@ audit(struct store_tx *state, const struct op *op, const char *action,
 		target = pending;
 	if (p->fingerprint.len == CRYPT_HASH_SIZE)
 		keyproof_text(p->fingerprint.data, fingerprint);
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "pending_id", id);
-	json_put(&j, "fingerprint", fingerprint);
-	json_put(&j, "os", p->os);
-	json_put(&j, "arch", p->arch);
-	json_put(&j, "announced_from_ip", p->address);
-	json_obj_end(&j);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "pending_id", id);
+	json_put(&doc.j, "fingerprint", fingerprint);
+	json_put(&doc.j, "os", p->os);
+	json_put(&doc.j, "arch", p->arch);
+	json_put(&doc.j, "announced_from_ip", p->address);
 	op_audit(state, op, action, made ? "host" : "pending_host", &target,
-	    p->hostname, buf_text(&b));
-	buf_fini(&b);
+	    p->hostname, json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 static void
 audit_enrolled(struct store_tx *state, const struct op *op,
     const struct Rec__Host *h, bool has_repo, bool repeated)
 {
-	struct json_out j;
+	struct json_doc doc;
 	struct ulid id;
-	struct buf b;
 
 	if (!pb_id_get(&h->id, &id))
 		return;
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "hostname", h->reported_name);
-	json_put(&j, "os", h->os);
-	json_put(&j, "arch", h->arch);
-	json_put_bool(&j, "has_repo_creds", has_repo);
-	json_put_bool(&j, "repeated", repeated);
-	json_obj_end(&j);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "hostname", h->reported_name);
+	json_put(&doc.j, "os", h->os);
+	json_put(&doc.j, "arch", h->arch);
+	json_put_bool(&doc.j, "has_repo_creds", has_repo);
+	json_put_bool(&doc.j, "repeated", repeated);
 	op_audit(state, op, "host.enrolled", "host", &id, h->name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 /* ---------------------------------------------------------------- handing over */

@@ -9,8 +9,7 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/base/repo_env.h"
 #include "lib/store/host_store.h"
@@ -21,6 +20,8 @@ struct put_in {
 	char *url, *username, *password;
 	struct json_pairs extra;
 };
+
+#define NO_HOST "there is no such host"
 
 #define IN(member) offsetof(struct put_in, member)
 
@@ -50,34 +51,28 @@ struct shown {
 static void
 answer(struct req *r, const struct shown *s)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(16));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "repo_url", s->url);
-	json_put(&j, "repo_username", s->username);
-	json_put_bool(&j, "has_password", s->has_password);
-	json_put_strs(&j, "extra_names", s->names, s->n_names);
+	json_doc_init(&doc, KIB(16));
+	json_put(&doc.j, "repo_url", s->url);
+	json_put(&doc.j, "repo_username", s->username);
+	json_put_bool(&doc.j, "has_password", s->has_password);
+	json_put_strs(&doc.j, "extra_names", s->names, s->n_names);
 	if (s->slot == CREDS_ADMIN) {
-		json_put_bool(&j, "set", s->set);
+		json_put_bool(&doc.j, "set", s->set);
 	} else if (s->edited != NULL) {
-		json_put_ulid(&j, "job_id", &s->edited->job);
-		json_put_bool(&j, "admin_removed", s->edited->admin_removed);
+		json_put_ulid(&doc.j, "job_id", &s->edited->job);
+		json_put_bool(&doc.j, "admin_removed",
+		    s->edited->admin_removed);
 	}
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
-static void
-no_such_host(struct req *r)
+static bool
+need_host(struct req *r, struct ulid *host)
 {
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-	req_fail(r, &e);
+	return req_need_ulid(r, 0, NO_HOST, host);
 }
 
 /* -------------------------------------------------------------------- get */
@@ -126,23 +121,20 @@ get(struct req *r, enum creds_slot slot)
 	struct shown s = { .slot = slot };
 	struct ulid host;
 
-	if (req_ulid(r, 0, &host) != RC_OK) {
-		no_such_host(r);
+	if (!need_host(r, &host))
 		return;
-	}
 	state = store_begin_read(r->ctl->state, &r->arena);
 	vault = store_begin_read(r->ctl->vault, &r->arena);
 	h = host_store_find(state, &host);
-	if (h != NULL) {
+	if (h == NULL)
+		(void)store_fail(state, RC_NOTFOUND, NO_HOST);
+	else
 		look(h, &s);
-		s.has_password = password_opens(r, vault, &host, slot);
-	}
+	s.has_password = h != NULL && password_opens(r, vault, &host, slot);
 	if (store_rc(state) != RC_OK)
 		req_fail(r, store_err(state));
 	else if (store_rc(vault) != RC_OK)
 		req_fail(r, store_err(vault));
-	else if (h == NULL)
-		no_such_host(r);
 	else
 		answer(r, &s);
 	store_abort(vault);
@@ -209,46 +201,26 @@ check(const struct put_in *in, struct err *e)
 	return rc;
 }
 
-/* NULL stays NULL. */
-static char *
-copy(struct op *op, const char *z)
-{
-	return z != NULL ? arena_dup(&op->arena, z) : NULL;
-}
-
-/* The request keeps no secret while the op waits for its turn. */
-static char *
-move(struct op *op, char *z)
-{
-	char *out = copy(op, z);
-
-	if (z != NULL)
-		mem_wipe(z, strlen(z));
-	return out;
-}
-
 void
 creds_submit(struct req *r, const struct creds_edit *from,
     void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(creds_put_op, NULL, NULL);
-	struct creds_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
+	struct op *op = op_with(creds_put_op, from, sizeof(*from));
+	struct creds_edit *ed = op->in;
 	size_t i;
 
-	ASSERT(ed != NULL); /* the op's arena is empty */
-	*ed = *from;
 	ed->key = r->ctl->key;
-	ed->url = copy(op, from->url);
-	ed->username = copy(op, from->username);
-	ed->password = move(op, from->password);
+	ed->url = op_keep(op, from->url);
+	ed->username = op_keep(op, from->username);
+	ed->password = op_keep_secret(op, from->password);
 	ed->extra.v =
 	    arena_array(&op->arena, from->extra.n + 1, sizeof(*ed->extra.v));
 	ASSERT(ed->extra.v != NULL); /* a request's body is small */
 	for (i = 0; i < from->extra.n; i++) {
-		ed->extra.v[i].name = copy(op, from->extra.v[i].name);
-		ed->extra.v[i].value = move(op, from->extra.v[i].value);
+		ed->extra.v[i].name = op_keep(op, from->extra.v[i].name);
+		ed->extra.v[i].value =
+		    op_keep_secret(op, from->extra.v[i].value);
 	}
-	op->in = ed;
 	op->vault = true;
 	req_submit(r, op, done);
 }
@@ -260,10 +232,8 @@ put(struct req *r, enum creds_slot slot)
 	struct creds_edit ed = { .slot = slot };
 	struct err e;
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK) {
-		no_such_host(r);
+	if (!need_host(r, &ed.host))
 		return;
-	}
 	if (check(in, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;
@@ -306,16 +276,12 @@ creds_on_deleted(struct req *r, struct op *op)
 void
 creds_submit_removal(struct req *r, void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(creds_delete_op, NULL, NULL);
-	struct creds_removal *x = arena_alloc(&op->arena, sizeof(*x));
+	struct creds_removal x = { 0 };
+	struct op *op;
 
-	ASSERT(x != NULL);
-	if (req_ulid(r, 0, &x->host) != RC_OK) {
-		op_free(op);
-		no_such_host(r);
+	if (!need_host(r, &x.host))
 		return;
-	}
-	op->in = x;
+	op = op_with(creds_delete_op, &x, sizeof(x));
 	op->vault = true;
 	req_submit(r, op, done);
 }

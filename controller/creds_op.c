@@ -11,7 +11,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/repo_env.h"
 #include "lib/store/host_store.h"
 #include "lib/store/vault_store.h"
@@ -287,26 +287,22 @@ audit(struct store_tx *state, const struct op *op, const struct creds_edit *ed,
     const struct Rec__Host *h)
 {
 	bool admin = ed->slot == CREDS_ADMIN;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(16));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "slot", admin ? "admin" : "repo");
-	json_put(&j, "repo_url", ed->new_url);
-	json_put(&j, "repo_username", ed->new_username);
-	json_put_bool(&j, "password_changed", ed->new_password);
-	json_put_strs(&j, "extra_names", ed->names, ed->n_names);
+	json_doc_init(&doc, KIB(16));
+	json_put(&doc.j, "slot", admin ? "admin" : "repo");
+	json_put(&doc.j, "repo_url", ed->new_url);
+	json_put(&doc.j, "repo_username", ed->new_username);
+	json_put_bool(&doc.j, "password_changed", ed->new_password);
+	json_put_strs(&doc.j, "extra_names", ed->names, ed->n_names);
 	if (ed->admin_removed)
-		json_put_bool(&j, "admin_removed", true);
+		json_put_bool(&doc.j, "admin_removed", true);
 	if (!admin)
-		json_put_uint(&j, "config_version", h->config_version);
-	json_obj_end(&j);
+		json_put_uint(&doc.j, "config_version", h->config_version);
 	op_audit(state, op,
 	    admin ? "host.admin_credentials" : "host.repo_credentials", "host",
-	    &ed->host, h->name, buf_text(&b));
-	buf_fini(&b);
+	    &ed->host, h->name, json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 enum rc

@@ -249,18 +249,6 @@ read_variables(struct req *r, struct json_pairs *out)
 	}
 }
 
-static bool
-host_of(struct req *r, struct ulid *out)
-{
-	struct err e;
-
-	if (req_ulid(r, 0, out) == RC_OK)
-		return true;
-	(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-	req_fail(r, &e);
-	return false;
-}
-
 static void
 form(struct req *r, enum creds_slot slot)
 {
@@ -270,7 +258,7 @@ form(struct req *r, enum creds_slot slot)
 	struct err e;
 	size_t i;
 
-	if (!host_of(r, &ed.host))
+	if (!req_need_ulid(r, 0, "there is no such host", &ed.host))
 		return;
 	for (i = 0; wrong == NULL && i < FIELDS; i++) {
 		struct str s = req_field(r, fields[slot][i].name);
@@ -311,7 +299,7 @@ creds_form_variables(struct req *r)
 {
 	struct creds_edit ed = { .slot = CREDS_REPO };
 
-	if (!host_of(r, &ed.host))
+	if (!req_need_ulid(r, 0, "there is no such host", &ed.host))
 		return;
 	read_variables(r, &ed.extra);
 	if (ed.extra.n == 0)

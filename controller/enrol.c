@@ -13,6 +13,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
@@ -384,25 +385,21 @@ enrol_on_minted(struct req *r, struct op *op)
 {
 	const struct mint_in *in = r->in;
 	struct mint_out *out = op->out;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (op->err.rc != RC_OK) {
 		req_fail(r, &op->err);
 		return;
 	}
 	enrol_keep(r->ctl->enrol, out);
-	buf_init(&b, KIB(8));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	enrol_put_id(&j, "id", out->hash);
-	json_put(&j, "token", out->token);
-	json_put_time(&j, "expires_at", out->expires_at_ms);
-	json_put(&j, "repo_username", in->repo_username);
-	json_put(&j, "repo_password", in->repo_password);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_wipe_fini(&b);
+	json_doc_init(&doc, KIB(8));
+	enrol_put_id(&doc.j, "id", out->hash);
+	json_put(&doc.j, "token", out->token);
+	json_put_time(&doc.j, "expires_at", out->expires_at_ms);
+	json_put(&doc.j, "repo_username", in->repo_username);
+	json_put(&doc.j, "repo_password", in->repo_password);
+	req_doc(r, 200, &doc);
+	json_doc_wipe_fini(&doc);
 	mem_wipe(out->token, sizeof(out->token));
 }
 
@@ -439,8 +436,7 @@ enrol_on_enrolled(struct req *r, struct op *op)
 {
 	struct enrol_out *out = op->out;
 	char id[ULID_TEXT_CAP], pin[2 * CRYPT_HASH_SIZE + 1];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (op->err.rc != RC_OK) {
 		log_warn(LOG_AGENT, "enrolment refused address=%s error=%s",
@@ -451,15 +447,12 @@ enrol_on_enrolled(struct req *r, struct op *op)
 	enrol_consumed(r->ctl, out);
 	ulid_text(&out->host, id);
 	str_hex(r->ctl->pin, sizeof(r->ctl->pin), pin, sizeof(pin));
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "host_id", id);
-	json_put(&j, "agent_token", out->bearer);
-	json_put(&j, "cert_pin_sha256", pin);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_wipe_fini(&b);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "host_id", id);
+	json_put(&doc.j, "agent_token", out->bearer);
+	json_put(&doc.j, "cert_pin_sha256", pin);
+	req_doc(r, 200, &doc);
+	json_doc_wipe_fini(&doc);
 	mem_wipe(out->bearer, sizeof(out->bearer));
 }
 

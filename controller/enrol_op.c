@@ -7,7 +7,7 @@
 #include "controller/host_make.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/enrol_store.h"
@@ -162,21 +162,17 @@ static void
 audit(struct store_tx *state, const struct op *op, const struct enrol_in *in,
     const char *name, const struct enrol_out *out)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "hostname", in->hostname);
-	json_put(&j, "os", in->os);
-	json_put(&j, "arch", in->arch);
-	json_put_bool(&j, "has_repo_creds", out->has_repo);
-	json_put_bool(&j, "repeated", out->repeated);
-	json_obj_end(&j);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "hostname", in->hostname);
+	json_put(&doc.j, "os", in->os);
+	json_put(&doc.j, "arch", in->arch);
+	json_put_bool(&doc.j, "has_repo_creds", out->has_repo);
+	json_put_bool(&doc.j, "repeated", out->repeated);
 	op_audit(state, op, "host.enrolled", "host", &out->host, name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 static void

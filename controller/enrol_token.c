@@ -2,16 +2,15 @@
 /* Tokens once they are made: shown, revoked, replaced by another one. */
 #include <string.h>
 
+#include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/creds.h"
 #include "controller/enrol_own.h"
 #include "controller/pb.h"
 #include "controller/req.h"
 #include "controller/sse.h"
-#include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/enrol_store.h"
@@ -19,6 +18,7 @@
 #include "lib/store/vault_store.h"
 
 enum {
+	RECORDS_MAX = 4 << 20,
 	PAGE_DEFAULT = 100,
 	PAGE_MAX = 500,
 	ANSWER_MAX = 4 << 20
@@ -112,35 +112,23 @@ enrol_list(struct req *r)
 {
 	uint64_t page = query_number(r, "page", 1, UINT32_MAX);
 	uint64_t per_page = query_number(r, "per_page", PAGE_DEFAULT, PAGE_MAX);
-	struct store_tx *tx = store_begin_read(r->ctl->state, &r->arena);
 	int64_t now_ms = clock_now_ms();
-	struct err e = { 0 };
 	const struct enrol_row *rows;
-	struct json_out j;
+	struct json_out *j;
+	struct answer an;
 	size_t n, i;
-	struct buf b;
 
-	rows = enrol_store_list(tx, now_ms, &n);
-	buf_init(&b, ANSWER_MAX);
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_arr(&j, "items");
+	j = answer_begin(&an, r, ANSWER_MAX, RECORDS_MAX);
+	rows = enrol_store_list(an.tx, now_ms, &n);
+	json_arr(j, "items");
 	for (i = (size_t)((page - 1) * per_page); i < n && i < page * per_page;
 	     i++)
-		put_row(&j, &rows[i], now_ms);
-	json_arr_end(&j);
-	json_put_uint(&j, "total", n);
-	json_put_uint(&j, "page", page);
-	json_put_uint(&j, "per_page", per_page);
-	json_obj_end(&j);
-	if (store_rc(tx) != RC_OK)
-		e = *store_err(tx);
-	store_abort(tx);
-	if (e.rc != RC_OK)
-		req_fail(r, &e);
-	else
-		req_json(r, 200, &b);
-	buf_fini(&b);
+		put_row(j, &rows[i], now_ms);
+	json_arr_end(j);
+	json_put_uint(j, "total", n);
+	json_put_uint(j, "page", page);
+	json_put_uint(j, "per_page", per_page);
+	answer_end(&an, 200);
 }
 
 /* ---------------------------------------------------------------- revoking */
@@ -176,19 +164,15 @@ audit(struct store_tx *state, const struct op *op, const char *action,
 {
 	static const struct ulid none = { { 0 } };
 	bool remade = t->made.expires_at_ms != 0;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	enrol_put_id(&j, "token_id", t->hash);
+	json_doc_init(&doc, KIB(1));
+	enrol_put_id(&doc.j, "token_id", t->hash);
 	if (remade)
-		enrol_put_id(&j, "replaced_by", t->made.hash);
-	json_obj_end(&j);
+		enrol_put_id(&doc.j, "replaced_by", t->made.hash);
 	op_audit(state, op, action, "enrollment_token", &none, name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 /* A second time it changes nothing. */
@@ -342,18 +326,14 @@ enrol_revoke(struct req *r)
 static void
 tell_token(struct req *r, const struct mint_out *made)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	enrol_put_id(&j, "id", made->hash);
-	json_put(&j, "token", made->token);
-	json_put_time(&j, "expires_at", made->expires_at_ms);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_wipe_fini(&b);
+	json_doc_init(&doc, KIB(4));
+	enrol_put_id(&doc.j, "id", made->hash);
+	json_put(&doc.j, "token", made->token);
+	json_put_time(&doc.j, "expires_at", made->expires_at_ms);
+	req_doc(r, 200, &doc);
+	json_doc_wipe_fini(&doc);
 }
 
 static void

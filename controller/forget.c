@@ -13,9 +13,8 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
@@ -329,18 +328,14 @@ static void
 audit(struct store_tx *tx, const struct op *op, const struct Rec__Host *h)
 {
 	const struct deletion *d = op->in;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(16));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "repo_url", h->repo_url);
-	json_put_uint(&j, "snapshots_left_there", h->snapshot_count);
-	json_obj_end(&j);
+	json_doc_init(&doc, KIB(16));
+	json_put(&doc.j, "repo_url", h->repo_url);
+	json_put_uint(&doc.j, "snapshots_left_there", h->snapshot_count);
 	op_audit(tx, op, "host.deleted", "host", &d->host, h->name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 static enum rc
@@ -405,22 +400,16 @@ forget_on_deleted(struct req *r, struct op *op)
 void
 forget_host(struct req *r)
 {
-	struct op *op = op_new(delete_op, NULL, NULL);
-	struct deletion *d = arena_alloc(&op->arena, sizeof(*d));
 	const struct host_in *in = r->in;
-	struct err e;
+	struct deletion *d, given = { 0 };
+	struct op *op;
 
-	ASSERT(d != NULL);
-	*d = (struct deletion){ 0 };
-	if (req_ulid(r, 0, &d->host) != RC_OK) {
-		op_free(op);
-		(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-		req_fail(r, &e);
+	if (!req_need_ulid(r, 0, "there is no such host", &given.host))
 		return;
-	}
-	d->confirm = in != NULL ? arena_dup(&op->arena, in->confirm)
+	op = op_with(delete_op, &given, sizeof(given));
+	d = op->in;
+	d->confirm = in != NULL ? op_keep(op, in->confirm)
 	                        : arena_str(&op->arena,
 	                              str_trim(req_field(r, "confirm")));
-	op->in = d;
 	req_submit(r, op, forget_on_deleted);
 }

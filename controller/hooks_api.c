@@ -14,7 +14,7 @@
 #include "controller/sse.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
@@ -101,26 +101,22 @@ static void
 audit(struct store_tx *state, const struct op *op, const struct place *at)
 {
 	const struct hooks_edit *ed = op->in;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
+	json_doc_init(&doc, KIB(4));
 	if (at->group != NULL)
-		json_put(&j, "source_group", at->group->name);
-	json_put_bool(&j, "pre_hook_changed", ed->pre != NULL);
-	json_put_bool(&j, "post_hook_changed", ed->post != NULL);
-	json_put_bool(&j, "has_pre_hook", ed->has_pre);
-	json_put_bool(&j, "has_post_hook", ed->has_post);
-	json_put_uint(&j, "hook_limit_seconds", ed->limit_now_s);
-	json_put_uint(&j, "config_version", at->host->config_version);
-	json_obj_end(&j);
+		json_put(&doc.j, "source_group", at->group->name);
+	json_put_bool(&doc.j, "pre_hook_changed", ed->pre != NULL);
+	json_put_bool(&doc.j, "post_hook_changed", ed->post != NULL);
+	json_put_bool(&doc.j, "has_pre_hook", ed->has_pre);
+	json_put_bool(&doc.j, "has_post_hook", ed->has_post);
+	json_put_uint(&doc.j, "hook_limit_seconds", ed->limit_now_s);
+	json_put_uint(&doc.j, "config_version", at->host->config_version);
 	op_audit(state, op,
 	    at->group != NULL ? "source_group.hooks_updated"
 	                      : "host.hooks_updated",
-	    "host", &ed->host, at->host->name, buf_text(&b));
-	buf_fini(&b);
+	    "host", &ed->host, at->host->name, json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 /* Whether there is one: known of what is given, else as it was. */
@@ -221,34 +217,28 @@ hooks_forget(struct controller *c, const struct ulid *host,
 static void
 answer(struct req *r, const struct hooks_edit *ed)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put_bool(&j, "has_pre_hook", ed->has_pre);
-	json_put_bool(&j, "has_post_hook", ed->has_post);
-	json_put_uint(&j, "hook_limit_seconds", ed->limit_now_s);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put_bool(&doc.j, "has_pre_hook", ed->has_pre);
+	json_put_bool(&doc.j, "has_post_hook", ed->has_post);
+	json_put_uint(&doc.j, "hook_limit_seconds", ed->limit_now_s);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 /* Both variables of the path, or the one of the defaults. */
 static bool
 read_place(struct req *r, struct ulid *host, struct ulid *group)
 {
-	struct err e;
+	static const char no_group[] = "there is no source group with this id";
 
 	*group = (struct ulid){ { 0 } };
-	if (req_ulid(r, 0, host) == RC_OK &&
-	    (r->vars[1].p == NULL || req_ulid(r, 1, group) == RC_OK))
-		return true;
-	(void)err_set(&e, RC_NOTFOUND, "there is no %s with this id",
-	    r->vars[1].p == NULL ? "host" : "source group");
-	req_fail(r, &e);
-	return false;
+	if (r->vars[1].p == NULL)
+		return req_need_ulid(r, 0, "there is no host with this id",
+		    host);
+	return req_need_ulid(r, 0, no_group, host) &&
+	       req_need_ulid(r, 1, no_group, group);
 }
 
 void
@@ -295,31 +285,17 @@ hooks_on_put(struct req *r, struct op *op)
 	answer(r, ed);
 }
 
-/* NULL stays NULL; the request's copy is wiped. */
-static char *
-move_text(struct op *op, char *z)
-{
-	char *copy = z != NULL ? arena_dup(&op->arena, z) : NULL;
-
-	if (z != NULL)
-		mem_wipe(z, strlen(z));
-	return copy;
-}
-
 static void
 submit(struct req *r, const struct hooks_edit *from,
     void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(hooks_put_op, NULL, NULL);
-	struct hooks_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
+	struct op *op = op_with(hooks_put_op, from, sizeof(*from));
+	struct hooks_edit *ed = op->in;
 
-	ASSERT(ed != NULL); /* the op's arena is empty */
-	*ed = *from;
 	ed->key = r->ctl->key;
 	ed->now_ms = clock_now_ms();
-	ed->pre = move_text(op, from->pre);
-	ed->post = move_text(op, from->post);
-	op->in = ed;
+	ed->pre = op_keep_secret(op, from->pre);
+	ed->post = op_keep_secret(op, from->post);
 	op->vault = true;
 	req_submit(r, op, done);
 }

@@ -11,8 +11,7 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/store/host_store.h"
 
 /* The body of both, and op->in. */
@@ -93,7 +92,6 @@ is_mode(const struct edit *ed)
 static void
 put_members(struct json_out *j, const struct edit *ed)
 {
-	json_obj(j, NULL);
 	if (is_mode(ed)) {
 		json_put_bool(j, "always_on", ed->always_on);
 		json_put_int(j, "allowed_age_s", ed->age_s);
@@ -101,7 +99,6 @@ put_members(struct json_out *j, const struct edit *ed)
 		json_put_int(j, "bandwidth_up_kbps", ed->up_kbps);
 		json_put_int(j, "bandwidth_down_kbps", ed->down_kbps);
 	}
-	json_obj_end(j);
 }
 
 static enum rc
@@ -109,8 +106,7 @@ edit_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	struct edit *ed = op->in;
 	struct Rec__Host *h = host_store_get(state, &ed->host);
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	(void)vault;
 	if (h == NULL)
@@ -119,12 +115,11 @@ edit_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	if (!ed->changed)
 		return RC_OK;
 	host_store_put(state, h);
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	put_members(&j, ed);
+	json_doc_init(&doc, KIB(1));
+	put_members(&doc.j, ed);
 	op_audit(state, op, ed->action, "host", &ed->host, h->name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 	return store_rc(state);
 }
 
@@ -134,8 +129,7 @@ static void
 host_edit_on_stored(struct req *r, struct op *op)
 {
 	const struct edit *ed = op->in;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (op->err.rc != RC_OK) {
 		req_fail(r, &op->err);
@@ -153,31 +147,21 @@ host_edit_on_stored(struct req *r, struct op *op)
 		        is_mode(ed) ? "?saved=mode" : "/repo?saved=bandwidth"));
 		return;
 	}
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	put_members(&j, ed);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	put_members(&doc.j, ed);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static void
 submit(struct req *r, const struct edit *from, const char *action)
 {
-	struct op *op = op_new(edit_op, NULL, NULL);
-	struct edit *ed = arena_alloc(&op->arena, sizeof(*ed));
-	struct err e;
+	struct edit ed = *from;
 
-	ASSERT(ed != NULL);
-	*ed = *from;
-	ed->action = action;
-	if (req_ulid(r, 0, &ed->host) != RC_OK) {
-		op_free(op);
-		(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-		req_fail(r, &e);
-		return;
-	}
-	op->in = ed;
-	req_submit(r, op, host_edit_on_stored);
+	ed.action = action;
+	if (req_need_ulid(r, 0, "there is no such host", &ed.host))
+		req_submit(r, op_with(edit_op, &ed, sizeof(ed)),
+		    host_edit_on_stored);
 }
 
 void

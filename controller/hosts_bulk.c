@@ -11,7 +11,7 @@
 #include "controller/sse.h"
 #include "controller/tags.h"
 #include "lib/base/buf.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/store/host_store.h"
 
@@ -115,23 +115,19 @@ static void
 audit(struct store_tx *tx, const struct op *op, const struct bulk *b,
     const struct Rec__Host *h, const struct ulid *id)
 {
-	struct json_out j;
-	struct buf body;
+	struct json_doc doc;
 
-	buf_init(&body, KIB(32));
-	json_out_init(&j, &body);
-	json_obj(&j, NULL);
+	json_doc_init(&doc, KIB(32));
 	if (b->tags) {
-		json_put_strs(&j, "added", b->add.v, b->add.n);
-		json_put_strs(&j, "removed", b->remove.v, b->remove.n);
-		json_put_strs(&j, "after", h->tags, h->n_tags);
+		json_put_strs(&doc.j, "added", b->add.v, b->add.n);
+		json_put_strs(&doc.j, "removed", b->remove.v, b->remove.n);
+		json_put_strs(&doc.j, "after", h->tags, h->n_tags);
 	} else {
-		json_put_bool(&j, "always_on", b->always_on);
+		json_put_bool(&doc.j, "always_on", b->always_on);
 	}
-	json_obj_end(&j);
 	op_audit(tx, op, b->tags ? "host.tags_updated" : "host.mode_updated",
-	    "host", id, h->name, buf_text(&body));
-	buf_fini(&body);
+	    "host", id, h->name, json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 static enum bulk_end
@@ -259,30 +255,26 @@ answer_json(struct req *r, const struct bulk *b)
 		{ BULK_UNKNOWN, "there is no host with this id" },
 		{ BULK_FULL, "the host would have too many tags" },
 	};
-	struct json_out j;
-	struct buf body;
+	struct json_doc doc;
 	size_t i, k;
 
-	buf_init(&body, KIB(64));
-	json_out_init(&j, &body);
-	json_obj(&j, NULL);
-	put_ids(&j, "changed", b, BULK_CHANGED);
-	put_ids(&j, "unchanged", b, BULK_SAME);
-	json_arr(&j, "refused");
+	json_doc_init(&doc, KIB(64));
+	put_ids(&doc.j, "changed", b, BULK_CHANGED);
+	put_ids(&doc.j, "unchanged", b, BULK_SAME);
+	json_arr(&doc.j, "refused");
 	for (k = 0; k < ARRAY_LEN(refused); k++) {
 		for (i = 0; i < b->n; i++) {
 			if (b->hosts[i].end != refused[k].end)
 				continue;
-			json_obj(&j, NULL);
-			json_put_ulid(&j, "host_id", &b->hosts[i].id);
-			json_put(&j, "message", refused[k].message);
-			json_obj_end(&j);
+			json_obj(&doc.j, NULL);
+			json_put_ulid(&doc.j, "host_id", &b->hosts[i].id);
+			json_put(&doc.j, "message", refused[k].message);
+			json_obj_end(&doc.j);
 		}
 	}
-	json_arr_end(&j);
-	json_obj_end(&j);
-	req_json(r, 200, &body);
-	buf_fini(&body);
+	json_arr_end(&doc.j);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static void

@@ -8,9 +8,8 @@
 #include "controller/lease.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
@@ -181,24 +180,20 @@ audit_run(struct store_tx *tx, const struct op *op, const struct jobs_wish *w,
     const struct Rec__SourceGroup *g)
 {
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	/* What people and scripts start; the controller's own says so itself. */
 	if (ulid_is_zero(&op->actor.user))
 		return;
 	ulid_text(&w->job, id);
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "job_id", id);
-	json_put(&j, "kind", job_kind_name(w->kind));
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "job_id", id);
+	json_put(&doc.j, "kind", job_kind_name(w->kind));
 	if (g != NULL)
-		json_put(&j, "source_group", g->name);
-	json_obj_end(&j);
+		json_put(&doc.j, "source_group", g->name);
 	op_audit(tx, op, w->action != NULL ? w->action : "job.run_now", "host",
-	    &w->host, "", buf_text(&b));
-	buf_fini(&b);
+	    &w->host, "", json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 enum rc

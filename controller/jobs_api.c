@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controller/agents.h"
+#include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/jobs.h"
@@ -11,9 +12,7 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
@@ -25,6 +24,10 @@ enum {
 	ARGS_MAX = 10,
 	ARG_MAX = 255
 };
+
+#define NO_HOST "there is no host with this id"
+#define NO_GROUP "there is no source group with this id"
+#define NO_JOB "there is no job with this id"
 
 struct dispatch_in {
 	char *kind;
@@ -53,8 +56,7 @@ void
 jobs_reply(struct req *r, int status, const struct ulid *job)
 {
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 	char *url;
 
 	ulid_text(job, id);
@@ -63,14 +65,11 @@ jobs_reply(struct req *r, int status, const struct ulid *job)
 		req_redirect(r, url);
 		return;
 	}
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "job_id", id);
-	json_put(&j, "job_url", url);
-	json_obj_end(&j);
-	req_json(r, status, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "job_id", id);
+	json_put(&doc.j, "job_url", url);
+	req_doc(r, status, &doc);
+	json_doc_fini(&doc);
 }
 
 static void
@@ -94,27 +93,14 @@ jobs_on_queued(struct req *r, struct op *op)
 static void
 queue(struct req *r, const struct jobs_wish *wish)
 {
-	struct op *op = op_new(jobs_run_op, NULL, NULL);
-	struct jobs_wish *w = arena_alloc(&op->arena, sizeof(*w));
+	struct op *op = op_with(jobs_run_op, wish, sizeof(*wish));
+	struct jobs_wish *w = op->in;
 
-	ASSERT(w != NULL);
-	*w = *wish;
-	if (w->group_name != NULL)
-		w->group_name = arena_dup(&op->arena, w->group_name);
+	w->group_name = op_keep(op, wish->group_name);
 	w->online = agents_online(r->ctl->agents, &w->host);
 	w->now_ms = clock_now_ms();
 	w->lasts_ms = JOBS_WAIT_MS;
-	op->in = w;
 	req_submit(r, op, jobs_on_queued);
-}
-
-static void
-no_such(struct req *r, const char *what)
-{
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no %s with this id", what);
-	req_fail(r, &e);
 }
 
 void
@@ -124,10 +110,8 @@ jobs_dispatch(struct req *r)
 	struct jobs_wish w = { 0 };
 	struct err e;
 
-	if (req_ulid(r, 0, &w.host) != RC_OK) {
-		no_such(r, "host");
+	if (!req_need_ulid(r, 0, NO_HOST, &w.host))
 		return;
-	}
 	w.kind = job_kind_parse(str_of(in->kind));
 	if (w.kind == REC__JOB_KIND__KIND_UNKNOWN)
 		(void)err_set(&e, RC_INVALID, "there is no job kind '%.32s'",
@@ -192,11 +176,9 @@ jobs_run_group(struct req *r)
 	struct jobs_wish w = { .kind = REC__JOB_KIND__KIND_BACKUP };
 	struct err e;
 
-	if (req_ulid(r, 0, &w.host) != RC_OK ||
-	    req_ulid(r, 1, &w.group) != RC_OK) {
-		no_such(r, "source group");
+	if (!req_need_ulid(r, 0, NO_GROUP, &w.host) ||
+	    !req_need_ulid(r, 1, NO_GROUP, &w.group))
 		return;
-	}
 	if (jobs_caps(r, r->in, &w, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;
@@ -253,23 +235,21 @@ job_host(struct req *r, const struct ulid *job, struct ulid *host)
 void
 jobs_cancel(struct req *r)
 {
-	struct jobs_cancel *c;
-	struct ulid job, host;
-	struct op *op;
+	struct jobs_cancel c = { .now_ms = clock_now_ms(),
+		.zone = r->ctl->settings.timezone };
+	struct ulid host;
+	struct err e;
 
-	if (req_ulid(r, 0, &job) != RC_OK || !job_host(r, &job, &host)) {
-		no_such(r, "job");
+	if (!req_need_ulid(r, 0, NO_JOB, &c.job))
+		return;
+	if (!job_host(r, &c.job, &host)) {
+		(void)err_set(&e, RC_NOTFOUND, NO_JOB);
+		req_fail(r, &e);
 		return;
 	}
-	op = op_new(jobs_cancel_op, NULL, NULL);
-	c = arena_alloc(&op->arena, sizeof(*c));
-	ASSERT(c != NULL);
-	c->job = job;
-	c->host_online = agents_online(r->ctl->agents, &host);
-	c->now_ms = clock_now_ms();
-	c->zone = r->ctl->settings.timezone;
-	op->in = c;
-	req_submit(r, op, jobs_on_cancelled);
+	c.host_online = agents_online(r->ctl->agents, &host);
+	req_submit(r, op_with(jobs_cancel_op, &c, sizeof(c)),
+	    jobs_on_cancelled);
 }
 
 /* ----------------------------------------------------------------- reading */
@@ -405,34 +385,20 @@ void
 jobs_list_before(struct req *r)
 {
 	struct ulid host, before;
-	struct store_tx *tx;
-	struct json_out j;
-	struct buf b;
-	bool older, found;
+	struct json_out *j;
+	struct answer an;
+	bool older;
 
 	older = ulid_parse(req_query(r, "before"), &before);
-	if (req_ulid(r, 0, &host) != RC_OK) {
-		no_such(r, "host");
+	if (!req_need_ulid(r, 0, NO_HOST, &host))
 		return;
-	}
-	buf_init(&b, MIB(2));
-	json_out_init(&j, &b);
-	tx = store_begin_read(r->ctl->state, &r->arena);
-	found = host_store_find(tx, &host) != NULL;
-	json_obj(&j, NULL);
-	json_arr(&j, "items");
-	job_store_of_host(tx, &host, older ? &before : NULL, LIST_MAX,
-	    jobs_on_listed, &j);
-	json_arr_end(&j);
-	json_obj_end(&j);
-	if (store_rc(tx) != RC_OK)
-		req_fail(r, store_err(tx));
-	else if (!found)
-		no_such(r, "host");
-	else
-		req_json(r, 200, &b);
-	store_abort(tx);
-	buf_fini(&b);
+	j = answer_begin(&an, r, MIB(2), MIB(16));
+	host_store_need(an.tx, &host);
+	json_arr(j, "items");
+	job_store_of_host(an.tx, &host, older ? &before : NULL, LIST_MAX,
+	    jobs_on_listed, j);
+	json_arr_end(j);
+	answer_end(&an, 200);
 }
 
 static void
@@ -461,24 +427,20 @@ static void
 answer_one(struct req *r, const struct ulid *id, const struct Rec__Job *job)
 {
 	char text[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	ulid_text(id, text);
-	buf_init(&b, MIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	jobs_json_members(&j, job);
-	put_progress(&j, r, id);
-	json_put(&j, "log_txt_url",
+	json_doc_init(&doc, MIB(1));
+	jobs_json_members(&doc.j, job);
+	put_progress(&doc.j, r, id);
+	json_put(&doc.j, "log_txt_url",
 	    arena_printf(&r->arena, "/api/jobs/%s/log.txt", text));
-	json_put(&j, "log_ndjson_url",
+	json_put(&doc.j, "log_ndjson_url",
 	    arena_printf(&r->arena, "/api/jobs/%s/log.ndjson", text));
-	json_put(&j, "stream_url",
+	json_put(&doc.j, "stream_url",
 	    arena_printf(&r->arena, "/api/jobs/%s/stream", text));
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 void
@@ -488,10 +450,8 @@ jobs_get(struct req *r)
 	struct store_tx *tx;
 	struct ulid id;
 
-	if (req_ulid(r, 0, &id) != RC_OK) {
-		no_such(r, "job");
+	if (!req_need_ulid(r, 0, NO_JOB, &id))
 		return;
-	}
 	tx = store_begin_read(r->ctl->state, &r->arena);
 	job = job_store_get(tx, &id);
 	if (job == NULL)

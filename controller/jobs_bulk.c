@@ -15,7 +15,7 @@
 #include "controller/sse.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/store/host_store.h"
 #include "lib/store/plan_store.h"
@@ -203,36 +203,32 @@ is_away(const struct bulk_host *bh)
 static void
 answer_json(struct req *r, const struct bulk *b)
 {
-	struct json_out j;
-	struct buf body;
+	struct json_doc doc;
 	char id[ULID_TEXT_CAP];
 	size_t i;
 
-	buf_init(&body, MIB(1));
-	json_out_init(&j, &body);
-	json_obj(&j, NULL);
-	put_jobs(&j, "started", b, false);
-	put_jobs(&j, "waiting", b, true);
-	json_arr(&j, "offline");
+	json_doc_init(&doc, MIB(1));
+	put_jobs(&doc.j, "started", b, false);
+	put_jobs(&doc.j, "waiting", b, true);
+	json_arr(&doc.j, "offline");
 	for (i = 0; i < b->n; i++) {
 		ulid_text(&b->hosts[i].id, id);
 		if (is_away(&b->hosts[i]))
-			json_put(&j, NULL, id);
+			json_put(&doc.j, NULL, id);
 	}
-	json_arr_end(&j);
-	json_arr(&j, "refused");
+	json_arr_end(&doc.j);
+	json_arr(&doc.j, "refused");
 	for (i = 0; i < b->n; i++) {
 		if (!is_refused(&b->hosts[i]))
 			continue;
-		json_obj(&j, NULL);
-		json_put_ulid(&j, "host_id", &b->hosts[i].id);
-		json_put(&j, "message", bulk_words[b->hosts[i].end]);
-		json_obj_end(&j);
+		json_obj(&doc.j, NULL);
+		json_put_ulid(&doc.j, "host_id", &b->hosts[i].id);
+		json_put(&doc.j, "message", bulk_words[b->hosts[i].end]);
+		json_obj_end(&doc.j);
 	}
-	json_arr_end(&j);
-	json_obj_end(&j);
-	req_json(r, b->n_jobs > 0 ? 202 : 200, &body);
-	buf_fini(&body);
+	json_arr_end(&doc.j);
+	req_doc(r, b->n_jobs > 0 ? 202 : 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static void

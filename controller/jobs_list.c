@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GET /api/jobs and GET /api/hosts/{id}/jobs.  lib/store/job_query.h says what it costs. */
+#include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/jobs.h"
 #include "controller/jobs_own.h"
 #include "controller/pb.h"
 #include "controller/req.h"
-#include "lib/base/arena.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_query.h"
 
@@ -128,7 +126,7 @@ read_question(struct req *r, struct asked *a, struct err *e)
 
 struct listing {
 	struct store_tx *tx;
-	struct json_out j;
+	struct json_out *j;
 };
 
 static bool
@@ -140,13 +138,13 @@ jobs_on_found(void *ctx, const struct Rec__Job *job)
 
 	if (pb_id_get(&job->host_id, &host))
 		h = host_store_find(a->tx, &host);
-	json_obj(&a->j, NULL);
-	jobs_json_members(&a->j, job);
+	json_obj(a->j, NULL);
+	jobs_json_members(a->j, job);
 	if (h == NULL)
-		json_put_null(&a->j, "host_name");
+		json_put_null(a->j, "host_name");
 	else
-		json_put(&a->j, "host_name", h->name);
-	json_obj_end(&a->j);
+		json_put(a->j, "host_name", h->name);
+	json_obj_end(a->j);
 	return true;
 }
 
@@ -159,37 +157,26 @@ put_answer(struct listing *out, struct asked *a)
 		job_query_by_text(out->tx, a->text, &a->q);
 	if (a->one_host)
 		job_query_by_host(out->tx, &a->host, &a->q);
-	json_obj(&out->j, NULL);
-	json_arr(&out->j, "items");
+	json_arr(out->j, "items");
 	job_query(out->tx, &a->q, &found, jobs_on_found, out);
-	json_arr_end(&out->j);
-	json_put_uint(&out->j, "total", found.total);
-	json_put_bool(&out->j, "more", found.more);
-	json_put_time(&out->j, "looked_back_to", found.back_to_ms);
-	json_put_uint(&out->j, "page", a->page);
-	json_put_uint(&out->j, "per_page", a->per_page);
-	json_obj_end(&out->j);
+	json_arr_end(out->j);
+	json_put_uint(out->j, "total", found.total);
+	json_put_bool(out->j, "more", found.more);
+	json_put_time(out->j, "looked_back_to", found.back_to_ms);
+	json_put_uint(out->j, "page", a->page);
+	json_put_uint(out->j, "per_page", a->per_page);
 }
 
 static void
 answer(struct req *r, struct asked *a)
 {
 	struct listing out;
-	struct arena records;
-	struct buf b;
+	struct answer an;
 
-	buf_init(&b, ANSWER_MAX);
-	json_out_init(&out.j, &b);
-	arena_init(&records, RECORDS_MAX);
-	out.tx = store_begin_read(r->ctl->state, &records);
+	out.j = answer_begin(&an, r, ANSWER_MAX, RECORDS_MAX);
+	out.tx = an.tx;
 	put_answer(&out, a);
-	if (store_rc(out.tx) != RC_OK)
-		req_fail(r, store_err(out.tx));
-	else
-		req_json(r, 200, &b);
-	store_abort(out.tx);
-	arena_fini(&records);
-	buf_fini(&b);
+	answer_end(&an, 200);
 }
 
 void
@@ -223,10 +210,9 @@ jobs_list(struct req *r)
 	struct ulid host;
 	struct err e;
 
-	if (req_ulid(r, 0, &host) != RC_OK) {
-		(void)err_set(&e, RC_NOTFOUND, "there is no host with this id");
-		req_fail(r, &e);
-	} else if (req_query(r, "before").n > 0) {
+	if (!req_need_ulid(r, 0, "there is no host with this id", &host))
+		return;
+	if (req_query(r, "before").n > 0) {
 		jobs_list_before(r);
 	} else if (!host_is_there(r, &host, &e) ||
 	           read_question(r, &a, &e) != RC_OK) {

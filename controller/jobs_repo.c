@@ -71,24 +71,15 @@ jobs_on_tried(struct req *r, struct op *op)
 static struct jobs_wish *
 begin(struct req *r, Rec__JobKind kind, struct op **out)
 {
-	struct op *op = op_new(jobs_run_op, NULL, NULL);
-	struct jobs_wish *w = arena_alloc(&op->arena, sizeof(*w));
-	struct err e;
+	struct jobs_wish w = { .kind = kind,
+		.now_ms = clock_now_ms(),
+		.lasts_ms = JOBS_WAIT_MS };
 
-	ASSERT(w != NULL);
-	*w = (struct jobs_wish){ .kind = kind };
-	if (req_ulid(r, 0, &w->host) != RC_OK) {
-		op_free(op);
-		(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-		req_fail(r, &e);
+	if (!req_need_ulid(r, 0, "there is no such host", &w.host))
 		return NULL;
-	}
-	w->online = agents_online(r->ctl->agents, &w->host);
-	w->now_ms = clock_now_ms();
-	w->lasts_ms = JOBS_WAIT_MS;
-	op->in = w;
-	*out = op;
-	return w;
+	w.online = agents_online(r->ctl->agents, &w.host);
+	*out = op_with(jobs_run_op, &w, sizeof(w));
+	return (*out)->in;
 }
 
 static void
@@ -100,7 +91,7 @@ try(struct req *r, const char *action, const char *confirm)
 	if (w == NULL)
 		return;
 	w->action = action;
-	w->confirm = confirm != NULL ? arena_dup(&op->arena, confirm) : NULL;
+	w->confirm = op_keep(op, confirm);
 	req_submit(r, op, jobs_on_tried);
 }
 

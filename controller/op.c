@@ -4,6 +4,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
@@ -104,6 +105,50 @@ op_new(op_fn *run, op_done_fn *done, void *ctx)
 	op->ctx = ctx;
 	arena_init(&op->arena, OP_ARENA_MAX);
 	return op;
+}
+
+struct op *
+op_with(op_fn *run, const void *in, size_t size)
+{
+	struct op *op = op_new(run, NULL, NULL);
+
+	op->in = arena_alloc(&op->arena, size);
+	ASSERT(op->in != NULL); /* its arena is empty */
+	memcpy(op->in, in, size);
+	return op;
+}
+
+char *
+op_keep(struct op *op, const char *text)
+{
+	return text != NULL ? arena_dup(&op->arena, text) : NULL;
+}
+
+char *
+op_keep_secret(struct op *op, char *z)
+{
+	char *copy = op_keep(op, z);
+
+	if (z != NULL)
+		mem_wipe(z, strlen(z));
+	return copy;
+}
+
+struct json_strs *
+op_keep_strs(struct op *op, const struct json_strs *from)
+{
+	struct json_strs *to;
+	size_t i;
+
+	if (from == NULL)
+		return NULL;
+	to = arena_alloc(&op->arena, sizeof(*to));
+	ASSERT(to != NULL);
+	to->v = arena_array(&op->arena, from->n + 1, sizeof(*to->v));
+	ASSERT(to->v != NULL);
+	for (i = 0; i < from->n; i++)
+		to->v[to->n++] = arena_dup(&op->arena, from->v[i]);
+	return to;
 }
 
 void

@@ -24,6 +24,7 @@
 #include "lib/base/rc.h"
 #include "lib/base/ulid.h"
 
+struct json_strs;
 struct loop;
 struct op;
 struct op_queue;
@@ -61,6 +62,15 @@ enum {
 };
 
 struct op *op_new(op_fn *run, op_done_fn *done, void *ctx);
+/* One for req_submit(): op->in is a copy of the size bytes of in. */
+struct op *op_with(op_fn *run, const void *in, size_t size);
+/* What it keeps of the request: copies in its arena, NULL stays NULL.  A
+ * request's body is smaller than the arena. */
+char *op_keep(struct op *op, const char *text);
+/* z, which may be changed, is overwritten: a request keeps no secret while
+ * the op waits for its turn. */
+char *op_keep_secret(struct op *op, char *z);
+struct json_strs *op_keep_strs(struct op *op, const struct json_strs *from);
 /* Takes *op.  Past OP_QUEUE_MAX, done gets RC_BUSY. */
 void op_submit(struct op_queue *q, struct op **op);
 void op_free(struct op *op); /* one that was never submitted */

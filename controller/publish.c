@@ -12,7 +12,7 @@
 #include "controller/req.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
@@ -190,22 +190,18 @@ publish_on_load(void *ctx)
 static void
 fail(struct req *r, const struct err *e)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (e->rc != RC_NOTFOUND) {
 		req_fail(r, e);
 		return;
 	}
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "error", "binary_not_published");
-	json_put(&j, "code", "binary_not_published");
-	json_put(&j, "message", e->msg);
-	json_obj_end(&j);
-	req_json(r, NOT_FOUND, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "error", "binary_not_published");
+	json_put(&doc.j, "code", "binary_not_published");
+	json_put(&doc.j, "message", e->msg);
+	req_doc(r, NOT_FOUND, &doc);
+	json_doc_fini(&doc);
 }
 
 /* What was read becomes the file that others share. */

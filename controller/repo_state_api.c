@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/lease.h"
 #include "controller/pb.h"
@@ -6,9 +7,7 @@
 #include "controller/req.h"
 #include "controller/rules.h"
 #include "controller/upkeep.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
@@ -17,19 +16,11 @@
 #include "lib/store/upkeep_store.h"
 
 enum {
+	READ_MAX = 4 << 20,
 	HOSTS_SHOWN = 100, /* of those that share a repository */
 	DAY_S = 86400,
 	HEX_CAP = 2 * REPO_ID_SIZE + 1
 };
-
-static void
-no_such_host(struct req *r)
-{
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-	req_fail(r, &e);
-}
 
 /* -------------------------------------------------------------------- state */
 
@@ -146,7 +137,6 @@ put_state(struct json_out *j, struct store_tx *tx, const struct Rec__Host *h,
 {
 	const struct Rec__Repo *r = repo_store_of_host(tx, h);
 
-	json_obj(j, NULL);
 	put_identity(j, tx, h);
 	json_put_uint(j, "size_bytes", h->repo_size_bytes);
 	json_put_uint(j, "raw_size_bytes", h->repo_raw_size_bytes);
@@ -161,7 +151,6 @@ put_state(struct json_out *j, struct store_tx *tx, const struct Rec__Host *h,
 	put_locks(j, h);
 	put_lease(j, tx, r);
 	put_freshness(j, h, m, r);
-	json_obj_end(j);
 }
 
 void
@@ -169,29 +158,18 @@ repo_state_get(struct req *r)
 {
 	const struct Rec__Maintenance *m = NULL;
 	const struct Rec__Host *h;
-	struct store_tx *tx;
-	struct json_out j;
+	struct answer an;
 	struct ulid host;
-	struct buf b;
 
-	if (req_ulid(r, 0, &host) != RC_OK) {
-		no_such_host(r);
+	if (!req_need_ulid(r, 0, "there is no such host", &host))
 		return;
-	}
-	buf_init(&b, KIB(64));
-	json_out_init(&j, &b);
-	tx = store_begin_read(r->ctl->state, &r->arena);
-	h = host_store_get(tx, &host);
+	(void)answer_begin(&an, r, KIB(64), READ_MAX);
+	h = host_store_get(an.tx, &host);
 	if (h != NULL)
-		m = upkeep_record(tx, &host);
+		m = upkeep_record(an.tx, &host);
 	if (m != NULL)
-		put_state(&j, tx, h, m);
-	if (store_rc(tx) != RC_OK)
-		req_fail(r, store_err(tx));
-	else
-		req_json(r, 200, &b);
-	store_abort(tx);
-	buf_fini(&b);
+		put_state(&an.doc.j, an.tx, h, m);
+	answer_end(&an, 200);
 }
 
 /* ------------------------------------------------------------------ history */
@@ -258,28 +236,18 @@ static void
 answer_days(struct req *r, const struct ulid *host, uint32_t days)
 {
 	uint32_t last = today(r);
-	struct store_tx *tx;
-	struct json_out j;
-	struct buf b;
+	struct json_out *j;
+	struct answer an;
 
-	buf_init(&b, KIB(256));
-	json_out_init(&j, &b);
-	tx = store_begin_read(r->ctl->state, &r->arena);
-	host_store_need(tx, host);
-	json_obj(&j, NULL);
-	json_put_uint(&j, "days", days);
-	json_put(&j, "zone", r->ctl->settings.timezone);
-	json_arr(&j, "items");
-	repo_store_days(tx, host, last >= days ? last - days + 1 : 0, last,
-	    repo_state_on_day, &j);
-	json_arr_end(&j);
-	json_obj_end(&j);
-	if (store_rc(tx) != RC_OK)
-		req_fail(r, store_err(tx));
-	else
-		req_json(r, 200, &b);
-	store_abort(tx);
-	buf_fini(&b);
+	j = answer_begin(&an, r, KIB(256), READ_MAX);
+	host_store_need(an.tx, host);
+	json_put_uint(j, "days", days);
+	json_put(j, "zone", r->ctl->settings.timezone);
+	json_arr(j, "items");
+	repo_store_days(an.tx, host, last >= days ? last - days + 1 : 0, last,
+	    repo_state_on_day, j);
+	json_arr_end(j);
+	answer_end(&an, 200);
 }
 
 void
@@ -289,9 +257,9 @@ repo_state_history(struct req *r)
 	uint32_t days;
 	struct err e;
 
-	if (req_ulid(r, 0, &host) != RC_OK) {
-		no_such_host(r);
-	} else if (!read_days(r, &days)) {
+	if (!req_need_ulid(r, 0, "there is no such host", &host))
+		return;
+	if (!read_days(r, &days)) {
 		(void)err_set(&e, RC_INVALID, "days is 30, 90 or 365");
 		req_fail(r, &e);
 	} else {

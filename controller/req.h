@@ -18,6 +18,7 @@
 
 struct controller;
 struct buf;
+struct json_doc;
 struct op;
 struct req;
 struct route;
@@ -89,12 +90,18 @@ struct str req_field(const struct req *r, const char *name);
 struct str req_query(struct req *r, const char *name);
 /* vars[i] as a ULID; RC_NOTFOUND otherwise. */
 MUST_USE enum rc req_ulid(const struct req *r, size_t i, struct ulid *out);
+/* The same for an id that has to be one: false when it is not, or zero, and
+ * r is answered then with 404 and this message. */
+MUST_USE bool req_need_ulid(struct req *r, size_t i, const char *none,
+    struct ulid *out);
 /* https://host[:port] for links: RM_BASE_URL, else from the request. */
 const char *req_base_url(struct req *r);
 
 /* Answers; exactly one of them ends a request.  All do nothing when the
  * peer has gone. */
 void req_json(struct req *r, int status, const struct buf *body);
+/* Ends the object d and answers with it; d is still the caller's. */
+void req_doc(struct req *r, int status, struct json_doc *d);
 void req_text(struct req *r, int status, const char *type, struct str body);
 /* body is not copied; release(ctx) comes when it is not needed any more. */
 void req_lent(struct req *r, int status, const char *type, struct str body,

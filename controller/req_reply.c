@@ -6,8 +6,7 @@
 #include "controller/page.h"
 #include "controller/req.h"
 #include "controller/route.h"
-#include "lib/base/buf.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 
 /* What a page may load: only what comes from here (ui/design.md, 11). */
@@ -118,23 +117,26 @@ req_json(struct req *r, int status, const struct buf *body)
 	req_fail_status(r, 500, &e);
 }
 
+void
+req_doc(struct req *r, int status, struct json_doc *d)
+{
+	(void)json_doc_end(d);
+	req_json(r, status, &d->b);
+}
+
 static void
 fail_json(struct req *r, int status, const struct err *e)
 {
 	const struct rc_info *info = rc_info(e->rc);
-	struct json_out j;
-	struct buf b;
+	struct json_doc d;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "code", e->code != NULL ? e->code : info->json_code);
-	json_put(&j, "message", e->msg[0] != '\0' ? e->msg : info->text);
+	json_doc_init(&d, KIB(4));
+	json_put(&d.j, "code", e->code != NULL ? e->code : info->json_code);
+	json_put(&d.j, "message", e->msg[0] != '\0' ? e->msg : info->text);
 	if (e->field != NULL)
-		json_put(&j, "field", e->field);
-	json_obj_end(&j);
-	req_text(r, status, "application/json", buf_str(&b));
-	buf_fini(&b);
+		json_put(&d.j, "field", e->field);
+	req_text(r, status, "application/json", str_of(json_doc_end(&d)));
+	json_doc_fini(&d);
 }
 
 static void
@@ -178,6 +180,21 @@ req_fail(struct req *r, const struct err *e)
 		        : "/login");
 	else
 		req_fail_status(r, rc_info(e->rc)->http_status, e);
+}
+
+bool
+req_need_ulid(struct req *r, size_t i, const char *none, struct ulid *out)
+{
+	struct ulid id;
+	struct err e;
+
+	if (req_ulid(r, i, &id) == RC_OK && !ulid_is_zero(&id)) {
+		*out = id;
+		return true;
+	}
+	(void)err_set(&e, RC_NOTFOUND, "%s", none);
+	req_fail(r, &e);
+	return false;
 }
 
 bool

@@ -5,9 +5,8 @@
 
 #include "controller/pb.h"
 #include "controller/plan.h"
-#include "lib/base/buf.h"
 #include "lib/base/cron.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/next_run.h"
@@ -152,28 +151,24 @@ static void
 audit(struct store_tx *tx, const struct op *op, const char *action,
     const struct Rec__Host *h, const struct Rec__Schedule *s)
 {
-	struct json_out j;
+	struct json_doc doc;
 	struct ulid host;
-	struct buf b;
 	size_t i;
 
 	(void)pb_id_get(&h->id, &host);
-	buf_init(&b, KIB(16));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	pb_put_id(&j, "schedule_id", &s->id);
-	json_put(&j, "cron", s->cron);
-	json_put(&j, "zone", s->zone);
-	json_put_bool(&j, "enabled", s->enabled);
-	json_put_uint(&j, "jitter_seconds", s->jitter_s);
-	json_arr(&j, "source_group_ids");
+	json_doc_init(&doc, KIB(16));
+	pb_put_id(&doc.j, "schedule_id", &s->id);
+	json_put(&doc.j, "cron", s->cron);
+	json_put(&doc.j, "zone", s->zone);
+	json_put_bool(&doc.j, "enabled", s->enabled);
+	json_put_uint(&doc.j, "jitter_seconds", s->jitter_s);
+	json_arr(&doc.j, "source_group_ids");
 	for (i = 0; i < s->n_group_ids; i++)
-		pb_put_id(&j, NULL, &s->group_ids[i]);
-	json_arr_end(&j);
-	json_put_uint(&j, "config_version", h->config_version);
-	json_obj_end(&j);
-	op_audit(tx, op, action, "host", &host, h->name, buf_text(&b));
-	buf_fini(&b);
+		pb_put_id(&doc.j, NULL, &s->group_ids[i]);
+	json_arr_end(&doc.j);
+	json_put_uint(&doc.j, "config_version", h->config_version);
+	op_audit(tx, op, action, "host", &host, h->name, json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 enum rc

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <string.h>
-
+#include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/pb.h"
 #include "controller/plan.h"
@@ -8,16 +7,13 @@
 #include "controller/route.h"
 #include "controller/schedules_own.h"
 #include "controller/sources.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/cron.h"
-#include "lib/base/json.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/next_run.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/status.h"
-#include "lib/store/store.h"
 
 enum {
 	BODY_MAX = 4 << 20,
@@ -49,8 +45,8 @@ const struct route_json schedules_body = { schedule_fields,
 
 /* ----------------------------------------------------------------- answers */
 
-struct answer {
-	struct json_out j;
+struct listing {
+	struct json_out *j;
 	const struct Rec__Host *host;
 	const char *usual_zone;
 	int64_t now_ms;
@@ -58,23 +54,23 @@ struct answer {
 
 /* When it becomes due, and when it then begins; paused: never. */
 static void
-put_next(struct answer *an, const struct Rec__Schedule *s, const char *zone)
+put_next(struct listing *l, const struct Rec__Schedule *s, const char *zone)
 {
 	struct next_run next = { 0 };
 	struct next_run_rule rule;
 
 	if (!s->enabled || !next_run_rule(s, zone, &rule) ||
-	    !next_run(&rule, an->now_ms, &next))
+	    !next_run(&rule, l->now_ms, &next))
 		next = (struct next_run){ 0 };
-	json_put_time(&an->j, "next_due_at", next.due_ms);
-	json_put_time(&an->j, "next_run_at", next.at_ms);
+	json_put_time(l->j, "next_due_at", next.due_ms);
+	json_put_time(l->j, "next_run_at", next.at_ms);
 }
 
 static void
-put_schedule(struct answer *an, const struct Rec__Schedule *s)
+put_schedule(struct listing *l, const struct Rec__Schedule *s)
 {
-	const char *zone = next_run_zone(s, an->host, an->usual_zone);
-	struct json_out *j = &an->j;
+	const char *zone = next_run_zone(s, l->host, l->usual_zone);
+	struct json_out *j = l->j;
 	size_t i;
 
 	pb_put_id(j, "id", &s->id);
@@ -90,7 +86,7 @@ put_schedule(struct answer *an, const struct Rec__Schedule *s)
 	json_put_uint(j, "jitter_seconds", s->jitter_s);
 	json_put_time(j, "created_at", s->created_at_ms);
 	json_put_time(j, "updated_at", s->updated_at_ms);
-	put_next(an, s, zone);
+	put_next(l, s, zone);
 	pb_put_id(j, "last_job_id", &s->last_job);
 	json_put(j, "last_status",
 	    s->last_incomplete ? "incomplete" : job_state_name(s->last_state));
@@ -101,35 +97,26 @@ put_schedule(struct answer *an, const struct Rec__Schedule *s)
 
 /* M-174, M-176: what is in force and what the agent holds of it. */
 static void
-put_versions(struct answer *an)
+put_versions(struct listing *l)
 {
-	const struct Rec__Host *h = an->host;
+	const struct Rec__Host *h = l->host;
 	const char *drift = status_drift(h);
 
-	json_put_uint(&an->j, "version", h->config_version);
-	json_put_uint(&an->j, "applied_version", h->applied_config_version);
-	json_put_bool(&an->j, "in_sync", drift[0] == '\0');
-	json_put(&an->j, "drift", drift);
-	json_put(&an->j, "host_zone", h->zone);
-}
-
-static void
-no_such(struct req *r, const char *what)
-{
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no %s with this id", what);
-	req_fail(r, &e);
+	json_put_uint(l->j, "version", h->config_version);
+	json_put_uint(l->j, "applied_version", h->applied_config_version);
+	json_put_bool(l->j, "in_sync", drift[0] == '\0');
+	json_put(l->j, "drift", drift);
+	json_put(l->j, "host_zone", h->zone);
 }
 
 static bool
 schedules_on_listed(void *ctx, const struct Rec__Schedule *s)
 {
-	struct answer *an = ctx;
+	struct listing *l = ctx;
 
-	json_obj(&an->j, NULL);
-	put_schedule(an, s);
-	json_obj_end(&an->j);
+	json_obj(l->j, NULL);
+	put_schedule(l, s);
+	json_obj_end(l->j);
 	return true;
 }
 
@@ -138,37 +125,38 @@ static void
 answer(struct req *r, int status, const struct ulid *host,
     const struct ulid *schedule)
 {
-	struct answer an = { .usual_zone = r->ctl->settings.timezone,
-		.now_ms = clock_now_ms() };
 	const struct Rec__Schedule *s = NULL;
-	struct store_tx *tx;
-	struct arena a;
-	struct buf b;
+	struct listing l = { .usual_zone = r->ctl->settings.timezone,
+		.now_ms = clock_now_ms() };
+	struct answer an;
 
-	arena_init(&a, ARENA_MAX);
-	buf_init(&b, BODY_MAX);
-	json_out_init(&an.j, &b);
-	tx = store_begin_read(r->ctl->state, &a);
-	an.host = host_store_get(tx, host);
-	if (an.host != NULL && schedule != NULL)
-		s = schedule_store_get(tx, host, schedule);
-	json_obj(&an.j, NULL);
+	l.j = answer_begin(&an, r, BODY_MAX, ARENA_MAX);
+	l.host = host_store_get(an.tx, host);
+	if (l.host != NULL && schedule != NULL)
+		s = schedule_store_get(an.tx, host, schedule);
 	if (s != NULL) {
-		put_schedule(&an, s);
-	} else if (store_rc(tx) == RC_OK) {
-		put_versions(&an);
-		json_arr(&an.j, "items");
-		schedule_store_of_host(tx, host, schedules_on_listed, &an);
-		json_arr_end(&an.j);
+		put_schedule(&l, s);
+	} else if (l.host != NULL && store_rc(an.tx) == RC_OK) {
+		put_versions(&l);
+		json_arr(l.j, "items");
+		schedule_store_of_host(an.tx, host, schedules_on_listed, &l);
+		json_arr_end(l.j);
 	}
-	json_obj_end(&an.j);
-	if (store_rc(tx) != RC_OK)
-		req_fail(r, store_err(tx));
-	else
-		req_json(r, status, &b);
-	store_abort(tx);
-	buf_fini(&b);
-	arena_fini(&a);
+	answer_end(&an, status);
+}
+
+static bool
+need_host(struct req *r, struct ulid *host)
+{
+	return req_need_ulid(r, 0, "there is no host with this id", host);
+}
+
+static bool
+need_schedule(struct req *r, struct ulid *host, struct ulid *schedule)
+{
+	return need_host(r, host) &&
+	       req_need_ulid(r, 1, "there is no schedule with this id",
+	           schedule);
 }
 
 void
@@ -176,9 +164,7 @@ schedules_list(struct req *r)
 {
 	struct ulid host;
 
-	if (req_ulid(r, 0, &host) != RC_OK)
-		no_such(r, "host");
-	else
+	if (need_host(r, &host))
 		answer(r, 200, &host, NULL);
 }
 
@@ -187,49 +173,24 @@ schedules_get(struct req *r)
 {
 	struct ulid host, schedule;
 
-	if (req_ulid(r, 0, &host) != RC_OK)
-		no_such(r, "host");
-	else if (req_ulid(r, 1, &schedule) != RC_OK)
-		no_such(r, "schedule");
-	else
+	if (need_schedule(r, &host, &schedule))
 		answer(r, 200, &host, &schedule);
 }
 
 /* ------------------------------------------------------------------ change */
 
-static const char *
-copy(struct arena *a, const char *z)
-{
-	return z != NULL ? arena_dup(a, z) : NULL;
-}
-
 void
 schedules_submit(struct req *r, const struct schedules_edit *from,
     void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(schedules_put_op, NULL, NULL);
-	struct schedules_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
-	struct json_strs *ids;
-	size_t i;
+	struct op *op = op_with(schedules_put_op, from, sizeof(*from));
+	struct schedules_edit *ed = op->in;
 
-	ASSERT(ed != NULL); /* the op's arena is empty */
-	*ed = *from;
-	ed->cron = copy(&op->arena, from->cron);
-	ed->zone = copy(&op->arena, from->zone);
-	if (from->groups != NULL) {
-		ids = arena_alloc(&op->arena, sizeof(*ids));
-		ASSERT(ids != NULL); /* a request's body is small */
-		ids->v = arena_array(&op->arena, from->groups->n + 1,
-		    sizeof(*ids->v));
-		ASSERT(ids->v != NULL);
-		for (i = 0; i < from->groups->n; i++)
-			ids->v[ids->n++] =
-			    arena_dup(&op->arena, from->groups->v[i]);
-		ed->groups = ids;
-	}
+	ed->cron = op_keep(op, from->cron);
+	ed->zone = op_keep(op, from->zone);
+	ed->groups = op_keep_strs(op, from->groups);
 	ed->now_ms = clock_now_ms();
 	ed->usual_zone = r->ctl->settings.timezone;
-	op->in = ed;
 	req_submit(r, op, done);
 }
 
@@ -267,9 +228,7 @@ schedules_post(struct req *r)
 {
 	struct schedules_edit ed = { .cron = NULL };
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK)
-		no_such(r, "host");
-	else
+	if (need_host(r, &ed.host))
 		submit_body(r, &ed);
 }
 
@@ -278,12 +237,7 @@ schedules_put(struct req *r)
 {
 	struct schedules_edit ed = { .cron = NULL };
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK)
-		no_such(r, "host");
-	else if (req_ulid(r, 1, &ed.schedule) != RC_OK ||
-	         ulid_is_zero(&ed.schedule))
-		no_such(r, "schedule");
-	else
+	if (need_schedule(r, &ed.host, &ed.schedule))
 		submit_body(r, &ed);
 }
 
@@ -293,13 +247,10 @@ void
 schedules_submit_delete(struct req *r, const struct schedules_gone *from,
     void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(schedules_delete_op, NULL, NULL);
-	struct schedules_gone *g = arena_alloc(&op->arena, sizeof(*g));
+	struct op *op = op_with(schedules_delete_op, from, sizeof(*from));
+	struct schedules_gone *g = op->in;
 
-	ASSERT(g != NULL); /* the op's arena is empty */
-	*g = *from;
 	g->now_ms = clock_now_ms();
-	op->in = g;
 	req_submit(r, op, done);
 }
 
@@ -321,10 +272,6 @@ schedules_delete(struct req *r)
 {
 	struct schedules_gone g = { .now_ms = 0 };
 
-	if (req_ulid(r, 0, &g.host) != RC_OK)
-		no_such(r, "host");
-	else if (req_ulid(r, 1, &g.schedule) != RC_OK)
-		no_such(r, "schedule");
-	else
+	if (need_schedule(r, &g.host, &g.schedule))
 		schedules_submit_delete(r, &g, schedules_on_deleted);
 }

@@ -12,6 +12,7 @@
 #include "lib/base/json.h"
 
 #define GROUP_OF "group-"
+#define NO_SCHEDULE "there is no such schedule"
 
 /* ------------------------------------------------------------------- again */
 
@@ -89,13 +90,11 @@ list_again(struct req *r, const struct err *e)
 		    params, ARRAY_LEN(params), NULL);
 }
 
-static void
-no_such(struct req *r)
+static bool
+need_schedule(struct req *r, struct ulid *host, struct ulid *schedule)
 {
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no such schedule");
-	req_fail(r, &e);
+	return req_need_ulid(r, 0, NO_SCHEDULE, host) &&
+	       req_need_ulid(r, 1, NO_SCHEDULE, schedule);
 }
 
 static void
@@ -167,12 +166,10 @@ schedules_form(struct req *r)
 	struct json_strs groups;
 	struct err e;
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK ||
-	    (r->vars[1].p != NULL && (req_ulid(r, 1, &ed.schedule) != RC_OK ||
-	                                 ulid_is_zero(&ed.schedule)))) {
-		no_such(r);
+	if (!req_need_ulid(r, 0, NO_SCHEDULE, &ed.host) ||
+	    (r->vars[1].p != NULL &&
+	        !req_need_ulid(r, 1, NO_SCHEDULE, &ed.schedule)))
 		return;
-	}
 	if (str_eqz(req_field(r, "do"), "preview")) {
 		form_again(r, NULL);
 		return;
@@ -206,12 +203,8 @@ schedules_enabled_form(struct req *r)
 {
 	struct schedules_edit ed = { .enabled_given = true };
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK ||
-	    req_ulid(r, 1, &ed.schedule) != RC_OK ||
-	    ulid_is_zero(&ed.schedule)) {
-		no_such(r);
+	if (!need_schedule(r, &ed.host, &ed.schedule))
 		return;
-	}
 	ed.enabled = str_eqz(req_field(r, "enabled"), "1");
 	schedules_submit(r, &ed, schedules_on_enabled_form);
 }
@@ -234,9 +227,6 @@ schedules_delete_form(struct req *r)
 {
 	struct schedules_gone g = { .now_ms = 0 };
 
-	if (req_ulid(r, 0, &g.host) != RC_OK ||
-	    req_ulid(r, 1, &g.schedule) != RC_OK)
-		no_such(r);
-	else
+	if (need_schedule(r, &g.host, &g.schedule))
 		schedules_submit_delete(r, &g, schedules_on_delete_form);
 }

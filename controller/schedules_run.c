@@ -11,9 +11,8 @@
 #include "controller/route.h"
 #include "controller/schedules.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/store.h"
@@ -93,28 +92,24 @@ static void
 answer_json(struct req *r, const struct run *run, size_t old)
 {
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 	size_t i;
 
-	buf_init(&b, KIB(64));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_arr(&j, "jobs");
+	json_doc_init(&doc, KIB(64));
+	json_arr(&doc.j, "jobs");
 	for (i = 0; i < run->n; i++) {
 		ulid_text(&run->jobs[i].job, id);
-		json_obj(&j, NULL);
-		json_put_ulid(&j, "source_group_id", &run->jobs[i].group);
-		json_put(&j, "job_id", id);
-		json_put(&j, "job_url",
+		json_obj(&doc.j, NULL);
+		json_put_ulid(&doc.j, "source_group_id", &run->jobs[i].group);
+		json_put(&doc.j, "job_id", id);
+		json_put(&doc.j, "job_url",
 		    arena_printf(&r->arena, "/jobs/%s", id));
-		json_put_bool(&j, "waited_already", run->jobs[i].old);
-		json_obj_end(&j);
+		json_put_bool(&doc.j, "waited_already", run->jobs[i].old);
+		json_obj_end(&doc.j);
 	}
-	json_arr_end(&j);
-	json_obj_end(&j);
-	req_json(r, old < run->n ? 202 : 200, &b);
-	buf_fini(&b);
+	json_arr_end(&doc.j);
+	req_doc(r, old < run->n ? 202 : 200, &doc);
+	json_doc_fini(&doc);
 }
 
 /* One group leads to its job, several stay on the list (M-185). */
@@ -180,27 +175,22 @@ void
 schedules_run(struct req *r)
 {
 	const struct run_in *in = r->in;
-	struct op *op = op_new(run_op, NULL, NULL);
-	struct run *run = arena_alloc(&op->arena, sizeof(*run));
+	static const char none[] = "there is no such schedule";
+	struct run run = { .wish = { .kind = REC__JOB_KIND__KIND_BACKUP,
+		               .now_ms = clock_now_ms(),
+		               .lasts_ms = JOBS_WAIT_MS } };
 	struct err e;
 
-	ASSERT(run != NULL); /* the op's arena is empty */
-	run->wish = (struct jobs_wish){ .kind = REC__JOB_KIND__KIND_BACKUP,
-		.now_ms = clock_now_ms(),
-		.lasts_ms = JOBS_WAIT_MS };
-	e.rc = RC_OK;
-	if (req_ulid(r, 0, &run->wish.host) != RC_OK ||
-	    req_ulid(r, 1, &run->schedule) != RC_OK)
-		(void)err_set(&e, RC_NOTFOUND, "there is no such schedule");
-	if (e.rc != RC_OK || jobs_caps(r, in != NULL ? &in->caps : NULL,
-	                         &run->wish, &e) != RC_OK) {
-		op_free(op);
+	if (!req_need_ulid(r, 0, none, &run.wish.host) ||
+	    !req_need_ulid(r, 1, none, &run.schedule))
+		return;
+	if (jobs_caps(r, in != NULL ? &in->caps : NULL, &run.wish, &e) !=
+	    RC_OK) {
 		req_fail(r, &e);
 		return;
 	}
-	run->confirmed =
+	run.confirmed =
 	    in != NULL ? in->confirm : str_eqz(req_field(r, "confirm"), "1");
-	run->wish.online = agents_online(r->ctl->agents, &run->wish.host);
-	op->in = run;
-	req_submit(r, op, schedules_on_run);
+	run.wish.online = agents_online(r->ctl->agents, &run.wish.host);
+	req_submit(r, op_with(run_op, &run, sizeof(run)), schedules_on_run);
 }

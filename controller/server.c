@@ -11,9 +11,8 @@
 #include "controller/ingest.h"
 #include "controller/op.h"
 #include "controller/req.h"
-#include "lib/base/buf.h"
 #include "lib/base/fsio.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/listen.h"
@@ -274,15 +273,11 @@ server_health(struct req *r)
 void
 server_version(struct req *r)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "version", RM_VERSION);
-	json_put(&j, "commit", RM_COMMIT);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "version", RM_VERSION);
+	json_put(&doc.j, "commit", RM_COMMIT);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }

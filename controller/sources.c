@@ -8,9 +8,8 @@
 #include "controller/plan.h"
 #include "controller/sources_own.h"
 #include "controller/upkeep.h"
-#include "lib/base/buf.h"
 #include "lib/base/glob.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
@@ -302,24 +301,22 @@ audit(struct store_tx *tx, const struct op *op, const char *action,
     const struct Rec__Host *h, const struct Rec__SourceGroup *g)
 {
 	struct ulid host;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	(void)pb_id_get(&h->id, &host);
-	buf_init(&b, KIB(512));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	pb_put_id(&j, "source_group_id", &g->id);
-	json_put(&j, "source_group", g->name);
-	put_some(&j, "includes", "includes_count", g->includes, g->n_includes);
-	put_some(&j, "excludes", "excludes_count", g->excludes, g->n_excludes);
-	sources_put_keep(&j, g->retention);
-	json_put_uint(&j, "retry_max", g->retry_max);
-	json_put_uint(&j, "retry_backoff_seconds", g->retry_backoff_s);
-	json_put_uint(&j, "config_version", h->config_version);
-	json_obj_end(&j);
-	op_audit(tx, op, action, "host", &host, h->name, buf_text(&b));
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(512));
+	pb_put_id(&doc.j, "source_group_id", &g->id);
+	json_put(&doc.j, "source_group", g->name);
+	put_some(&doc.j, "includes", "includes_count", g->includes,
+	    g->n_includes);
+	put_some(&doc.j, "excludes", "excludes_count", g->excludes,
+	    g->n_excludes);
+	sources_put_keep(&doc.j, g->retention);
+	json_put_uint(&doc.j, "retry_max", g->retry_max);
+	json_put_uint(&doc.j, "retry_backoff_seconds", g->retry_backoff_s);
+	json_put_uint(&doc.j, "config_version", h->config_version);
+	op_audit(tx, op, action, "host", &host, h->name, json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 enum rc

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <string.h>
-
 #include "controller/agents.h"
+#include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
 #include "controller/pb.h"
@@ -10,19 +9,18 @@
 #include "controller/route.h"
 #include "controller/sources_own.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
 #include "lib/base/cadence.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
 #include "lib/store/plan_store.h"
-#include "lib/store/store.h"
 
 enum {
 	BODY_MAX = 8 << 20,
 	ARENA_MAX = 16 << 20
 };
+
+#define NO_GROUP "there is no source group with this id"
 
 struct source_in {
 	char *name;
@@ -107,62 +105,51 @@ put_group(struct json_out *j, struct plan *p, const struct Rec__SourceGroup *g)
 	json_put_time(j, "last_success_at", g->last_success_at_ms);
 }
 
-static void
-no_such(struct req *r, const char *what)
-{
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no %s with this id", what);
-	req_fail(r, &e);
-}
-
 /* Everything there is, or the one group. */
 static void
 answer(struct req *r, int status, const struct ulid *host,
     const struct ulid *group)
 {
 	const struct Rec__SourceGroup *g = NULL;
-	struct store_tx *tx;
-	struct arena a;
+	struct json_out *j;
+	struct answer an;
 	struct plan *p;
-	struct json_out j;
-	struct buf b;
 	size_t i;
 
-	arena_init(&a, ARENA_MAX);
-	buf_init(&b, BODY_MAX);
-	json_out_init(&j, &b);
-	p = arena_alloc(&a, sizeof(*p));
+	j = answer_begin(&an, r, BODY_MAX, ARENA_MAX);
+	p = arena_alloc(&an.arena, sizeof(*p));
 	ASSERT(p != NULL); /* the arena is empty */
-	tx = store_begin_read(r->ctl->state, &a);
-	if (host_store_get(tx, host) != NULL)
-		plan_load(tx, host, p);
-	if (group != NULL && store_rc(tx) == RC_OK) {
+	if (host_store_get(an.tx, host) != NULL)
+		plan_load(an.tx, host, p);
+	if (group != NULL && store_rc(an.tx) == RC_OK) {
 		g = plan_group(p, group);
 		if (g == NULL)
-			(void)store_fail(tx, RC_NOTFOUND,
-			    "there is no source group with this id");
+			(void)store_fail(an.tx, RC_NOTFOUND, NO_GROUP);
 	}
-	json_obj(&j, NULL);
 	if (g != NULL) {
-		put_group(&j, p, g);
+		put_group(j, p, g);
 	} else {
-		json_arr(&j, "items");
-		for (i = 0; store_rc(tx) == RC_OK && i < p->n_groups; i++) {
-			json_obj(&j, NULL);
-			put_group(&j, p, p->groups[i]);
-			json_obj_end(&j);
+		json_arr(j, "items");
+		for (i = 0; store_rc(an.tx) == RC_OK && i < p->n_groups; i++) {
+			json_obj(j, NULL);
+			put_group(j, p, p->groups[i]);
+			json_obj_end(j);
 		}
-		json_arr_end(&j);
+		json_arr_end(j);
 	}
-	json_obj_end(&j);
-	if (store_rc(tx) != RC_OK)
-		req_fail(r, store_err(tx));
-	else
-		req_json(r, status, &b);
-	store_abort(tx);
-	buf_fini(&b);
-	arena_fini(&a);
+	answer_end(&an, status);
+}
+
+static bool
+need_host(struct req *r, struct ulid *host)
+{
+	return req_need_ulid(r, 0, "there is no host with this id", host);
+}
+
+static bool
+need_group(struct req *r, struct ulid *host, struct ulid *group)
+{
+	return need_host(r, host) && req_need_ulid(r, 1, NO_GROUP, group);
 }
 
 void
@@ -170,9 +157,7 @@ sources_list(struct req *r)
 {
 	struct ulid host;
 
-	if (req_ulid(r, 0, &host) != RC_OK)
-		no_such(r, "host");
-	else
+	if (need_host(r, &host))
 		answer(r, 200, &host, NULL);
 }
 
@@ -181,11 +166,7 @@ sources_get(struct req *r)
 {
 	struct ulid host, group;
 
-	if (req_ulid(r, 0, &host) != RC_OK)
-		no_such(r, "host");
-	else if (req_ulid(r, 1, &group) != RC_OK)
-		no_such(r, "source group");
-	else
+	if (need_group(r, &host, &group))
 		answer(r, 200, &host, &group);
 }
 
@@ -198,38 +179,17 @@ sources_tell(struct controller *c, const struct ulid *host)
 	sse_host_changed(c->sse, host);
 }
 
-static struct json_strs *
-copy_strs(struct arena *a, const struct json_strs *from)
-{
-	struct json_strs *to;
-	size_t i;
-
-	if (from == NULL)
-		return NULL;
-	to = arena_alloc(a, sizeof(*to));
-	if (to == NULL)
-		return NULL;
-	to->v = arena_array(a, from->n + 1, sizeof(*to->v));
-	for (i = 0; to->v != NULL && i < from->n; i++)
-		to->v[to->n++] = arena_dup(a, from->v[i]);
-	return to;
-}
-
 void
 sources_submit(struct req *r, const struct sources_edit *from,
     void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(sources_put_op, NULL, NULL);
-	struct sources_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
+	struct op *op = op_with(sources_put_op, from, sizeof(*from));
+	struct sources_edit *ed = op->in;
 
-	ASSERT(ed != NULL); /* the op's arena is empty */
-	*ed = *from;
-	ed->name =
-	    from->name != NULL ? arena_dup(&op->arena, from->name) : NULL;
-	ed->includes = copy_strs(&op->arena, from->includes);
-	ed->excludes = copy_strs(&op->arena, from->excludes);
+	ed->name = op_keep(op, from->name);
+	ed->includes = op_keep_strs(op, from->includes);
+	ed->excludes = op_keep_strs(op, from->excludes);
 	ed->now_ms = clock_now_ms();
-	op->in = ed;
 	req_submit(r, op, done);
 }
 
@@ -274,9 +234,7 @@ sources_post(struct req *r)
 {
 	struct sources_edit ed = { .name = NULL };
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK)
-		no_such(r, "host");
-	else
+	if (need_host(r, &ed.host))
 		submit_body(r, &ed);
 }
 
@@ -285,11 +243,7 @@ sources_put(struct req *r)
 {
 	struct sources_edit ed = { .name = NULL };
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK)
-		no_such(r, "host");
-	else if (req_ulid(r, 1, &ed.group) != RC_OK || ulid_is_zero(&ed.group))
-		no_such(r, "source group");
-	else
+	if (need_group(r, &ed.host, &ed.group))
 		submit_body(r, &ed);
 }
 
@@ -299,14 +253,11 @@ void
 sources_submit_delete(struct req *r, const struct sources_gone *from,
     void (*done)(struct req *r, struct op *op))
 {
-	struct op *op = op_new(sources_delete_op, NULL, NULL);
-	struct sources_gone *g = arena_alloc(&op->arena, sizeof(*g));
+	struct op *op = op_with(sources_delete_op, from, sizeof(*from));
+	struct sources_gone *g = op->in;
 
-	ASSERT(g != NULL); /* the op's arena is empty */
-	*g = *from;
 	g->now_ms = clock_now_ms();
 	g->zone = r->ctl->settings.timezone;
-	op->in = g;
 	req_submit(r, op, done);
 }
 
@@ -314,26 +265,22 @@ sources_submit_delete(struct req *r, const struct sources_gone *from,
 static void
 answer_in_use(struct req *r, const struct err *e, const struct sources_users *u)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc d;
 	size_t i;
 
-	buf_init(&b, KIB(64));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "code", e->code);
-	json_put(&j, "message", e->msg);
-	json_arr(&j, "schedules");
+	json_doc_init(&d, KIB(64));
+	json_put(&d.j, "code", e->code);
+	json_put(&d.j, "message", e->msg);
+	json_arr(&d.j, "schedules");
 	for (i = 0; i < u->n; i++) {
-		json_obj(&j, NULL);
-		json_put_ulid(&j, "id", &u->ids[i]);
-		json_put(&j, "cron", u->crons[i]);
-		json_obj_end(&j);
+		json_obj(&d.j, NULL);
+		json_put_ulid(&d.j, "id", &u->ids[i]);
+		json_put(&d.j, "cron", u->crons[i]);
+		json_obj_end(&d.j);
 	}
-	json_arr_end(&j);
-	json_obj_end(&j);
-	req_json(r, 409, &b);
-	buf_fini(&b);
+	json_arr_end(&d.j);
+	req_doc(r, 409, &d);
+	json_doc_fini(&d);
 }
 
 void
@@ -366,10 +313,6 @@ sources_delete(struct req *r)
 {
 	struct sources_gone g = { .zone = NULL };
 
-	if (req_ulid(r, 0, &g.host) != RC_OK)
-		no_such(r, "host");
-	else if (req_ulid(r, 1, &g.group) != RC_OK)
-		no_such(r, "source group");
-	else
+	if (need_group(r, &g.host, &g.group))
 		sources_submit_delete(r, &g, sources_on_deleted);
 }

@@ -9,6 +9,8 @@
 #include "controller/sources_own.h"
 #include "lib/base/json.h"
 
+#define NO_GROUP "there is no such source group"
+
 /* In the order of the form. */
 static const char *const typed[] = { "name", "includes", "excludes",
 	"keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly",
@@ -48,15 +50,6 @@ form_again(struct req *r, const struct err *e)
 		    (struct page_param){ typed[i], req_field(r, typed[i]) };
 	page_reply(r, rc_info(e->rc)->http_status, "host_source", params,
 	    ARRAY_LEN(params), NULL);
-}
-
-static void
-no_such(struct req *r)
-{
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no such source group");
-	req_fail(r, &e);
 }
 
 /* ----------------------------------------------------------------- reading */
@@ -151,12 +144,9 @@ sources_form(struct req *r)
 	struct json_strs includes, excludes;
 	struct err e;
 
-	if (req_ulid(r, 0, &ed.host) != RC_OK ||
-	    (r->vars[1].p != NULL && (req_ulid(r, 1, &ed.group) != RC_OK ||
-	                                 ulid_is_zero(&ed.group)))) {
-		no_such(r);
+	if (!req_need_ulid(r, 0, NO_GROUP, &ed.host) ||
+	    (r->vars[1].p != NULL && !req_need_ulid(r, 1, NO_GROUP, &ed.group)))
 		return;
-	}
 	if (read_lines(r, "includes", &includes, &e) != RC_OK ||
 	    read_lines(r, "excludes", &excludes, &e) != RC_OK ||
 	    read_numbers(r, &ed, &e) != RC_OK) {
@@ -197,9 +187,7 @@ sources_delete_form(struct req *r)
 {
 	struct sources_gone g = { .zone = NULL };
 
-	if (req_ulid(r, 0, &g.host) != RC_OK ||
-	    req_ulid(r, 1, &g.group) != RC_OK)
-		no_such(r);
-	else
+	if (req_need_ulid(r, 0, NO_GROUP, &g.host) &&
+	    req_need_ulid(r, 1, NO_GROUP, &g.group))
 		sources_submit_delete(r, &g, sources_on_delete_form);
 }

@@ -330,11 +330,8 @@ sse_job_stream(struct req *r)
 	struct ulid job;
 	struct err e;
 
-	if (req_ulid(r, 0, &job) != RC_OK) {
-		(void)err_set(&e, RC_NOTFOUND, "there is no such job");
-		req_fail(r, &e);
+	if (!req_need_ulid(r, 0, "there is no such job", &job))
 		return;
-	}
 	if (sse_admit(s, r, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;

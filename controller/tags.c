@@ -9,8 +9,7 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/sse.h"
-#include "lib/base/buf.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/store/host_store.h"
 
 struct tags_in {
@@ -29,7 +28,7 @@ const struct route_json tags_put_body = { put_fields, ARRAY_LEN(put_fields),
 /* op->in */
 struct tags_edit {
 	struct ulid host;
-	struct json_strs tags;
+	struct json_strs *tags;
 	bool changed;
 };
 
@@ -92,18 +91,14 @@ static void
 audit(struct store_tx *tx, const struct op *op, const struct tags_edit *ed,
     const struct Rec__Host *h)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(32));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put_strs(&j, "before", h->tags, h->n_tags);
-	json_put_strs(&j, "after", ed->tags.v, ed->tags.n);
-	json_obj_end(&j);
+	json_doc_init(&doc, KIB(32));
+	json_put_strs(&doc.j, "before", h->tags, h->n_tags);
+	json_put_strs(&doc.j, "after", ed->tags->v, ed->tags->n);
 	op_audit(tx, op, "host.tags_updated", "host", &ed->host, h->name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 static bool
@@ -128,12 +123,12 @@ tags_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	(void)vault;
 	if (h == NULL)
 		return store_rc(state);
-	ed->changed = !same(h, &ed->tags);
+	ed->changed = !same(h, ed->tags);
 	if (!ed->changed)
 		return RC_OK;
 	audit(state, op, ed, h);
-	h->tags = ed->tags.v;
-	h->n_tags = ed->tags.n;
+	h->tags = ed->tags->v;
+	h->n_tags = ed->tags->n;
 	host_store_put(state, h);
 	return store_rc(state);
 }
@@ -165,8 +160,7 @@ refuse(struct req *r, const struct err *e)
 static void
 answer(struct req *r, const struct tags_edit *ed)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (r->wants_html) {
 		req_redirect(r,
@@ -174,13 +168,10 @@ answer(struct req *r, const struct tags_edit *ed)
 		        STR_ARG(r->vars[0])));
 		return;
 	}
-	buf_init(&b, KIB(32));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put_strs(&j, "tags", ed->tags.v, ed->tags.n);
-	json_obj_end(&j);
-	req_json(r, 200, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(32));
+	json_put_strs(&doc.j, "tags", ed->tags->v, ed->tags->n);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 static void
@@ -198,38 +189,28 @@ tags_on_stored(struct req *r, struct op *op)
 }
 
 static void
-edit(struct req *r, const struct json_strs *tags)
+edit(struct req *r, struct json_strs *tags)
 {
-	struct op *op = op_new(tags_op, NULL, NULL);
-	struct tags_edit *ed = arena_alloc(&op->arena, sizeof(*ed));
-	struct err e = { 0 };
-	size_t i;
-	enum rc rc;
+	struct tags_edit *ed, given = { .changed = false };
+	struct op *op;
+	struct err e;
 
-	ASSERT(ed != NULL);
-	ed->tags.v = arena_array(&op->arena, tags->n + 1, sizeof(*ed->tags.v));
-	ed->tags.n = tags->n;
-	ASSERT(ed->tags.v != NULL); /* a request's body is small */
-	for (i = 0; i < tags->n; i++)
-		ed->tags.v[i] = arena_dup(&op->arena, tags->v[i]);
-	rc = req_ulid(r, 0, &ed->host);
-	if (rc != RC_OK)
-		(void)err_set(&e, rc, "there is no such host");
-	else
-		rc = tags_check(&ed->tags, &e);
-	if (rc != RC_OK) {
-		op_free(op);
+	if (!req_need_ulid(r, 0, "there is no such host", &given.host))
+		return;
+	if (tags_check(tags, &e) != RC_OK) {
 		refuse(r, &e);
 		return;
 	}
-	op->in = ed;
+	op = op_with(tags_op, &given, sizeof(given));
+	ed = op->in;
+	ed->tags = op_keep_strs(op, tags);
 	req_submit(r, op, tags_on_stored);
 }
 
 void
 tags_put(struct req *r)
 {
-	const struct tags_in *in = r->in;
+	struct tags_in *in = r->in;
 
 	edit(r, &in->tags);
 }

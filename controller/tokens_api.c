@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "controller/answer.h"
 #include "controller/auth.h"
 #include "controller/controller.h"
 #include "controller/op.h"
@@ -9,9 +10,7 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/tokens.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/store/token_store.h"
 #include "lib/store/user_store.h"
@@ -99,19 +98,15 @@ static char *
 audit_payload(struct op *op, const char *user, Rec__Role role,
     int64_t expires_at_ms)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 	char *z;
 
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "user", user);
-	json_put(&j, "role", auth_role_name(role));
-	json_put_time(&j, "expires_at", expires_at_ms);
-	json_obj_end(&j);
-	z = arena_str(&op->arena, buf_str(&b));
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "user", user);
+	json_put(&doc.j, "role", auth_role_name(role));
+	json_put_time(&doc.j, "expires_at", expires_at_ms);
+	z = op_keep(op, json_doc_end(&doc));
+	json_doc_fini(&doc);
 	return z;
 }
 
@@ -142,18 +137,15 @@ create_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 struct op *
 tokens_create_op(const struct tokens_made *made)
 {
-	struct op *op = op_new(create_op, NULL, NULL);
-	struct tokens_made *m = arena_alloc(&op->arena, sizeof(*m));
+	struct op *op = op_with(create_op, made, sizeof(*made));
+	struct tokens_made *m = op->in;
 	char random[CRYPT_TOKEN_CAP];
 
-	ASSERT(m != NULL); /* the op's arena is empty */
-	*m = *made;
 	ulid_new(&m->id);
 	crypt_token(random);
 	ASSERT(str_fmt(m->text, sizeof(m->text), TOKENS_PREFIX "%s", random));
 	mem_wipe(random, sizeof(random));
 	crypt_sha256(str_of(m->text), m->hash);
-	op->in = m;
 	op->vault = true;
 	return op;
 }
@@ -163,8 +155,7 @@ tokens_on_created(struct req *r, struct op *op)
 {
 	struct tokens_made *m = op->in;
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	if (op->err.rc != RC_OK) {
 		req_fail(r, &op->err);
@@ -172,15 +163,12 @@ tokens_on_created(struct req *r, struct op *op)
 		return;
 	}
 	ulid_text(&m->id, id);
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "id", id);
-	json_put(&j, "token", m->text);
-	json_put_time(&j, "expires_at", m->expires_at_ms);
-	json_obj_end(&j);
-	req_json(r, 201, &b);
-	buf_wipe_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "id", id);
+	json_put(&doc.j, "token", m->text);
+	json_put_time(&doc.j, "expires_at", m->expires_at_ms);
+	req_doc(r, 201, &doc);
+	json_doc_wipe_fini(&doc);
 	mem_wipe(m->text, sizeof(m->text));
 }
 
@@ -253,22 +241,15 @@ tokens_revoke(struct req *r)
 {
 	struct ulid id = { { 0 } };
 
-	if (req_ulid(r, 0, &id) != RC_OK) {
-		struct err e;
-
-		(void)err_set(&e, RC_NOTFOUND, "there is no such API token");
-		req_fail(r, &e);
-		return;
-	}
-	req_submit(r, tokens_revoke_op(r, &id), tokens_on_revoked);
+	if (req_need_ulid(r, 0, "there is no such API token", &id))
+		req_submit(r, tokens_revoke_op(r, &id), tokens_on_revoked);
 }
 
 /* -------------------------------------------------------------------- list */
 
 struct listing {
-	struct req *r;
 	struct store_tx *tx;
-	struct json_out j;
+	struct json_out *j;
 	struct paging paging;
 };
 
@@ -290,56 +271,36 @@ tokens_on_listed(void *ctx, struct Rec__ApiToken *t)
 
 	if (!paging_shows(&l->paging))
 		return true;
-	json_obj(&l->j, NULL);
-	pb_put_id(&l->j, "id", &t->id);
-	pb_put_id(&l->j, "user_id", &t->user_id);
-	json_put(&l->j, "username", user_name(l->tx, t));
-	json_put(&l->j, "name", t->name);
-	json_put(&l->j, "role", auth_role_name(t->role));
-	json_put_time(&l->j, "created_at", t->created_at_ms);
-	json_put_time(&l->j, "expires_at", t->expires_at_ms);
-	json_put_time(&l->j, "last_used_at", t->last_used_at_ms);
-	json_obj_end(&l->j);
+	json_obj(l->j, NULL);
+	pb_put_id(l->j, "id", &t->id);
+	pb_put_id(l->j, "user_id", &t->user_id);
+	json_put(l->j, "username", user_name(l->tx, t));
+	json_put(l->j, "name", t->name);
+	json_put(l->j, "role", auth_role_name(t->role));
+	json_put_time(l->j, "created_at", t->created_at_ms);
+	json_put_time(l->j, "expires_at", t->expires_at_ms);
+	json_put_time(l->j, "last_used_at", t->last_used_at_ms);
+	json_obj_end(l->j);
 	return true;
-}
-
-static void
-put_list(struct listing *l, struct buf *b)
-{
-	bool all = l->r->role == REC__ROLE__ROLE_ADMIN;
-
-	json_out_init(&l->j, b);
-	json_obj(&l->j, NULL);
-	json_arr(&l->j, "items");
-	token_store_each(l->tx, all ? NULL : &l->r->user_id, tokens_on_listed,
-	    l);
-	json_arr_end(&l->j);
-	paging_put(&l->paging, &l->j);
-	json_obj_end(&l->j);
 }
 
 void
 tokens_list(struct req *r)
 {
-	struct listing l = { .r = r };
-	struct arena a;
+	bool all = r->role == REC__ROLE__ROLE_ADMIN;
+	struct answer an;
+	struct listing l;
 	struct err e;
-	struct buf b;
 
 	if (paging_begin(&l.paging, r, TOKENS_LIST_MAX, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;
 	}
-	arena_init(&a, LIST_ARENA_MAX);
-	buf_init(&b, LIST_BODY_MAX);
-	l.tx = store_begin_read(r->ctl->state, &a);
-	put_list(&l, &b);
-	e = *store_err(l.tx);
-	store_abort(l.tx);
-	if (e.rc == RC_OK)
-		req_json(r, 200, &b);
-	else
-		req_fail(r, &e);
-	buf_fini(&b);
-	arena_fini(&a);
+	l.j = answer_begin(&an, r, LIST_BODY_MAX, LIST_ARENA_MAX);
+	l.tx = an.tx;
+	json_arr(l.j, "items");
+	token_store_each(l.tx, all ? NULL : &r->user_id, tokens_on_listed, &l);
+	json_arr_end(l.j);
+	paging_put(&l.paging, l.j);
+	answer_end(&an, 200);
 }

@@ -11,10 +11,9 @@
 #include "controller/sse.h"
 #include "controller/upkeep.h"
 #include "controller/upkeep_rules.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/cron.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
@@ -46,6 +45,8 @@ struct put_in {
 	int64_t pct;
 	bool pct_seen;
 };
+
+#define NO_HOST "there is no such host"
 
 #define IN(member) offsetof(struct put_in, member)
 
@@ -95,7 +96,6 @@ put_record(struct json_out *j, const struct Rec__Maintenance *m,
 	bool any = false;
 	size_t i;
 
-	json_obj(j, NULL);
 	for (i = 0; i < KINDS; i++) {
 		u = upkeep_of(m, kinds[i].kind);
 		any |= u->enabled;
@@ -108,29 +108,17 @@ put_record(struct json_out *j, const struct Rec__Maintenance *m,
 	json_put_time(j, "updated_at", m->updated_at_ms);
 	for (i = 0; i < KINDS; i++)
 		put_state(j, i, upkeep_of(m, kinds[i].kind));
-	json_obj_end(j);
 }
 
 static void
 answer(struct req *r, const struct Rec__Maintenance *m)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(32));
-	json_out_init(&j, &b);
-	put_record(&j, m, r->ctl->settings.timezone);
-	req_json(r, 200, &b);
-	buf_fini(&b);
-}
-
-static void
-no_such_host(struct req *r)
-{
-	struct err e;
-
-	(void)err_set(&e, RC_NOTFOUND, "there is no such host");
-	req_fail(r, &e);
+	json_doc_init(&doc, KIB(32));
+	put_record(&doc.j, m, r->ctl->settings.timezone);
+	req_doc(r, 200, &doc);
+	json_doc_fini(&doc);
 }
 
 void
@@ -140,10 +128,8 @@ upkeep_get(struct req *r)
 	struct store_tx *tx;
 	struct ulid host;
 
-	if (req_ulid(r, 0, &host) != RC_OK) {
-		no_such_host(r);
+	if (!req_need_ulid(r, 0, NO_HOST, &host))
 		return;
-	}
 	tx = store_begin_read(r->ctl->state, &r->arena);
 	if (host_store_get(tx, &host) != NULL)
 		m = upkeep_record(tx, &host);
@@ -191,23 +177,19 @@ audit(struct store_tx *state, const struct op *op, const char *name)
 {
 	const struct change *c = op->in;
 	const struct Rec__Upkeep *u;
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 	size_t i;
 
-	buf_init(&b, KIB(8));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
+	json_doc_init(&doc, KIB(8));
 	for (i = 0; i < KINDS; i++) {
 		u = upkeep_of(c->now, kinds[i].kind);
-		json_put(&j, kinds[i].cadence, u->cron);
-		json_put_bool(&j, kinds[i].enabled, u->enabled);
+		json_put(&doc.j, kinds[i].cadence, u->cron);
+		json_put_bool(&doc.j, kinds[i].enabled, u->enabled);
 	}
-	json_put_uint(&j, "check_subset_pct", c->now->check_subset_pct);
-	json_obj_end(&j);
+	json_put_uint(&doc.j, "check_subset_pct", c->now->check_subset_pct);
 	op_audit(state, op, "host.repo_maintenance", "host", &c->host, name,
-	    buf_text(&b));
-	buf_fini(&b);
+	    json_doc_end(&doc));
+	json_doc_fini(&doc);
 }
 
 static enum rc
@@ -247,18 +229,17 @@ check_cadence(struct req *r, const char *text, struct err *e)
 	return rc;
 }
 
+/* NULL: r is answered. */
 static struct change *
 begin(struct req *r, struct op **out)
 {
-	struct op *op = op_new(change_op, NULL, NULL);
-	struct change *c = arena_alloc(&op->arena, sizeof(*c));
-
-	ASSERT(c != NULL);
-	*c = (struct change){ .zone = r->ctl->settings.timezone,
+	struct change c = { .zone = r->ctl->settings.timezone,
 		.now_ms = clock_now_ms() };
-	op->in = c;
-	*out = op;
-	return c;
+
+	if (!req_need_ulid(r, 0, NO_HOST, &c.host))
+		return NULL;
+	*out = op_with(change_op, &c, sizeof(c));
+	return (*out)->in;
 }
 
 static void
@@ -285,11 +266,8 @@ upkeep_put(struct req *r)
 	size_t i;
 
 	c = begin(r, &op);
-	if (req_ulid(r, 0, &c->host) != RC_OK) {
-		op_free(op);
-		no_such_host(r);
+	if (c == NULL)
 		return;
-	}
 	for (i = 0; rc == RC_OK && i < KINDS; i++) {
 		c->enabled_seen[i] = in->all_seen || in->enabled_seen[i];
 		c->enabled[i] = in->enabled_seen[i] ? in->enabled[i] : in->all;
@@ -354,11 +332,8 @@ upkeep_form(struct req *r)
 	size_t i;
 
 	c = begin(r, &op);
-	if (req_ulid(r, 0, &c->host) != RC_OK) {
-		op_free(op);
-		no_such_host(r);
+	if (c == NULL)
 		return;
-	}
 	for (i = 0; wrong == NULL && i < KINDS; i++)
 		if (read_cadence(r, op, c, i, &e) != RC_OK)
 			wrong = arena_printf(&r->arena, "error.%s",

@@ -10,9 +10,8 @@
 #include "controller/route.h"
 #include "controller/throttle.h"
 #include "controller/users_own.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
@@ -345,8 +344,7 @@ void
 users_signed_in(struct req *r, const struct users_session_in *in, int status)
 {
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	auth_set_cookie(r, AUTH_COOKIE, in->session.cookie, lifetime_s(in));
 	if (r->wants_html) {
@@ -355,14 +353,11 @@ users_signed_in(struct req *r, const struct users_session_in *in, int status)
 		return;
 	}
 	ulid_text(&in->user, id);
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "user_id", id);
-	json_put(&j, "role", auth_role_name(in->role));
-	json_obj_end(&j);
-	req_json(r, status, &b);
-	buf_fini(&b);
+	json_doc_init(&doc, KIB(1));
+	json_put(&doc.j, "user_id", id);
+	json_put(&doc.j, "role", auth_role_name(in->role));
+	req_doc(r, status, &doc);
+	json_doc_fini(&doc);
 }
 
 static void

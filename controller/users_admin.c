@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/answer.h"
 #include "controller/auth.h"
 #include "controller/controller.h"
 #include "controller/paging.h"
@@ -10,8 +11,6 @@
 #include "controller/req.h"
 #include "controller/route.h"
 #include "controller/users_op.h"
-#include "lib/base/buf.h"
-#include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/store/user_store.h"
 
@@ -72,7 +71,7 @@ put_user(struct json_out *j, const struct Rec__User *u)
 }
 
 struct listing {
-	struct json_out j;
+	struct json_out *j;
 	struct paging paging;
 };
 
@@ -83,80 +82,48 @@ users_on_listed(void *ctx, struct Rec__User *u)
 
 	if (!paging_shows(&l->paging))
 		return true;
-	json_obj(&l->j, NULL);
-	put_user(&l->j, u);
-	json_obj_end(&l->j);
+	json_obj(l->j, NULL);
+	put_user(l->j, u);
+	json_obj_end(l->j);
 	return true;
-}
-
-/* Answers with what put the body, or with what kept it from being read. */
-static void
-answer(struct req *r, struct store_tx *tx, struct buf *b)
-{
-	struct err e = *store_err(tx);
-
-	store_abort(tx);
-	if (e.rc == RC_OK)
-		req_json(r, 200, b);
-	else
-		req_fail(r, &e);
-	buf_fini(b);
 }
 
 void
 users_list(struct req *r)
 {
-	struct store_tx *tx;
+	struct answer an;
 	struct listing l;
-	struct arena a;
 	struct err e;
-	struct buf b;
 
 	if (paging_begin(&l.paging, r, USERS_LIST_MAX, &e) != RC_OK) {
 		req_fail(r, &e);
 		return;
 	}
-	arena_init(&a, LIST_ARENA_MAX);
-	buf_init(&b, LIST_BODY_MAX);
-	tx = store_begin_read(r->ctl->state, &a);
-	json_out_init(&l.j, &b);
-	json_obj(&l.j, NULL);
-	json_arr(&l.j, "items");
-	user_store_each(tx, users_on_listed, &l);
-	json_arr_end(&l.j);
-	paging_put(&l.paging, &l.j);
-	json_obj_end(&l.j);
-	answer(r, tx, &b);
-	arena_fini(&a);
+	l.j = answer_begin(&an, r, LIST_BODY_MAX, LIST_ARENA_MAX);
+	json_arr(l.j, "items");
+	user_store_each(an.tx, users_on_listed, &l);
+	json_arr_end(l.j);
+	paging_put(&l.paging, l.j);
+	answer_end(&an, 200);
 }
 
 static void
 show_user(struct req *r, const struct ulid *id)
 {
-	struct store_tx *tx = store_begin_read(r->ctl->state, &r->arena);
-	const struct Rec__User *u = user_store_get(tx, id);
-	struct json_out j;
-	struct buf b;
+	const struct Rec__User *u;
+	struct answer an;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
+	(void)answer_begin(&an, r, KIB(4), KIB(64));
+	u = user_store_get(an.tx, id);
 	if (u != NULL)
-		put_user(&j, u);
-	json_obj_end(&j);
-	answer(r, tx, &b);
+		put_user(&an.doc.j, u);
+	answer_end(&an, 200);
 }
 
 static bool
 take_id(struct req *r, struct ulid *id)
 {
-	struct err e;
-
-	if (req_ulid(r, 0, id) == RC_OK)
-		return true;
-	(void)err_set(&e, RC_NOTFOUND, "there is no such user");
-	req_fail(r, &e);
-	return false;
+	return req_need_ulid(r, 0, "there is no such user", id);
 }
 
 void
@@ -175,19 +142,15 @@ put_link(struct req *r, int status, struct users_act *act)
 {
 	char *url = users_link_url(r, act->link);
 	char id[ULID_TEXT_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
 	ulid_text(&act->id, id);
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "id", id);
-	json_put(&j, "setup_url", url);
-	json_put_time(&j, "setup_expires_at", act->link_expires_ms);
-	json_obj_end(&j);
-	req_json(r, status, &b);
-	buf_wipe_fini(&b);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "id", id);
+	json_put(&doc.j, "setup_url", url);
+	json_put_time(&doc.j, "setup_expires_at", act->link_expires_ms);
+	req_doc(r, status, &doc);
+	json_doc_wipe_fini(&doc);
 	mem_wipe(url, strlen(url));
 	mem_wipe(act->link, sizeof(act->link));
 }

@@ -9,9 +9,8 @@
 #include "controller/req.h"
 #include "controller/sse.h"
 #include "controller/tokens.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
@@ -90,44 +89,36 @@ users_check_patch(const struct users_patch_in *in, struct users_act *out,
 /* ------------------------------------------------------------------- audit */
 
 static char *
-finish(struct op *op, struct buf *b)
+finish(struct op *op, struct json_doc *doc)
 {
-	char *z = arena_str(&op->arena, buf_str(b));
+	char *z = op_keep(op, json_doc_end(doc));
 
-	buf_fini(b);
+	json_doc_fini(doc);
 	return z;
 }
 
 static char *
 payload_made(struct op *op, const struct users_act *act)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "role", auth_role_name(act->role));
-	json_put(&j, "email", act->email);
-	json_obj_end(&j);
-	return finish(op, &b);
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "role", auth_role_name(act->role));
+	json_put(&doc.j, "email", act->email);
+	return finish(op, &doc);
 }
 
 static char *
 payload_words(struct op *op, const char *key, const char *from, const char *to)
 {
-	struct json_out j;
-	struct buf b;
+	struct json_doc doc;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_obj(&j, key);
-	json_put(&j, "from", from);
-	json_put(&j, "to", to);
-	json_obj_end(&j);
-	json_obj_end(&j);
-	return finish(op, &b);
+	json_doc_init(&doc, KIB(4));
+	json_obj(&doc.j, key);
+	json_put(&doc.j, "from", from);
+	json_put(&doc.j, "to", to);
+	json_obj_end(&doc.j);
+	return finish(op, &doc);
 }
 
 static void
@@ -343,18 +334,15 @@ users_logout_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 struct op *
 users_op(op_fn *run, const struct users_act *act)
 {
-	struct op *op = op_new(run, NULL, NULL);
-	struct users_act *in = arena_alloc(&op->arena, sizeof(*in));
+	struct op *op = op_with(run, act, sizeof(*act));
+	struct users_act *in = op->in;
 
-	ASSERT(in != NULL); /* the op's arena is empty */
-	*in = *act;
 	if (run == users_create_op || run == users_link_op) {
 		crypt_token(in->link);
 		crypt_sha256(str_of(in->link), in->link_hash);
 		in->link_expires_ms =
 		    clock_now_ms() + (int64_t)USERS_SETUP_S * 1000;
 	}
-	op->in = in;
 	op->vault = true;
 	return op;
 }

@@ -188,14 +188,12 @@ users_edit_form(struct req *r)
 	in.role = arena_str(&r->arena, req_field(r, "role"));
 	in.email = arena_str(&r->arena, req_field(r, "email"));
 	in.must_change = str_eqz(req_field(r, "must_change"), "1");
-	if (req_ulid(r, 0, &act.id) != RC_OK) {
-		(void)err_set(&e, RC_NOTFOUND, "there is no such user");
-		req_fail(r, &e);
-	} else if (users_check_patch(&in, &act, &field, &e) == RC_OK) {
+	if (!req_need_ulid(r, 0, "there is no such user", &act.id))
+		return;
+	if (users_check_patch(&in, &act, &field, &e) == RC_OK)
 		req_submit(r, users_op(users_patch_op, &act), users_on_edited);
-	} else {
+	else
 		show_edit(r, arena_printf(&r->arena, "error.%s", field), &e);
-	}
 }
 
 /* ----------------------------------------------------- one API token */
@@ -219,15 +217,10 @@ users_on_token_revoked(struct req *r, struct op *op)
 void
 users_revoke_token(struct req *r)
 {
-	struct ulid id = { { 0 } };
-	struct err e;
+	struct ulid id;
 
-	if (req_ulid(r, 1, &id) == RC_OK) {
+	if (req_need_ulid(r, 1, "there is no such API token", &id))
 		req_submit(r, tokens_revoke_op(r, &id), users_on_token_revoked);
-		return;
-	}
-	(void)err_set(&e, RC_NOTFOUND, "there is no such API token");
-	req_fail(r, &e);
 }
 
 /* -------------------------------------------------------- the link, once */
