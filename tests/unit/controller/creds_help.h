@@ -2,10 +2,9 @@
 #ifndef TESTS_UNIT_CONTROLLER_CREDS_HELP_H
 #define TESTS_UNIT_CONTROLLER_CREDS_HELP_H
 /* A host with credentials, edits of them, and what its agent is given. */
-#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/controller/op_help.h"
 
 #include "controller/creds.h"
-#include "controller/op.h"
 #include "lib/base/buf.h"
 #include "lib/store/job_store.h"
 #include "lib/store/vault_store.h"
@@ -65,13 +64,10 @@ put_ready_host(struct fixture *f, const uint8_t *with)
 	fixture_commit(tx);
 }
 
-/* Runs the op as the queue would; what fails changes nothing. */
 static inline enum rc
 edit(struct fixture *f, struct creds_edit *ed, struct err *e)
 {
 	struct op *op = op_new(creds_put_op, NULL, NULL);
-	struct store_tx *state = store_begin_write(f->state, &op->arena);
-	struct store_tx *vault = store_begin_write(f->vault, &op->arena);
 	enum rc rc;
 	size_t i;
 
@@ -87,15 +83,8 @@ edit(struct fixture *f, struct creds_edit *ed, struct err *e)
 	op->in = ed;
 	op->actor.user = user;
 	assert_true(str_fmt(op->actor.name, sizeof(op->actor.name), "ann"));
-	rc = creds_put_op(state, vault, op);
-	*e = store_rc(vault) != RC_OK ? *store_err(vault) : *store_err(state);
-	if (rc == RC_OK) {
-		fixture_commit(vault);
-		fixture_commit(state);
-	} else {
-		store_abort(vault);
-		store_abort(state);
-	}
+	rc = op_run(f, op);
+	*e = op->err;
 	op_free(op);
 	return rc;
 }

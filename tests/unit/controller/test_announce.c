@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What announcing and deciding change, and what a crash leaves of it. */
-#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/controller/op_help.h"
 
 #include "controller/announce_own.h"
 #include "controller/controller.h"
 #include "controller/creds.h"
-#include "controller/op.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/store/audit_store.h"
@@ -55,34 +54,13 @@ pass(struct bench *b, int64_t ms)
 	clock_fake(b->now, b->now);
 }
 
-enum fate {
-	KEPT,
-	LOST_HALF_WAY /* the vault is committed, state is not */
-};
-
-/* As the queue does it: the vault first, a failure undoes both. */
 static enum rc
-run(struct bench *b, struct op *op, enum fate fate)
+run(struct bench *b, struct op *op, enum op_fate fate)
 {
-	struct store_tx *vault = store_begin_write(b->f.vault, &op->arena);
-	struct store_tx *state = store_begin_write(b->f.state, &op->arena);
-	enum rc rc = op->run(state, vault, op);
+	enum rc rc = op_run_fated(&b->f, op, fate);
 
-	if (rc == RC_OK)
-		rc = store_rc(state) != RC_OK ? store_rc(state)
-		                              : store_rc(vault);
-	if (rc == RC_OK) {
-		fixture_commit(vault);
-		if (fate == KEPT)
-			fixture_commit(state);
-		else
-			store_abort(state);
-		return RC_OK;
-	}
-	b->err =
-	    store_rc(state) != RC_OK ? *store_err(state) : *store_err(vault);
-	store_abort(state);
-	store_abort(vault);
+	if (rc != RC_OK)
+		b->err = op->err;
 	return rc;
 }
 
@@ -111,7 +89,7 @@ join_as(struct bench *b, uint8_t key, const char *hostname, bool proven)
 	ulid_new(&known.id);
 	assert_rc(announce_look(&b->c, &f, &known, &e), RC_OK);
 	op = announce_join_new(&f, &known.id, proven);
-	rc = run(b, op, KEPT);
+	rc = run(b, op, OP_KEPT);
 	if (rc == RC_OK)
 		b->joined = *(struct announce_join *)op->in;
 	op_free(op);
@@ -125,7 +103,7 @@ join(struct bench *b, uint8_t key, const char *hostname)
 }
 
 static enum rc
-decide(struct bench *b, op_fn *what, enum fate fate)
+decide(struct bench *b, op_fn *what, enum op_fate fate)
 {
 	struct op *op = op_new(what, NULL, NULL);
 	struct announce_decide d = { .pending = b->joined.id,
@@ -152,7 +130,7 @@ hand_over(struct bench *b, uint8_t key)
 	b->handed.pending = b->joined.id;
 	memset(b->handed.key, key, sizeof(b->handed.key));
 	op->in = &b->handed;
-	rc = run(b, op, KEPT);
+	rc = run(b, op, OP_KEPT);
 	op_free(op);
 	return rc;
 }
@@ -182,7 +160,7 @@ accepting_makes_the_host_and_no_bearer(void **state)
 
 	join(b, 1, "web-1");
 	assert_int_equal(b->joined.expires_at_ms, b->now + 3600000);
-	assert_rc(decide(b, announce_accept_op, KEPT), RC_OK);
+	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_OK);
 	tx = fixture_read(&b->f);
 	h = host_store_get(tx, &b->host);
 	assert_non_null(h);
@@ -208,7 +186,7 @@ a_bearer_is_made_at_each_handing_over(void **state)
 
 	join(b, 1, "web-1");
 	assert_rc(hand_over(b, 1), RC_GONE);
-	assert_rc(decide(b, announce_accept_op, KEPT), RC_OK);
+	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_OK);
 	pass(b, (int64_t)30 * 86400000); /* it has no end of its own */
 	assert_rc(hand_over(b, 2), RC_GONE);
 	assert_rc(hand_over(b, 1), RC_OK);
@@ -235,7 +213,7 @@ half_an_acceptance_leaves_nothing(void **state)
 	struct store_tx *vault, *tx;
 
 	join(b, 1, "web-1");
-	assert_rc(decide(b, announce_accept_op, LOST_HALF_WAY), RC_OK);
+	assert_rc(decide(b, announce_accept_op, OP_LOST_HALF_WAY), RC_OK);
 	tx = fixture_read(&b->f);
 	vault = store_begin_write(b->f.vault, &b->f.arena);
 	assert_int_equal(vault_reconcile(tx, vault), 1);
@@ -243,7 +221,7 @@ half_an_acceptance_leaves_nothing(void **state)
 	assert_int_equal(host_store_count(tx), 0);
 	assert_int_equal(pending_store_waiting(tx, b->now), 1);
 	store_abort(tx);
-	assert_rc(decide(b, announce_accept_op, KEPT), RC_OK);
+	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_OK);
 	assert_rc(hand_over(b, 1), RC_OK);
 	assert_true(opens(b, b->handed.bearer, &b->host));
 }
@@ -284,9 +262,9 @@ a_rejected_key_is_told_for_an_hour(void **state)
 
 	join(b, 1, "web-1");
 	id = b->joined.id;
-	assert_rc(decide(b, announce_reject_op, KEPT), RC_OK);
-	assert_rc(decide(b, announce_reject_op, KEPT), RC_GONE);
-	assert_rc(decide(b, announce_accept_op, KEPT), RC_GONE);
+	assert_rc(decide(b, announce_reject_op, OP_KEPT), RC_OK);
+	assert_rc(decide(b, announce_reject_op, OP_KEPT), RC_GONE);
+	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_GONE);
 	pass(b, PENDING_EXPIRES_MS - 1);
 	join(b, 1, "web-1");
 	assert_int_equal(b->joined.state, REC__PENDING_STATE__PENDING_REJECTED);
@@ -311,7 +289,7 @@ a_hundred_rows_are_enough(void **state)
 	assert_rc(join_as(b, 200, "late", true), RC_BUSY);
 	assert_string_equal(b->err.code, "too_many_pending");
 	join(b, 7, "host-7");
-	assert_rc(decide(b, announce_reject_op, KEPT), RC_OK);
+	assert_rc(decide(b, announce_reject_op, OP_KEPT), RC_OK);
 	join(b, 200, "late");
 	assert_rc(join_as(b, 201, "later", true), RC_BUSY);
 	pass(b, PENDING_EXPIRES_MS);
@@ -328,7 +306,7 @@ a_taken_name_needs_to_be_allowed(void **state)
 	fixture_host(&b->f, "WEB-1", &host);
 	join(b, 1, "web-1");
 	assert_true(b->joined.collision);
-	assert_rc(decide(b, announce_accept_op, KEPT), RC_CONFLICT);
+	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_CONFLICT);
 	assert_string_equal(b->err.code, "duplicate_hostname");
 	assert_int_equal(fixture_hosts(&b->f), 1);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/controller/op_help.h"
 
 #include "controller/controller.h"
 #include "controller/creds.h"
 #include "controller/enrol.h"
-#include "controller/op.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/store/audit_store.h"
@@ -94,29 +93,19 @@ request(struct bench *b, const char *enrol_id)
 		.ctl = &b->c };
 }
 
-/* As the queue does it: the vault is committed first, a failure undoes
- * both. */
 static enum rc
 enrol(struct bench *b, const struct enrol_in *in)
 {
 	struct op *op = op_new(enrol_op, NULL, NULL);
-	struct store_tx *vault = store_begin_write(b->f.vault, &op->arena);
-	struct store_tx *state = store_begin_write(b->f.state, &op->arena);
 	struct enrol_in copy = *in;
 	enum rc rc;
 
 	op->in = &copy;
-	rc = enrol_op(state, vault, op);
-	if (rc == RC_OK) {
+	rc = op_run(&b->f, op);
+	if (rc == RC_OK)
 		b->out = *(const struct enrol_out *)op->out;
-		fixture_commit(vault);
-		fixture_commit(state);
-	} else {
-		b->err = store_rc(state) != RC_OK ? *store_err(state)
-		                                  : *store_err(vault);
-		store_abort(state);
-		store_abort(vault);
-	}
+	else
+		b->err = op->err;
 	op_free(op);
 	return rc;
 }

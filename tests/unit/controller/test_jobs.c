@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/controller/op_help.h"
 
 #include "controller/jobs.h"
 #include "controller/jobs_own.h"
@@ -64,25 +64,19 @@ teardown(void **state)
 	return 0;
 }
 
-/* Runs one op as the queue would; its failure undoes it. */
+/* As somebody who has signed in. */
 static enum rc
 run_op(struct bench *b, op_fn *fn, void *in, struct err *e)
 {
 	struct op *op = op_new(fn, NULL, NULL);
-	struct store_tx *tx = store_begin_write(b->f.state, &op->arena);
 	enum rc rc;
 
 	op->in = in;
 	assert_true(
 	    str_copy(op->actor.name, sizeof(op->actor.name), STR("anna")));
 	op->actor.user.b[0] = 5;
-	rc = fn(tx, NULL, op);
-	if (rc == RC_OK) {
-		rc = store_commit(tx, e);
-	} else {
-		*e = *store_err(tx);
-		store_abort(tx);
-	}
+	rc = op_run(&b->f, op);
+	*e = op->err;
 	op_free(op);
 	return rc;
 }

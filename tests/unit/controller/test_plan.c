@@ -2,7 +2,7 @@
 /* Source groups, schedules and hooks as their ops leave them. */
 #include "controller/plan.h"
 
-#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/controller/op_help.h"
 
 #include "controller/hooks_own.h"
 #include "controller/pb.h"
@@ -38,25 +38,15 @@ make_host(struct fixture *f)
 	fixture_commit(tx);
 }
 
-/* As the queue would; what fails changes nothing. */
 static enum rc
 run(struct fixture *f, op_fn *fn, void *in, struct err *e)
 {
 	struct op *op = op_new(fn, NULL, NULL);
-	struct store_tx *state = store_begin_write(f->state, &op->arena);
-	struct store_tx *vault = store_begin_write(f->vault, &op->arena);
 	enum rc rc;
 
 	op->in = in;
-	rc = fn(state, vault, op);
-	*e = store_rc(vault) != RC_OK ? *store_err(vault) : *store_err(state);
-	if (rc == RC_OK) {
-		fixture_commit(vault);
-		fixture_commit(state);
-	} else {
-		store_abort(vault);
-		store_abort(state);
-	}
+	rc = op_run(f, op);
+	*e = op->err;
 	op_free(op);
 	return rc;
 }
