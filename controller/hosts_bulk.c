@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "controller/appearance.h"
+#include "controller/bulk.h"
 #include "controller/controller.h"
 #include "controller/op.h"
 #include "controller/req.h"
@@ -12,13 +12,7 @@
 #include "controller/tags.h"
 #include "lib/base/buf.h"
 #include "lib/base/json_doc.h"
-#include "lib/base/log.h"
 #include "lib/store/host_store.h"
-
-enum {
-	HOSTS_MAX = 100,
-	HOST_ARENA = 8 << 20
-};
 
 /* The body of both. */
 struct bulk_in {
@@ -30,12 +24,12 @@ struct bulk_in {
 
 /* clang-format off */
 static const struct json_field tags_fields[] = {
-	{ "host_ids", JSON_STRS, JSON_REQUIRED, 1, HOSTS_MAX, IN(ids), ULID_TEXT_CAP - 1, JSON_NO_SEEN },
+	{ "host_ids", JSON_STRS, JSON_REQUIRED, 1, BULK_HOSTS_MAX, IN(ids), ULID_TEXT_CAP - 1, JSON_NO_SEEN },
 	{ "add",      JSON_STRS, 0, 0, TAGS_MAX, IN(add), TAG_MAX_BYTES, JSON_NO_SEEN },
 	{ "remove",   JSON_STRS, 0, 0, TAGS_MAX, IN(remove), TAG_MAX_BYTES, JSON_NO_SEEN },
 };
 static const struct json_field mode_fields[] = {
-	{ "host_ids",  JSON_STRS, JSON_REQUIRED, 1, HOSTS_MAX, IN(ids), ULID_TEXT_CAP - 1, JSON_NO_SEEN },
+	{ "host_ids",  JSON_STRS, JSON_REQUIRED, 1, BULK_HOSTS_MAX, IN(ids), ULID_TEXT_CAP - 1, JSON_NO_SEEN },
 	{ "always_on", JSON_BOOL, JSON_REQUIRED, 0, 0, IN(always_on), 0, JSON_NO_SEEN },
 };
 /* clang-format on */
@@ -52,17 +46,12 @@ enum bulk_end {
 	BULK_FULL /* it would have too many tags */
 };
 
-struct bulk_host {
-	struct ulid id;
-	enum bulk_end end;
-};
-
 /* op->in */
 struct bulk {
-	struct bulk_host hosts[HOSTS_MAX];
-	size_t n;
+	struct bulk_hosts hosts;
+	enum bulk_end ends[BULK_HOSTS_MAX];
 	bool tags; /* else the mode */
-	struct json_strs add, remove;
+	struct json_strs *add, *remove;
 	bool always_on;
 };
 
@@ -88,14 +77,14 @@ join_tags(const struct Rec__Host *h, const struct bulk *b, char **out,
 
 	*n = 0;
 	for (i = 0; i < h->n_tags; i++)
-		if (!among(b->remove.v, b->remove.n, h->tags[i]))
+		if (!among(b->remove->v, b->remove->n, h->tags[i]))
 			out[(*n)++] = h->tags[i];
-	for (i = 0; i < b->add.n; i++) {
-		if (among(out, *n, b->add.v[i]))
+	for (i = 0; i < b->add->n; i++) {
+		if (among(out, *n, b->add->v[i]))
 			continue;
 		if (*n >= TAGS_MAX)
 			return false;
-		out[(*n)++] = b->add.v[i];
+		out[(*n)++] = b->add->v[i];
 	}
 	return true;
 }
@@ -119,8 +108,8 @@ audit(struct store_tx *tx, const struct op *op, const struct bulk *b,
 
 	json_doc_init(&doc, KIB(32));
 	if (b->tags) {
-		json_put_strs(&doc.j, "added", b->add.v, b->add.n);
-		json_put_strs(&doc.j, "removed", b->remove.v, b->remove.n);
+		json_put_strs(&doc.j, "added", b->add->v, b->add->n);
+		json_put_strs(&doc.j, "removed", b->remove->v, b->remove->n);
 		json_put_strs(&doc.j, "after", h->tags, h->n_tags);
 	} else {
 		json_put_bool(&doc.j, "always_on", b->always_on);
@@ -157,63 +146,32 @@ change(struct store_tx *tx, const struct op *op, const struct bulk *b,
 	return BULK_CHANGED;
 }
 
-/* Each host in an arena of its own: what was read of one is not kept for the
- * next. */
+static void
+change_one(struct store_tx *tx, struct op *op, size_t i)
+{
+	struct bulk *b = op->in;
+
+	b->ends[i] = change(tx, op, b, &b->hosts.ids[i]);
+}
+
 static enum rc
 bulk_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
-	struct bulk *b = op->in;
-	size_t i;
+	const struct bulk *b = op->in;
 
 	(void)vault;
-	for (i = 0; i < b->n; i++) {
-		struct store_tx *tx;
-		struct arena a;
-		struct err e;
-		enum rc rc;
-
-		arena_init(&a, HOST_ARENA);
-		tx = store_begin_child(state, &a);
-		b->hosts[i].end = change(tx, op, b, &b->hosts[i].id);
-		rc = store_commit(tx, &e);
-		arena_fini(&a);
-		if (rc != RC_OK)
-			return store_fail(state, rc, "%s", e.msg);
-	}
-	return store_rc(state);
+	return bulk_each(state, op, b->hosts.n, change_one);
 }
 
 /* --------------------------------------------------------------- answers */
-
-void
-hosts_bulk_back(struct req *r, struct buf *out)
-{
-	static const char *const ours[] = { "started=", "waiting=", "offline=",
-		"refused=", "ticked=", "edited=" };
-	struct str path, rest, one;
-	size_t i;
-
-	str_cut(str_of(appearance_back(r)), '?', &path, &rest);
-	buf_puts(out, "/?");
-	while (str_eqz(path, "/") && str_next(&rest, '&', &one)) {
-		for (i = 0; i < ARRAY_LEN(ours); i++) {
-			if (str_starts(one, str_of(ours[i])))
-				break;
-		}
-		if (i < ARRAY_LEN(ours) || one.n == 0)
-			continue;
-		buf_put_str(out, one);
-		buf_putc(out, '&');
-	}
-}
 
 static size_t
 count(const struct bulk *b, enum bulk_end end)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < b->n; i++)
-		n += b->hosts[i].end == end;
+	for (i = 0; i < b->hosts.n; i++)
+		n += b->ends[i] == end;
 	return n;
 }
 
@@ -223,8 +181,8 @@ answer_html(struct req *r, const struct bulk *b)
 	struct buf to;
 
 	buf_init(&to, KIB(16));
-	hosts_bulk_back(r, &to);
-	if (b->n == 0)
+	bulk_back(r, &to);
+	if (b->hosts.n == 0)
 		buf_puts(&to, "ticked=0");
 	else
 		buf_printf(&to, "edited=%zu", count(b, BULK_CHANGED));
@@ -239,9 +197,9 @@ put_ids(struct json_out *j, const char *name, const struct bulk *b,
 	size_t i;
 
 	json_arr(j, name);
-	for (i = 0; i < b->n; i++)
-		if (b->hosts[i].end == end)
-			json_put_ulid(j, NULL, &b->hosts[i].id);
+	for (i = 0; i < b->hosts.n; i++)
+		if (b->ends[i] == end)
+			json_put_ulid(j, NULL, &b->hosts.ids[i]);
 	json_arr_end(j);
 }
 
@@ -263,11 +221,11 @@ answer_json(struct req *r, const struct bulk *b)
 	put_ids(&doc.j, "unchanged", b, BULK_SAME);
 	json_arr(&doc.j, "refused");
 	for (k = 0; k < ARRAY_LEN(refused); k++) {
-		for (i = 0; i < b->n; i++) {
-			if (b->hosts[i].end != refused[k].end)
+		for (i = 0; i < b->hosts.n; i++) {
+			if (b->ends[i] != refused[k].end)
 				continue;
 			json_obj(&doc.j, NULL);
-			json_put_ulid(&doc.j, "host_id", &b->hosts[i].id);
+			json_put_ulid(&doc.j, "host_id", &b->hosts.ids[i]);
 			json_put(&doc.j, "message", refused[k].message);
 			json_obj_end(&doc.j);
 		}
@@ -287,9 +245,9 @@ hosts_bulk_on_stored(struct req *r, struct op *op)
 		req_fail(r, &op->err);
 		return;
 	}
-	for (i = 0; i < b->n; i++)
-		if (b->hosts[i].end == BULK_CHANGED)
-			sse_host_changed(r->ctl->sse, &b->hosts[i].id);
+	for (i = 0; i < b->hosts.n; i++)
+		if (b->ends[i] == BULK_CHANGED)
+			sse_host_changed(r->ctl->sse, &b->hosts.ids[i]);
 	if (r->wants_html)
 		answer_html(r, b);
 	else
@@ -299,79 +257,25 @@ hosts_bulk_on_stored(struct req *r, struct op *op)
 /* ------------------------------------------------------------- questions */
 
 static enum rc
-add_host(struct bulk *b, struct str text, struct err *e)
-{
-	struct ulid id;
-	size_t i;
-
-	if (!ulid_parse(text, &id))
-		return err_set(e, RC_INVALID, "'%.26s' is not a host's id",
-		    log_safe(text));
-	for (i = 0; i < b->n; i++)
-		if (ulid_eq(&b->hosts[i].id, &id))
-			return RC_OK;
-	if (b->n == HOSTS_MAX)
-		return err_set(e, RC_INVALID, "at most %d hosts at once",
-		    HOSTS_MAX);
-	b->hosts[b->n++].id = id;
-	return RC_OK;
-}
-
-static enum rc
-read_hosts(struct req *r, struct bulk *b, struct err *e)
-{
-	const struct bulk_in *in = r->in;
-	const struct str ticked = STR("host-");
-	enum rc rc = RC_OK;
-	size_t i;
-
-	for (i = 0; in != NULL && rc == RC_OK && i < in->ids.n; i++)
-		rc = add_host(b, str_of(in->ids.v[i]), e);
-	for (i = 0; in == NULL && rc == RC_OK && i < r->form_count; i++)
-		if (str_starts(r->form[i].name, ticked))
-			rc = add_host(b,
-			    str_sub(r->form[i].name, ticked.n, ULID_TEXT_CAP),
-			    e);
-	return rc;
-}
-
-/* Into the op's arena. */
-static enum rc
-keep_tags(struct op *op, const struct json_strs *from, struct json_strs *out,
-    struct err *e)
-{
-	size_t i;
-
-	out->v = arena_array(&op->arena, from->n + 1, sizeof(*out->v));
-	ASSERT(out->v != NULL); /* a request's body is small */
-	for (i = 0; i < from->n; i++)
-		out->v[i] = arena_dup(&op->arena, from->v[i]);
-	out->n = from->n;
-	return tags_check(out, e);
-}
-
-static enum rc
 read_tags(struct req *r, struct op *op, struct bulk *b, struct err *e)
 {
 	const struct bulk_in *in = r->in;
 	struct json_strs typed, none = { .n = 0 };
 	bool removes = str_eqz(req_field(r, "do"), "remove");
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	if (in == NULL) {
+	if (in == NULL)
 		rc = tags_words(r, "bulk_tags", &typed, e);
-		if (rc == RC_OK)
-			rc =
-			    keep_tags(op, removes ? &none : &typed, &b->add, e);
-		if (rc == RC_OK)
-			rc = keep_tags(op, removes ? &typed : &none, &b->remove,
-			    e);
+	if (rc != RC_OK)
 		return rc;
-	}
-	rc = keep_tags(op, &in->add, &b->add, e);
-	if (rc == RC_OK)
-		rc = keep_tags(op, &in->remove, &b->remove, e);
-	return rc;
+	b->add = op_keep_strs(op, in != NULL ? &in->add
+	                          : removes  ? &none
+	                                     : &typed);
+	b->remove = op_keep_strs(op, in != NULL ? &in->remove
+	                             : removes  ? &typed
+	                                        : &none);
+	rc = tags_check(b->add, e);
+	return rc != RC_OK ? rc : tags_check(b->remove, e);
 }
 
 static void
@@ -387,10 +291,11 @@ bulk(struct req *r, bool tags)
 	b->tags = tags;
 	b->always_on = in != NULL ? in->always_on
 	                          : str_eqz(req_field(r, "always_on"), "1");
-	rc = read_hosts(r, b, &e);
+	rc = in != NULL ? bulk_named(&b->hosts, &in->ids, &e)
+	                : bulk_ticked(&b->hosts, r, &e);
 	if (rc == RC_OK && tags)
 		rc = read_tags(r, op, b, &e);
-	if (rc == RC_OK && b->n > 0) {
+	if (rc == RC_OK && b->hosts.n > 0) {
 		op->in = b;
 		req_submit(r, op, hosts_bulk_on_stored);
 		return;

@@ -5,11 +5,6 @@
  * One change for many hosts at once: tags added and removed, always on or
  * not.  Of one commit; an id that is no host is told and changes nothing.
  */
-#include <stdbool.h>
-
-#include "lib/base/rc.h"
-
-struct buf;
 struct req;
 struct route_json;
 
@@ -19,8 +14,4 @@ extern const struct route_json hosts_bulk_tags_body;
 /* POST /api/hosts/mode, and the dashboard's form. */
 void hosts_bulk_mode(struct req *r);
 extern const struct route_json hosts_bulk_mode_body;
-
-/* The dashboard the form was on, up to where a query goes on: without what
- * the answer to an earlier form added. */
-void hosts_bulk_back(struct req *r, struct buf *out);
 #endif

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "controller/agents.h"
+#include "controller/bulk.h"
 #include "controller/controller.h"
 #include "controller/courier.h"
-#include "controller/hosts_bulk.h"
 #include "controller/jobs.h"
 #include "controller/jobs_own.h"
 #include "controller/pb.h"
@@ -16,16 +16,13 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/json_doc.h"
-#include "lib/base/log.h"
 #include "lib/store/host_store.h"
 #include "lib/store/plan_store.h"
 
 enum {
-	HOSTS_MAX = 100,
 	GROUPS_MAX = PLAN_GROUPS_MAX,
 	JOBS_MAX = 400, /* of one request */
-	NAMED_MAX = 50, /* ids in the address of the answer's page */
-	HOST_ARENA = 8 << 20
+	NAMED_MAX = 50  /* ids in the address of the answer's page */
 };
 
 struct hosts_in {
@@ -34,7 +31,7 @@ struct hosts_in {
 
 /* clang-format off */
 static const struct json_field hosts_fields[] = {
-	{ "host_ids", JSON_STRS, JSON_REQUIRED, 1, HOSTS_MAX, offsetof(struct hosts_in, ids), ULID_TEXT_CAP - 1, JSON_NO_SEEN },
+	{ "host_ids", JSON_STRS, JSON_REQUIRED, 1, BULK_HOSTS_MAX, offsetof(struct hosts_in, ids), ULID_TEXT_CAP - 1, JSON_NO_SEEN },
 };
 /* clang-format on */
 
@@ -57,12 +54,6 @@ static const char *const bulk_words[] = {
 	[BULK_TOO_MANY] = "too many source groups at once",
 };
 
-struct bulk_host {
-	struct ulid id;
-	bool online;
-	enum bulk_end end;
-};
-
 struct bulk_job {
 	struct ulid host, job;
 	bool waits; /* it waited already, or its host is away */
@@ -71,8 +62,9 @@ struct bulk_job {
 
 /* op->in */
 struct bulk {
-	struct bulk_host hosts[HOSTS_MAX];
-	size_t n;
+	struct bulk_hosts hosts;
+	bool online[BULK_HOSTS_MAX];
+	enum bulk_end ends[BULK_HOSTS_MAX];
 	int64_t now_ms;
 	struct bulk_job jobs[JOBS_MAX];
 	size_t n_jobs;
@@ -96,72 +88,66 @@ jobs_on_bulk_group(void *ctx, const struct Rec__SourceGroup *g)
 }
 
 static void
-run_groups(struct store_tx *tx, const struct op *op, struct bulk *b,
-    const struct bulk_host *bh, const struct groups *all)
+run_groups(struct store_tx *tx, const struct op *op, size_t at,
+    const struct groups *all)
 {
+	struct bulk *b = op->in;
+	const struct ulid *host = &b->hosts.ids[at];
+	bool online = b->online[at];
 	size_t i;
 
 	for (i = 0; i < all->n; i++) {
-		struct jobs_wish w = { .host = bh->id,
+		struct jobs_wish w = { .host = *host,
 			.group = all->ids[i],
 			.kind = REC__JOB_KIND__KIND_BACKUP,
-			.online = bh->online,
+			.online = online,
 			.now_ms = b->now_ms,
 			.lasts_ms = JOBS_WAIT_MS };
 
 		if (jobs_run_alone(tx, op, &w) != RC_OK)
 			return;
-		b->jobs[b->n_jobs + i] = (struct bulk_job){ bh->id, w.job,
-			w.old || !bh->online, w.old };
+		b->jobs[b->n_jobs + i] =
+		    (struct bulk_job){ *host, w.job, w.old || !online, w.old };
 	}
 }
 
 static enum bulk_end
-run_host(struct store_tx *tx, const struct op *op, struct bulk *b,
-    const struct bulk_host *bh)
+run_host(struct store_tx *tx, const struct op *op, size_t i)
 {
-	const struct Rec__Host *h = host_store_find(tx, &bh->id);
+	struct bulk *b = op->in;
+	const struct Rec__Host *h = host_store_find(tx, &b->hosts.ids[i]);
 	struct groups all = { .n = 0 };
 
 	if (h == NULL)
 		return BULK_UNKNOWN;
 	if (h->repo_url[0] == '\0')
 		return BULK_NO_REPOSITORY;
-	plan_store_of_host(tx, &bh->id, jobs_on_bulk_group, &all);
+	plan_store_of_host(tx, &b->hosts.ids[i], jobs_on_bulk_group, &all);
 	if (all.n == 0)
 		return BULK_NO_GROUP;
 	if (b->n_jobs + all.n > JOBS_MAX)
 		return BULK_TOO_MANY;
-	run_groups(tx, op, b, bh, &all);
+	run_groups(tx, op, i, &all);
 	if (store_rc(tx) == RC_OK)
 		b->n_jobs += all.n;
 	return BULK_OK;
 }
 
-/* Each host in a transaction and an arena of its own: all of it is one
- * commit, but what was read of one host is not kept for the next. */
+static void
+run_one(struct store_tx *tx, struct op *op, size_t i)
+{
+	struct bulk *b = op->in;
+
+	b->ends[i] = run_host(tx, op, i);
+}
+
 static enum rc
 bulk_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
-	struct bulk *b = op->in;
-	size_t i;
+	const struct bulk *b = op->in;
 
 	(void)vault;
-	for (i = 0; i < b->n; i++) {
-		struct store_tx *tx;
-		struct arena a;
-		struct err e;
-		enum rc rc;
-
-		arena_init(&a, HOST_ARENA);
-		tx = store_begin_child(state, &a);
-		b->hosts[i].end = run_host(tx, op, b, &b->hosts[i]);
-		rc = store_commit(tx, &e);
-		arena_fini(&a);
-		if (rc != RC_OK)
-			return store_fail(state, rc, "%s", e.msg);
-	}
-	return store_rc(state);
+	return bulk_each(state, op, b->hosts.n, run_one);
 }
 
 /* -------------------------------------------------------------- answers */
@@ -188,16 +174,16 @@ put_jobs(struct json_out *j, const char *name, const struct bulk *b, bool waits)
 }
 
 static bool
-is_refused(const struct bulk_host *bh)
+is_refused(const struct bulk *b, size_t i)
 {
-	return bh->end != BULK_OK;
+	return b->ends[i] != BULK_OK;
 }
 
 /* Its jobs wait for its return. */
 static bool
-is_away(const struct bulk_host *bh)
+is_away(const struct bulk *b, size_t i)
 {
-	return bh->end == BULK_OK && !bh->online;
+	return b->ends[i] == BULK_OK && !b->online[i];
 }
 
 static void
@@ -211,19 +197,19 @@ answer_json(struct req *r, const struct bulk *b)
 	put_jobs(&doc.j, "started", b, false);
 	put_jobs(&doc.j, "waiting", b, true);
 	json_arr(&doc.j, "offline");
-	for (i = 0; i < b->n; i++) {
-		ulid_text(&b->hosts[i].id, id);
-		if (is_away(&b->hosts[i]))
+	for (i = 0; i < b->hosts.n; i++) {
+		ulid_text(&b->hosts.ids[i], id);
+		if (is_away(b, i))
 			json_put(&doc.j, NULL, id);
 	}
 	json_arr_end(&doc.j);
 	json_arr(&doc.j, "refused");
-	for (i = 0; i < b->n; i++) {
-		if (!is_refused(&b->hosts[i]))
+	for (i = 0; i < b->hosts.n; i++) {
+		if (!is_refused(b, i))
 			continue;
 		json_obj(&doc.j, NULL);
-		json_put_ulid(&doc.j, "host_id", &b->hosts[i].id);
-		json_put(&doc.j, "message", bulk_words[b->hosts[i].end]);
+		json_put_ulid(&doc.j, "host_id", &b->hosts.ids[i]);
+		json_put(&doc.j, "message", bulk_words[b->ends[i]]);
 		json_obj_end(&doc.j);
 	}
 	json_arr_end(&doc.j);
@@ -237,12 +223,10 @@ put_ids(struct buf *out, const char *name, const struct bulk *b, bool refused)
 	char id[ULID_TEXT_CAP];
 	size_t i, n = 0;
 
-	for (i = 0; i < b->n && n < NAMED_MAX; i++) {
-		const struct bulk_host *bh = &b->hosts[i];
-
-		if (refused ? !is_refused(bh) : !is_away(bh))
+	for (i = 0; i < b->hosts.n && n < NAMED_MAX; i++) {
+		if (refused ? !is_refused(b, i) : !is_away(b, i))
 			continue;
-		ulid_text(&b->hosts[i].id, id);
+		ulid_text(&b->hosts.ids[i], id);
 		buf_printf(out, "%s%s", n++ == 0 ? name : ".", id);
 	}
 	if (n > 0)
@@ -262,14 +246,14 @@ answer_html(struct req *r, const struct bulk *b)
 		old += b->jobs[i].old;
 	}
 	buf_init(&to, KIB(16));
-	hosts_bulk_back(r, &to);
+	bulk_back(r, &to);
 	if (started > 0)
 		buf_printf(&to, "started=%zu&", started);
 	if (old > 0)
 		buf_printf(&to, "waiting=%zu&", old);
 	put_ids(&to, "offline=", b, false);
 	put_ids(&to, "refused=", b, true);
-	if (b->n == 0)
+	if (b->hosts.n == 0)
 		buf_puts(&to, "ticked=0&");
 	buf_cut(&to, to.len - 1);
 	req_redirect(r, buf_text(&to));
@@ -306,7 +290,7 @@ jobs_on_bulk(struct req *r, struct op *op)
 	}
 	if (!r->wants_html)
 		answer_json(r, b);
-	else if (b->n == 1 && b->n_jobs == 1)
+	else if (b->hosts.n == 1 && b->n_jobs == 1)
 		answer_job(r, &b->jobs[0].job);
 	else
 		answer_html(r, b);
@@ -314,59 +298,13 @@ jobs_on_bulk(struct req *r, struct op *op)
 
 /* ------------------------------------------------------------- questions */
 
-static enum rc
-add_host(struct req *r, struct bulk *b, struct str text, struct err *e)
-{
-	struct bulk_host *bh = &b->hosts[b->n];
-	size_t i;
-
-	if (!ulid_parse(text, &bh->id))
-		return err_set(e, RC_INVALID, "'%.26s' is not a host's id",
-		    log_safe(text));
-	for (i = 0; i < b->n; i++) {
-		if (ulid_eq(&b->hosts[i].id, &bh->id))
-			return RC_OK;
-	}
-	bh->online = agents_online(r->ctl->agents, &bh->id);
-	b->n++;
-	return RC_OK;
-}
-
 /* The one whose button was pressed, else those that are ticked. */
 static enum rc
-read_form(struct req *r, struct bulk *b, struct err *e)
+read_form(struct req *r, struct bulk_hosts *hosts, struct err *e)
 {
-	const struct str ticked = STR("host-");
 	struct str one = req_field(r, "run");
-	enum rc rc = RC_OK;
-	size_t i;
 
-	if (one.n > 0)
-		return add_host(r, b, one, e);
-	for (i = 0; rc == RC_OK && i < r->form_count; i++) {
-		if (!str_starts(r->form[i].name, ticked))
-			continue;
-		if (b->n == HOSTS_MAX)
-			return err_set(e, RC_INVALID,
-			    "at most %d hosts at once", HOSTS_MAX);
-		rc = add_host(r, b,
-		    str_sub(r->form[i].name, ticked.n, ULID_TEXT_CAP), e);
-	}
-	return rc;
-}
-
-static enum rc
-read_json(struct req *r, struct bulk *b, struct err *e)
-{
-	const struct hosts_in *in = r->in;
-	enum rc rc = RC_OK;
-	size_t i;
-
-	for (i = 0; rc == RC_OK && i < in->ids.n; i++)
-		rc = add_host(r, b, str_of(in->ids.v[i]), e);
-	if (rc == RC_OK && b->n == 0)
-		rc = err_set(e, RC_INVALID, "host_ids names no host");
-	return rc;
+	return one.n > 0 ? bulk_add(hosts, one, e) : bulk_ticked(hosts, r, e);
 }
 
 void
@@ -374,13 +312,18 @@ jobs_run_hosts(struct req *r)
 {
 	struct op *op = op_new(bulk_op, NULL, NULL);
 	struct bulk *b = arena_alloc(&op->arena, sizeof(*b));
+	const struct hosts_in *in = r->in;
 	struct err e;
+	size_t i;
 	enum rc rc;
 
 	ASSERT(b != NULL);
 	b->now_ms = clock_now_ms();
-	rc = r->in != NULL ? read_json(r, b, &e) : read_form(r, b, &e);
-	if (rc == RC_OK && b->n > 0) {
+	rc = in != NULL ? bulk_named(&b->hosts, &in->ids, &e)
+	                : read_form(r, &b->hosts, &e);
+	for (i = 0; i < b->hosts.n; i++)
+		b->online[i] = agents_online(r->ctl->agents, &b->hosts.ids[i]);
+	if (rc == RC_OK && b->hosts.n > 0) {
 		op->in = b;
 		req_submit(r, op, jobs_on_bulk);
 		return;
