@@ -56,6 +56,14 @@ void page_fragment(struct req *r, const char *page, const char *fragment,
     const struct page_param *params, size_t n, page_fragment_fn *done,
     void *ctx);
 
+/* Answers r with a region of a page, which is no page of its own, or says
+ * that `what` could not be shown; not kept by anybody. */
+struct page_region {
+	const char *page, *id, *what; /* literals */
+};
+void page_reply_region(struct req *r, const struct page_region *region,
+    const struct page_param *params, size_t n);
+
 /* Route handlers of plain pages. */
 void page_dashboard(struct req *r);
 void page_host(struct req *r);

@@ -48,28 +48,13 @@ page_host_schedule(struct req *r)
 
 /* ---------------------------------------------------------------- previews */
 
-static void
-page_on_preview(void *ctx, enum rc rc, struct str html)
-{
-	struct req *r = ctx;
-	struct err e = { 0 };
-
-	if (rc == RC_OK) {
-		req_add_field(r, "cache-control", "no-store");
-		req_text(r, 200, "text/html; charset=utf-8", html);
-	} else {
-		(void)err_set(&e, rc, "the preview could not be shown");
-		req_fail(r, &e);
-	}
-	req_release(r);
-}
-
 /* A region of the form's page, filled from what stands in the form's fields
  * at the moment. */
 static void
-preview(struct req *r, const char *page, const char *region,
+preview(struct req *r, const char *page, const char *id,
     const char *const *names)
 {
+	const struct page_region region = { page, id, "preview" };
 	struct page_param params[PREVIEW_PARAMS] = { { "id", r->vars[0] },
 		{ "typed", STR("1") }, { "preview", STR("1") } };
 	size_t n = 3;
@@ -79,8 +64,7 @@ preview(struct req *r, const char *page, const char *region,
 		params[n++] =
 		    (struct page_param){ *names, req_query(r, *names) };
 	}
-	req_hold(r);
-	page_fragment(r, page, region, params, n, page_on_preview, r);
+	page_reply_region(r, &region, params, n);
 }
 
 void

@@ -15,29 +15,14 @@ enum {
 	RECORDS_MAX = 64 << 20
 };
 
-static void
-search_on_hits(void *ctx, enum rc rc, struct str html)
-{
-	struct req *r = ctx;
-	struct err e = { 0 };
-
-	if (rc == RC_OK) {
-		req_add_field(r, "cache-control", "no-store");
-		req_text(r, 200, "text/html; charset=utf-8", html);
-	} else {
-		(void)err_set(&e, rc, "the search could not be shown");
-		req_fail(r, &e);
-	}
-	req_release(r);
-}
-
 void
 search_hits(struct req *r)
 {
+	static const struct page_region hits = { "search", "search.hits",
+		"search" };
 	const struct page_param q = { "q", req_query(r, "q") };
 
-	req_hold(r);
-	page_fragment(r, "search", "search.hits", &q, 1, search_on_hits, r);
+	page_reply_region(r, &hits, &q, 1);
 }
 
 /* -------------------------------------------------------------------- JSON */
