@@ -30,6 +30,7 @@ enum {
 	CANCEL_MS = 2000,
 	BUSY_MS = 15000, /* the agent has a run of its own */
 	GATE_MS = 2000,  /* others work on the repository: asked so often */
+	CALM_MS = 30000, /* all waits for a job's end, which is told */
 	VISITS = 64,     /* hosts in one turn of the loop */
 	NEWEST = 20,     /* jobs that may have come since the last look */
 	OPEN_MAX = 1000
@@ -46,9 +47,10 @@ struct errand {
 	int64_t sent_ms;  /* monotonic; 0: not sent on this connection */
 	int64_t cancel_ms;
 	int64_t busy_until_ms;
-	int64_t
-	    gate_ms;  /* until then what its repository held up still waits */
-	bool marking; /* an op stores that it is being sent, or cannot be */
+	/* Until then what its repository held up still waits. */
+	int64_t gate_ms;
+	int64_t calm_ms; /* until then the tick passes it over */
+	bool marking;    /* an op stores that it is being sent, or cannot be */
 };
 
 struct courier {
@@ -170,6 +172,7 @@ struct visit {
 	const struct Rec__Host *host;
 	int64_t now_ms;
 	bool occupied; /* the agent has a job */
+	bool pending;  /* something is to be sent, now or again */
 };
 
 /* -------------------------------------------------------------- sending */
@@ -387,11 +390,14 @@ visit_job(struct visit *v, const struct ulid *job)
 		return false;
 	if (rules_with_agent(j)) {
 		v->occupied = true;
+		v->pending |= j->cancel_requested;
 		if (j->cancel_requested)
 			visit_cancel(v, job);
-	} else if (!v->occupied && may_go(v, job, j)) {
-		v->occupied = true;
-		visit_queued(v, job, j);
+	} else if (!v->occupied) {
+		v->pending = true;
+		v->occupied = may_go(v, job, j);
+		if (v->occupied)
+			visit_queued(v, job, j);
 	}
 	return true;
 }
@@ -427,6 +433,8 @@ errand_visit(struct courier *k, struct errand *er)
 		if (visit_job(&v, &er->open[n]))
 			er->open[kept++] = er->open[n];
 	er->count = kept;
+	er->calm_ms =
+	    v.pending || store_rc(v.tx) != RC_OK ? 0 : v.now_ms + CALM_MS;
 	store_abort(v.tx);
 	arena_fini(&arena);
 	if (kept == 0)
@@ -525,13 +533,15 @@ courier_forget(struct courier *k, const struct ulid *host,
 void
 courier_tick(struct courier *k)
 {
+	int64_t now = clock_mono_ms();
 	struct list *el, *tmp;
 
 	LIST_FOREACH(el, tmp, &k->waiting)
 	{
 		struct errand *er = LIST_ENTRY(el, struct errand, waiting);
 
-		if (agents_online(k->ctl->agents, &er->host))
+		if (now >= er->calm_ms &&
+		    agents_online(k->ctl->agents, &er->host))
 			wake(k, er);
 	}
 }

@@ -271,9 +271,9 @@ job(struct bench *b, const char *id)
 	return j;
 }
 
-/* Changes a stored job as an op of another module would. */
+/* Changes a stored job, and tells nobody. */
 static inline void
-set_state(struct bench *b, const char *id, Rec__JobState s, bool cancel)
+store_state(struct bench *b, const char *id, Rec__JobState s, bool cancel)
 {
 	struct store_tx *tx = fixture_write(&b->f);
 	struct Rec__Job *j;
@@ -286,6 +286,13 @@ set_state(struct bench *b, const char *id, Rec__JobState s, bool cancel)
 	j->cancel_requested = cancel;
 	job_store_put(tx, j);
 	fixture_commit(tx);
+}
+
+/* As an op of another module would. */
+static inline void
+set_state(struct bench *b, const char *id, Rec__JobState s, bool cancel)
+{
+	store_state(b, id, s, cancel);
 	courier_wake(b->c.courier, &b->host);
 	settle(b);
 }

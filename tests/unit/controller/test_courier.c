@@ -145,6 +145,24 @@ a_cancel_is_repeated_until_the_end(void **state)
 	assert_int_equal(line.cancels, 2);
 }
 
+/* Thousands may be at work: no tick reads their jobs, as long as it was told
+ * of all that happened. */
+static void
+who_is_at_work_is_looked_at_seldom(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	answer(b, JOB_A, true, "");
+	set_state(b, JOB_A, REC__JOB_STATE__JOB_RUNNING, false);
+	store_state(b, JOB_A, REC__JOB_STATE__JOB_RUNNING, true);
+	pass(b, 20000);
+	assert_int_equal(line.cancels, 0);
+	pass(b, 20000);
+	assert_int_equal(line.cancels, 1);
+}
+
 static void
 a_cancel_before_the_answer_waits_for_it(void **state)
 {
@@ -241,6 +259,7 @@ main(void)
 		ON_BENCH(a_busy_agent_keeps_the_job_queued),
 		ON_BENCH(a_refusal_ends_the_job),
 		ON_BENCH(a_cancel_is_repeated_until_the_end),
+		ON_BENCH(who_is_at_work_is_looked_at_seldom),
 		ON_BENCH(a_cancel_before_the_answer_waits_for_it),
 		ON_BENCH(a_restart_finds_what_was_open),
 		ON_BENCH(a_job_of_a_clock_set_back_is_found),
