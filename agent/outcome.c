@@ -65,6 +65,9 @@ outcome_failed(const struct restic_seen *seen, int exit_code,
 	else if (seen->missing > 0)
 		outcome_set(out, "failed", "missing_path",
 		    "no source path exists: %.210s", said);
+	else if (seen->damaged)
+		outcome_set(out, "failed", "damaged",
+		    "the repository is damaged: %.200s", said);
 	else if (said[0] != '\0')
 		outcome_set(out, "failed", "restic_failed", "%.230s", said);
 	else

@@ -122,7 +122,7 @@ struct restic_seen {
 	bool refused;        /* the server said 401 or 403 */
 	bool unreachable;    /* no connection to it */
 	bool kept_by_server; /* it refused to remove something: append-only */
-	bool damaged;        /* check: the repository contains errors */
+	bool damaged;        /* the repository contains errors */
 	uint64_t damages;    /* check: lines that tell of one */
 	bool explaining;     /* check: what follows is advice */
 	char first_error[RESTIC_SAID_CAP];

@@ -83,6 +83,9 @@ restic_recognise(struct str s, struct restic_seen *seen)
 		{ ": dial tcp ", offsetof(struct restic_seen, unreachable) },
 		{ "repository contains errors",
 		    offsetof(struct restic_seen, damaged) },
+		/* an index, a snapshot: all that check of 0.14 says of it */
+		{ ": invalid data returned",
+		    offsetof(struct restic_seen, damaged) },
 	};
 	size_t i;
 	bool any = false;

@@ -73,6 +73,8 @@ static const struct {
 	  "restic ended well, but they are listed; look at the log." },
 	{ "snapshots_missing", "Snapshots that should stay are gone",
 	  "Find out who else removes snapshots from this repository." },
+	{ "damaged", "The repository is damaged",
+	  "Run a check; its log has restic's own advice on repair." },
 	{ "check_errors", "The repository is damaged",
 	  "The log names what is; see restic's advice on repair before the "
 	  "next prune." },

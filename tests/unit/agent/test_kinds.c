@@ -409,6 +409,38 @@ a_sound_repository_is_told(void **state)
 	fixture_close(&k->f);
 }
 
+/* In the words of 0.14. */
+static void
+a_broken_index_is_damage_for_a_check(void **state)
+{
+	struct kinds *k = kinds_open(*state, "check",
+	    "check() { { echo 'error: error loading index 94b677: load "
+	    "<index/94b677c87a>: invalid data returned'; "
+	    "echo Fatal: LoadIndex returned errors; } >&2; exit 1; }");
+	const Wire__JobFinished *end = run(k);
+
+	check_end(end, "failed", "check_errors");
+	assert_int_equal(end->check->errors, 1);
+	assert_string_equal(stats_of(k)->last_check_status, "errors");
+	fixture_close(&k->f);
+}
+
+/* In the words of 0.18, which has no "Fatal:" here. */
+static void
+a_prune_that_met_damage_says_so(void **state)
+{
+	struct kinds *k = kinds_open(*state, "prune",
+	    "prune() { echo 'LoadRaw(<index/4e9703c6b6>): invalid data "
+	    "returned' >&2; exit 1; }");
+	const Wire__JobFinished *end = run(k);
+
+	check_end(end, "failed", "damaged");
+	assert_string_equal(end->error,
+	    "the repository is damaged: LoadRaw(<index/4e9703c6b6>): invalid "
+	    "data returned");
+	fixture_close(&k->f);
+}
+
 /* M-153 */
 static void
 a_damaged_repository_is_a_failure_with_its_errors(void **state)
@@ -617,6 +649,8 @@ main(void)
 		unit_test_in_folder(
 		    a_list_that_fails_afterwards_proves_nothing),
 		unit_test_in_folder(a_sound_repository_is_told),
+		unit_test_in_folder(a_broken_index_is_damage_for_a_check),
+		unit_test_in_folder(a_prune_that_met_damage_says_so),
 		unit_test_in_folder(
 		    a_damaged_repository_is_a_failure_with_its_errors),
 		unit_test_in_folder(a_check_that_met_a_lock_found_out_nothing),

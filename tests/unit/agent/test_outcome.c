@@ -122,6 +122,7 @@ static const struct row plains[] = {
 	{ "append-only, locked",  1, 0, KEPT | LOCKED,  0, 0, 0, 0, "failed",    "append_only",     0, 1 },
 	{ "password",            12, 0, NOTHING,        0, 0, 0, 0, "failed",    "wrong_password",  0, 12 },
 	{ "refused",              1, 0, REFUSED,        0, 0, 0, 0, "failed",    "access_denied",   0, 1 },
+	{ "damaged",              1, 0, DAMAGED,        0, 0, 0, 0, "failed",    "damaged",         0, 1 },
 };
 /* clang-format on */
 
