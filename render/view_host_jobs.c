@@ -237,7 +237,7 @@ fits(const struct filter *f, const struct Rec__Job *j)
 		return false;
 	return (look == JOB_LOOK_NONE || look == job_look_of(j)) &&
 	       (kind == REC__JOB_KIND__KIND_UNKNOWN || kind == j->kind) &&
-	       job_query_contains(str_of(j->group_name), f->q);
+	       str_case_contains(str_of(j->group_name), f->q);
 }
 
 static bool

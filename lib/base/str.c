@@ -68,6 +68,22 @@ str_contains(struct str s, struct str part)
 	       (s.n != 0 && memmem(s.p, s.n, part.p, part.n) != NULL);
 }
 
+bool
+str_case_contains(struct str s, struct str part)
+{
+	size_t i;
+	char first;
+
+	if (part.n == 0)
+		return true;
+	first = lower(part.p[0]);
+	for (i = 0; part.n <= s.n && i <= s.n - part.n; i++)
+		if (lower(s.p[i]) == first &&
+		    str_case_eq(str_sub(s, i, part.n), part))
+			return true;
+	return false;
+}
+
 int
 str_cmp(struct str a, struct str b)
 {

@@ -34,17 +34,6 @@ struct merge {
 	struct arena record; /* of the job whose group is looked at */
 };
 
-bool
-job_query_contains(struct str s, struct str text)
-{
-	size_t i;
-
-	for (i = 0; text.n <= s.n && i <= s.n - text.n; i++)
-		if (str_case_eq(str_sub(s, i, text.n), text))
-			return true;
-	return false;
-}
-
 /* The first id of a millisecond. */
 static void
 id_at(int64_t ms, struct ulid *out)
@@ -206,9 +195,9 @@ record_fits(struct merge *m, const struct ulid *id, bool by_group)
 	arena_reset(&m->record);
 	m->tx->arena = &m->record;
 	j = job_store_find(m->tx, id);
-	fits = j != NULL && by_schedule(j, m->q->schedule) &&
-	       (!by_group ||
-	           job_query_contains(str_of(j->group_name), m->q->text));
+	fits =
+	    j != NULL && by_schedule(j, m->q->schedule) &&
+	    (!by_group || str_case_contains(str_of(j->group_name), m->q->text));
 	m->tx->arena = whole;
 	return fits;
 }
@@ -332,7 +321,7 @@ add_named(struct store_tx *tx, struct str text, struct hosts *h)
 		if (!key_id_at(tx, TB_HOST_NAME, key, KEY_TAIL, &id))
 			break;
 		key = str_sub(key, 0, key.n - sizeof(id.b));
-		if (job_query_contains(key, text))
+		if (str_case_contains(key, text))
 			h->v[h->n++] = (struct job_query_host){ .id = id };
 	}
 	table_scan_fini(&sc);
@@ -349,7 +338,7 @@ group_named(struct store_tx *tx, struct str value, struct str text, bool *out)
 	arena_init(&one, RECORD_MAX);
 	tx->arena = &one;
 	g = table_unpack(tx, TB_GROUP, value, &rec__source_group__descriptor);
-	*out = g != NULL && job_query_contains(str_of(g->name), text);
+	*out = g != NULL && str_case_contains(str_of(g->name), text);
 	tx->arena = whole;
 	arena_fini(&one);
 	return g != NULL;

@@ -57,6 +57,4 @@ void job_query_by_text(struct store_tx *tx, struct str text,
 /* One host alone; after a text, as far as that fits it. */
 void job_query_by_host(struct store_tx *tx, const struct ulid *host,
     struct job_query *q);
-/* text somewhere in s, ASCII in any case. */
-bool job_query_contains(struct str s, struct str text);
 #endif

@@ -22,11 +22,10 @@ struct finding {
 	struct store_tx *tx;
 	struct str text;
 	struct search_found *out;
-	struct arena scratch; /* of one record that is looked at */
 	struct arena *whole;
 	struct ulid first[SEARCH_MAX], second[SEARCH_MAX];
 	size_t n_first, n_second;
-	size_t seen;
+	size_t hosts; /* whose paths were looked at */
 };
 
 /* ---------------------------------------------------------------- hosts */
@@ -57,7 +56,7 @@ find_names(struct finding *f)
 		struct str name = str_sub(key, 0, key.n - sizeof(id.b));
 		bool begins = str_case_eq(str_sub(name, 0, f->text.n), f->text);
 
-		if (begins || job_query_contains(name, f->text))
+		if (begins || str_case_contains(name, f->text))
 			note(f, &id, begins);
 	}
 	table_scan_fini(&sc);
@@ -88,41 +87,44 @@ has_tag(const struct Rec__Host *h, struct str text)
 	size_t i;
 
 	for (i = 0; i < h->n_tags; i++)
-		if (job_query_contains(str_of(h->tags[i]), text))
+		if (str_case_contains(str_of(h->tags[i]), text))
 			return true;
 	return false;
 }
 
-/* ------------------------------------------------------ paths, by each host */
-
-static const char *
-path_with(const struct Rec__Snapshot *s, struct str text)
+/* Tags are in the records only, which are looked at one by one. */
+static void
+find_tags(struct finding *f)
 {
-	size_t i;
+	const struct Rec__Host *h;
+	struct table_scan sc;
+	struct arena scratch;
+	struct str key, value;
+	struct ulid id;
+	size_t seen = 0;
 
-	for (i = 0; i < s->n_paths; i++)
-		if (job_query_contains(str_of(s->paths[i]), text))
-			return s->paths[i];
-	return NULL;
+	arena_init(&scratch, RECORD_MAX);
+	table_scan_init(&sc, f->tx, TB_HOST, NULL, SCAN_UP);
+	while (!f->out->more_hosts && table_scan_next(&sc, &key, &value) &&
+	       key_id_at(f->tx, TB_HOST, key, KEY_TAIL, &id)) {
+		f->out->more_hosts = seen++ == SEARCH_HOSTS;
+		arena_reset(&scratch);
+		f->tx->arena = &scratch;
+		h = table_unpack(f->tx, TB_HOST, value, &rec__host__descriptor);
+		f->tx->arena = f->whole;
+		if (h != NULL && has_tag(h, f->text))
+			add_host(f, &id);
+	}
+	table_scan_fini(&sc);
+	arena_fini(&scratch);
 }
 
-struct newest {
-	struct str text;
-	struct search_snapshot *hit; /* NULL: only whether it fits */
-	bool fits;
-};
+/* ------------------------------------------------------------------ paths */
 
 static bool
 search_on_newest(void *ctx, const struct Rec__Snapshot *s)
 {
-	struct newest *n = ctx;
-	const char *path = path_with(s, n->text);
-
-	n->fits = path != NULL;
-	if (n->fits && n->hit != NULL) {
-		n->hit->snapshot = s;
-		n->hit->path = path;
-	}
+	*(const struct Rec__Snapshot **)ctx = s;
 	return false;
 }
 
@@ -137,75 +139,38 @@ listed(const struct search_found *out, const struct Rec__Snapshot *s)
 	return false;
 }
 
-/* Looked at in the scratch arena, and again for keeps when it fits. */
 static void
-look_for_path(struct finding *f, const struct ulid *host)
+add_newest(struct finding *f, const struct ulid *host)
 {
 	struct search_found *out = f->out;
-	struct search_snapshot hit = { .host = *host };
-	struct newest n = { .text = f->text };
+	const struct Rec__Snapshot *s = NULL;
+	size_t i;
 
-	if (f->text.n < SEARCH_PATH_MIN || out->more_snapshots)
-		return;
-	snap_store_of_host(f->tx, host, 0, 1, search_on_newest, &n);
-	if (!n.fits)
-		return;
 	if (out->n_snapshots == SEARCH_MAX) {
 		out->more_snapshots = true;
 		return;
 	}
-	f->tx->arena = f->whole;
-	n.hit = &hit;
-	snap_store_of_host(f->tx, host, 0, 1, search_on_newest, &n);
-	if (hit.snapshot != NULL && !listed(out, hit.snapshot))
-		out->snapshots[out->n_snapshots++] = hit;
+	snap_store_of_host(f->tx, host, 0, 1, search_on_newest, &s);
+	for (i = 0; s != NULL && i < s->n_paths; i++)
+		if (str_case_contains(str_of(s->paths[i]), f->text))
+			break;
+	if (s != NULL && i < s->n_paths && !listed(out, s))
+		out->snapshots[out->n_snapshots++] =
+		    (struct search_snapshot){ .host = *host,
+			    .snapshot = s,
+			    .path = s->paths[i] };
 }
-
-/* ------------------------------------------------------------ each record */
 
 static bool
-enough(const struct finding *f)
+search_on_paths(void *ctx, const struct ulid *host, struct str paths)
 {
-	return f->out->more_hosts &&
-	       (f->text.n < SEARCH_PATH_MIN || f->out->more_snapshots);
-}
+	struct finding *f = ctx;
 
-static void
-look_at_host(struct finding *f, struct str value, const struct ulid *id)
-{
-	const struct Rec__Host *h;
-	bool tagged = false;
-
-	arena_reset(&f->scratch);
-	f->tx->arena = &f->scratch;
-	if (!f->out->more_hosts) {
-		h = table_unpack(f->tx, TB_HOST, value, &rec__host__descriptor);
-		tagged = h != NULL && has_tag(h, f->text);
-	}
-	look_for_path(f, id);
-	f->tx->arena = f->whole;
-	if (tagged)
-		add_host(f, id);
-}
-
-/* Tags and paths are in the records only. */
-static void
-find_in_records(struct finding *f)
-{
-	struct table_scan sc;
-	struct str key, value;
-	struct ulid id;
-
-	table_scan_init(&sc, f->tx, TB_HOST, NULL, SCAN_UP);
-	while (!enough(f) && table_scan_next(&sc, &key, &value) &&
-	       key_id_at(f->tx, TB_HOST, key, KEY_TAIL, &id)) {
-		if (f->seen++ == SEARCH_HOSTS) {
-			f->out->more_hosts = f->out->more_snapshots = true;
-			break;
-		}
-		look_at_host(f, value, &id);
-	}
-	table_scan_fini(&sc);
+	if (f->hosts++ == SEARCH_HOSTS)
+		f->out->more_snapshots = true;
+	else if (str_case_contains(paths, f->text))
+		add_newest(f, host);
+	return !f->out->more_snapshots;
 }
 
 /* -------------------------------------------------------------------- ids */
@@ -309,15 +274,15 @@ search(struct store_tx *tx, struct str text, struct search_found *out)
 	f->text = text;
 	f->out = out;
 	f->whole = store_arena(tx);
-	arena_init(&f->scratch, RECORD_MAX);
 	find_names(f);
 	for (i = 0; i < f->n_first; i++)
 		add_host(f, &f->first[i]);
 	for (i = 0; i < f->n_second; i++)
 		add_host(f, &f->second[i]);
+	find_tags(f);
 	find_jobs(f);
 	find_snapshots(f);
-	find_in_records(f);
-	arena_fini(&f->scratch);
+	if (text.n >= SEARCH_PATH_MIN && !out->more_snapshots)
+		snap_store_each_paths(tx, search_on_paths, f);
 	mem_free(f);
 }

@@ -6,10 +6,11 @@
  * host's name or tag, the beginning of a job's or a snapshot's id, a part of
  * a path in the newest snapshot of a host.  ASCII in any case.
  *
- * Cost: the names of all hosts, and their records when names do not fill the
- * list (tags) or the text is long enough for a path; up to SEARCH_HOSTS of
- * them.  Ids are found by their indexes.  Where there is more than is given,
- * or not all was looked at, it is said so.
+ * Cost: the names of all hosts, their records when names do not fill the
+ * list (tags), and the paths of their newest snapshots; up to SEARCH_HOSTS of
+ * them, however many jobs and snapshots there are.  Ids are found by their
+ * indexes.  Where there is more than is given, or not all was looked at, it
+ * is said so.
  */
 #include "lib/base/ulid.h"
 #include "lib/store/store.h"

@@ -133,7 +133,7 @@ size_t
 snap_store_del(struct store_tx *tx, const struct ulid *host, size_t max)
 {
 	static const enum table tables[] = { TB_SNAP, TB_SNAP_STAGE,
-		TB_SNAP_COUNT };
+		TB_SNAP_COUNT, TB_SNAP_PATHS };
 	struct table_scan sc;
 	struct str key, value;
 	struct key prefix;
@@ -203,6 +203,54 @@ copy_rows(struct store_tx *tx, const struct ulid *host)
 	return any;
 }
 
+/* ---------------------------------------------------- paths of the newest */
+
+static bool
+snap_on_newest(void *ctx, const struct Rec__Snapshot *s)
+{
+	struct buf *paths = ctx;
+	size_t i;
+
+	for (i = 0; i < s->n_paths; i++) {
+		buf_puts(paths, s->paths[i]);
+		buf_putc(paths, '\0');
+	}
+	return false;
+}
+
+static void
+keep_paths(struct store_tx *tx, const struct ulid *host)
+{
+	struct buf paths;
+	struct key k;
+
+	host_prefix(&k, host);
+	buf_init(&paths, TABLE_VALUE_MAX);
+	snap_store_of_host(tx, host, 0, 1, snap_on_newest, &paths);
+	if (buf_str(&paths).n == 0)
+		table_del(tx, TB_SNAP_PATHS, &k);
+	else
+		table_put(tx, TB_SNAP_PATHS, &k, buf_str(&paths));
+	buf_fini(&paths);
+}
+
+void
+snap_store_each_paths(struct store_tx *tx, snap_store_paths_fn *fn, void *ctx)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct ulid host;
+
+	table_scan_init(&sc, tx, TB_SNAP_PATHS, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value) &&
+	       key_id_at(tx, TB_SNAP_PATHS, key, 0, &host) &&
+	       fn(ctx, &host, value))
+		;
+	table_scan_fini(&sc);
+}
+
+/* ------------------------------------------------------------------- lists */
+
 uint64_t
 snap_store_replace(struct store_tx *tx, const struct ulid *host)
 {
@@ -213,8 +261,10 @@ snap_store_replace(struct store_tx *tx, const struct ulid *host)
 	changed |= copy_rows(tx, host);
 	set_count(tx, host, &listed, n);
 	snap_store_drop_stage(tx, host);
-	if (changed)
+	if (changed) {
+		keep_paths(tx, host);
 		store_bump_host(tx, host);
+	}
 	return n;
 }
 
@@ -322,5 +372,19 @@ snap_store_build_ids(struct store_tx *tx)
 	while (table_scan_next(&sc, &key, &value))
 		if (sc.at.n == ROW_KEY)
 			index_id(tx, &sc.at);
+	table_scan_fini(&sc);
+}
+
+void
+snap_store_build_paths(struct store_tx *tx)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct ulid host;
+
+	table_scan_init(&sc, tx, TB_SNAP_COUNT, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value) &&
+	       key_id_at(tx, TB_SNAP_COUNT, key, 0, &host))
+		keep_paths(tx, &host);
 	table_scan_fini(&sc);
 }

@@ -5,7 +5,7 @@
  * A host's snapshots, as its agent last listed them.  A report comes in
  * parts that are staged apart and replace the list as a whole.
  * Keys: host id, inverted time (u64), first 16 characters of the
- * snapshot id | those 16 characters, host id.
+ * snapshot id | those 16 characters, host id | host id.
  */
 #include "lib/store/store.h"
 
@@ -39,6 +39,16 @@ typedef bool snap_store_id_fn(void *ctx, const struct ulid *host,
     const struct Rec__Snapshot *s);
 void snap_store_by_id(struct store_tx *tx, struct str prefix,
     snap_store_id_fn *fn, void *ctx);
-/* Schema 1 had no ids. */
+
+/* The paths of each host's newest snapshot, each with a NUL behind it, by
+ * host.  They lie side by side: a walk over all hosts costs their bytes,
+ * however many snapshots there are. */
+typedef bool snap_store_paths_fn(void *ctx, const struct ulid *host,
+    struct str paths);
+void snap_store_each_paths(struct store_tx *tx, snap_store_paths_fn *fn,
+    void *ctx);
+
+/* Schema 1 had no ids, 2 no paths. */
 void snap_store_build_ids(struct store_tx *tx);
+void snap_store_build_paths(struct store_tx *tx);
 #endif

@@ -34,11 +34,13 @@ enum {
 	COPY_PATH_CAP = 1024
 };
 
-/* Schema 2: jobs by look, snapshots by id.  3: the jobs that are out. */
+/* Schema 2: jobs by look, snapshots by id.  3: the jobs that are
+ * out, paths of newest snapshots. */
 static const struct store_step steps[] = {
 	{ STORE_STATE, 1, job_store_build_looks },
 	{ STORE_STATE, 1, snap_store_build_ids },
 	{ STORE_STATE, 2, job_out_build },
+	{ STORE_STATE, 2, snap_store_build_paths },
 };
 static const struct store_schema schema_now = { STORE_SCHEMA, steps,
 	ARRAY_LEN(steps) };

@@ -55,6 +55,7 @@ enum {
 	X(TB_SNAP_STAGE,    IN_STATE, "snapshot_part", "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_COUNT,    IN_STATE, "snapshot_count", "host, staged u8 -> u64") \
 	X(TB_SNAP_ID,       IN_STATE, "snapshot_id",   "id[16], host -> ~time u64") \
+	X(TB_SNAP_PATHS,    IN_STATE, "snapshot_paths", "host -> path, 0, ...") \
 	X(TB_USER,          IN_STATE, "user",          "user -> User") \
 	X(TB_USER_NAME,     IN_STATE, "user_name",     "lower(name) -> user") \
 	X(TB_API_TOKEN,     IN_STATE, "api_token",     "token -> ApiToken") \

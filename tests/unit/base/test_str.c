@@ -39,6 +39,15 @@ prefix_suffix_and_part(void **state)
 	assert_true(str_contains(STR("a\0b"), STR("\0b")));
 	assert_false(str_contains(STR("abc"), STR("abcd")));
 	assert_false(str_contains(str_of(NULL), STR("a")));
+	assert_true(str_case_contains(STR("Web-01"), STR("eB-0")));
+	assert_true(str_case_contains(STR("aab"), STR("AB")));
+	assert_true(str_case_contains(STR("x"), STR("")));
+	assert_true(str_case_contains(STR("\xc3\xa4"
+	                                  "B"),
+	    STR("b")));
+	assert_false(str_case_contains(STR("\xc3\xa4"), STR("\xc3\x84")));
+	assert_false(str_case_contains(STR(""), STR("x")));
+	assert_false(str_case_contains(STR("ab"), STR("abc")));
 }
 
 static void

@@ -59,9 +59,12 @@ static void
 put_snapshots(struct store_tx *tx, const struct ulid *host, bool listed)
 {
 	struct Rec__Snapshot s = REC__SNAPSHOT__INIT;
+	char *paths[] = { text("/etc") };
 	char id[32];
 	uint32_t i;
 
+	s.paths = paths;
+	s.n_paths = 1;
 	for (i = 0; i < SNAPSHOTS; i++) {
 		assert_true(str_fmt(id, sizeof(id), "%016x%u", i, i));
 		s.id = id;
@@ -299,9 +302,9 @@ static void
 every_table_of_hosts_is_known_here(void **state)
 {
 	static const enum table known[] = { TB_HOST, TB_HOST_GONE, TB_CURSOR,
-		TB_JOB_HOST, TB_GROUP, TB_DAY, TB_SNAP, TB_SNAP_STAGE,
-		TB_SNAP_COUNT, TB_PENDING_HOST, TB_SCHEDULE, TB_UPKEEP,
-		TB_REPO_DAY };
+		TB_JOB_HOST, TB_JOB_OUT, TB_GROUP, TB_DAY, TB_SNAP,
+		TB_SNAP_STAGE, TB_SNAP_COUNT, TB_SNAP_PATHS, TB_PENDING_HOST,
+		TB_SCHEDULE, TB_UPKEEP, TB_REPO_DAY };
 	unsigned t, i;
 
 	(void)state;

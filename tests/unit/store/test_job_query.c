@@ -291,19 +291,6 @@ a_bad_row_of_the_index_is_told(void **state)
 	store_abort(tx);
 }
 
-static void
-text_is_found_in_any_case(void **state)
-{
-	(void)state;
-	assert_true(job_query_contains(STR("Web-01"), STR("eB-0")));
-	assert_true(job_query_contains(STR("x"), STR("")));
-	assert_true(job_query_contains(STR("\xc3\xa4"
-	                                   "b"),
-	    STR("B")));
-	assert_false(job_query_contains(STR(""), STR("x")));
-	assert_false(job_query_contains(STR("ab"), STR("abc")));
-}
-
 /* ------------------------------------------------------- snapshots by id */
 
 struct snaps {
@@ -399,7 +386,6 @@ main(void)
 		store_test(every_filter_finds_what_a_walk_over_all_finds),
 		store_test(a_long_history_is_looked_at_in_part),
 		store_test(a_bad_row_of_the_index_is_told),
-		cmocka_unit_test(text_is_found_in_any_case),
 		store_test(snapshots_are_found_by_id_while_they_are_listed),
 	};
 

@@ -144,6 +144,42 @@ snapshots_are_found_by_id_and_by_path(void **state)
 	assert_int_equal(find(*state, "et")->n_snapshots, 0); /* too short */
 }
 
+/* Reports the host's list anew, with this one snapshot or none. */
+static void
+report(struct fixture *f, uint32_t host, const char *path)
+{
+	struct store_tx *tx = fixture_write(f);
+	struct ulid id = id_n(1, host);
+
+	if (path != NULL)
+		put_snapshot(tx, host, "bbbb000011112222333344445555", path,
+		    500);
+	snap_store_replace(tx, &id);
+	fixture_commit(tx);
+}
+
+static void
+paths_follow_the_newest_snapshot(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_tx *tx;
+	struct ulid host = id_n(1, 1);
+
+	report(fx, 1, "/opt/last");
+	assert_int_equal(find(fx, "new d")->n_snapshots, 0);
+	assert_int_equal(find(fx, "/OPT/l")->n_snapshots, 1);
+	/* The end of one and the beginning of the next are no path. */
+	assert_int_equal(find(fx, "etc/opt")->n_snapshots, 0);
+	report(fx, 1, NULL);
+	assert_int_equal(find(fx, "/opt")->n_snapshots, 0);
+	report(fx, 1, "/opt/last");
+	tx = fixture_write(fx);
+	while (snap_store_del(tx, &host, 1) > 0)
+		;
+	fixture_commit(tx);
+	assert_int_equal(find(fx, "/opt")->n_snapshots, 0);
+}
+
 static void
 more_than_fits_is_told(void **state)
 {
@@ -195,6 +231,7 @@ main(void)
 		search_test(hosts_are_found_by_name_then_by_tag),
 		search_test(jobs_are_found_by_the_beginning_of_their_id),
 		search_test(snapshots_are_found_by_id_and_by_path),
+		search_test(paths_follow_the_newest_snapshot),
 		search_test(more_than_fits_is_told),
 	};
 

@@ -300,6 +300,17 @@ test_on_id(void *ctx, const struct ulid *host, const struct Rec__Snapshot *s)
 	return test_on_snapshot(ctx, s);
 }
 
+static bool
+test_on_paths(void *ctx, const struct ulid *host, struct str paths)
+{
+	unsigned *n = ctx;
+
+	assert_int_equal(host->b[0], 1);
+	assert_true(str_eq(paths, STR("/etc\0/home\0")));
+	++*n;
+	return true;
+}
+
 /* What older schemas did not have is made by the migration. */
 static void
 kept_state_has_its_indexes(void **state)
@@ -309,7 +320,7 @@ kept_state_has_its_indexes(void **state)
 	struct job_query q = { .kind = REC__JOB_KIND__KIND_BACKUP, .max = 10 };
 	struct ulid host = id_n(1, 1), running = id_n(2, 2);
 	struct job_out out = { 0 };
-	unsigned jobs = 0, snaps = 0;
+	unsigned jobs = 0, snaps = 0, paths = 0;
 	struct job_found found;
 
 	job_query(tx, &q, &found, test_on_job, &jobs);
@@ -321,6 +332,8 @@ kept_state_has_its_indexes(void **state)
 	assert_int_equal(found.total, 1);
 	snap_store_by_id(tx, STR("4bba301e"), test_on_id, &snaps);
 	assert_int_equal(snaps, 1);
+	snap_store_each_paths(tx, test_on_paths, &paths);
+	assert_int_equal(paths, 1);
 	assert_true(job_out_next(tx, &out));
 	assert_true(ulid_eq(&out.host, &host));
 	assert_true(ulid_eq(&out.job, &running));
