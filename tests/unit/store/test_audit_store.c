@@ -231,15 +231,26 @@ tamper_move(struct store_tx *tx, const struct key *k, struct Rec__AuditEntry *a)
 	table_put_record(tx, TB_AUDIT, &to, &a->base);
 }
 
+/* The id right behind it: 0xff carries. */
+static struct key
+key_behind(const struct key *k)
+{
+	struct key to = *k;
+	size_t i = to.n;
+
+	while (i > 0 && ++to.b[--i] == 0)
+		;
+	return to;
+}
+
 /* A new one right behind it, with a hash that is right and following it. */
 static void
 tamper_insert(struct store_tx *tx, const struct key *k,
     struct Rec__AuditEntry *a)
 {
 	struct Rec__AuditEntry e = *a;
-	struct key to = *k;
+	struct key to = key_behind(k);
 
-	to.b[15]++;
 	e.previous = a->hash;
 	e.id = bytes_of(to.b, 16);
 	e.action = text("act.never");
@@ -252,9 +263,8 @@ tamper_insert_loose(struct store_tx *tx, const struct key *k,
     struct Rec__AuditEntry *a)
 {
 	struct Rec__AuditEntry e = *a;
-	struct key to = *k;
+	struct key to = key_behind(k);
 
-	to.b[15]++;
 	e.previous = bytes_of(secret, sizeof(secret));
 	e.id = bytes_of(to.b, 16);
 	rehash(tx, &to, &e);
