@@ -5,6 +5,7 @@
 
 #include "lib/base/map.h"
 #include "lib/base/mem.h"
+#include "lib/base/ulid.h"
 #include "lib/store/host_store.h"
 #include "lib/store/next_run.h"
 #include "lib/store/schedule_store.h"
@@ -17,7 +18,6 @@ enum {
 struct entry {
 	uint64_t version;
 	int64_t next_ms; /* 0: none */
-	struct ulid schedule;
 	bool made;
 };
 
@@ -76,10 +76,8 @@ fleet_next_on_schedule(void *ctx, const struct Rec__Schedule *s)
 	        &r) ||
 	    !next_run(&r, f->v->req->now_ms, &n))
 		return true;
-	if (f->e->next_ms == 0 || n.at_ms < f->e->next_ms) {
+	if (f->e->next_ms == 0 || n.at_ms < f->e->next_ms)
 		f->e->next_ms = n.at_ms;
-		(void)view_ulid(s->id, &f->e->schedule);
-	}
 	return true;
 }
 
@@ -117,59 +115,38 @@ look_up(struct view *v, const struct Rec__Host *h, const struct ulid *id,
 
 /* ---------------------------------------------------------------- the fleet */
 
-struct sorted {
+struct each {
 	struct view *v;
 	int64_t until_ms;
-	struct fleet_run *out;
-	size_t n, max;
+	fleet_next_fn *fn;
+	void *ctx;
 };
-
-/* Few are wanted: each takes its place from behind. */
-static void
-insert(struct sorted *l, const struct fleet_run *r)
-{
-	size_t at = l->n;
-
-	if (l->n == l->max && r->at_ms >= l->out[l->max - 1].at_ms)
-		return;
-	if (l->n == l->max)
-		at--;
-	else
-		l->n++;
-	for (; at > 0 && l->out[at - 1].at_ms > r->at_ms; at--)
-		l->out[at] = l->out[at - 1];
-	l->out[at] = *r;
-}
 
 static bool
 fleet_next_on_host(void *ctx, const struct Rec__Host *h)
 {
-	struct sorted *l = ctx;
-	struct fleet_run r = { .host = h };
+	const struct each *all = ctx;
 	struct entry one = { 0 };
 	const struct entry *e;
+	struct ulid id;
 
-	if (!view_ulid(h->id, &r.id))
+	if (!view_ulid(h->id, &id))
 		return true;
-	e = look_up(l->v, h, &r.id, &one);
-	r.schedule = e->schedule;
-	r.at_ms = e->next_ms;
-	if (r.at_ms != 0 && r.at_ms <= l->until_ms)
-		insert(l, &r);
+	e = look_up(all->v, h, &id, &one);
+	if (e->next_ms != 0 && e->next_ms <= all->until_ms)
+		all->fn(all->ctx, h, e->next_ms);
 	return true;
 }
 
-size_t
-fleet_next_get(struct view *v, int64_t until_ms, struct fleet_run *out,
-    size_t max)
+void
+fleet_next_each(struct view *v, int64_t until_ms, fleet_next_fn *fn, void *ctx)
 {
-	struct sorted l = { v, until_ms, out, 0, max };
+	struct each all = { v, until_ms, fn, ctx };
 
 	if (v->nexts != NULL &&
 	    map_count(v->nexts->hosts) > host_store_count(v->state) + SPARE) {
 		forget_all(v->nexts);
 		v->nexts->hosts = map_new();
 	}
-	host_store_each(v->state, fleet_next_on_host, &l);
-	return l.n;
+	host_store_each(v->state, fleet_next_on_host, &all);
 }

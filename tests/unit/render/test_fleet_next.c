@@ -32,17 +32,30 @@ put(struct fixture *f, uint32_t n, const char *cron, bool enabled)
 	assert_rc(store_commit(tx, &e), RC_OK);
 }
 
-/* "host-2@15:00 host-1@18:00 " */
+struct told {
+	struct view *v;
+	char text[256];
+};
+
 static void
-expect(struct fixture *f, struct fleet_nexts *kept, int64_t at_ms, size_t max,
+on_run(void *ctx, const struct Rec__Host *h, int64_t at_ms)
+{
+	struct told *t = ctx;
+	size_t used = strlen(t->text);
+
+	assert_true(str_fmt(t->text + used, sizeof(t->text) - used, "%s@%s ",
+	    h->name, text_minute(t->v->arena, &t->v->clock, at_ms)));
+}
+
+/* "host-1@18:00 host-2@15:00 " */
+static void
+expect(struct fixture *f, struct fleet_nexts *kept, int64_t at_ms,
     const char *want)
 {
 	struct Ipc__RenderRequest req = IPC__RENDER_REQUEST__INIT;
-	char got[256] = "";
-	struct fleet_run runs[8];
+	struct told told = { .text = "" };
 	struct arena a;
 	struct view v;
-	size_t i, n;
 
 	arena_init(&a, MIB(1));
 	req.now_ms = at_ms;
@@ -50,23 +63,17 @@ expect(struct fixture *f, struct fleet_nexts *kept, int64_t at_ms, size_t max,
 		.req = &req,
 		.clock = { "UTC", at_ms },
 		.nexts = kept };
+	told.v = &v;
 	v.state = store_begin_read(f->state, &a);
-	n = fleet_next_get(&v, now_ms + 24 * hour_ms, runs, max);
-	for (i = 0; i < n; i++) {
-		size_t used = strlen(got);
-
-		assert_true(str_fmt(got + used, sizeof(got) - used, "%s@%s ",
-		    runs[i].host->name,
-		    text_minute(&a, &v.clock, runs[i].at_ms)));
-	}
+	fleet_next_each(&v, now_ms + 24 * hour_ms, on_run, &told);
 	assert_rc(store_rc(v.state), RC_OK);
 	store_abort(v.state);
 	arena_fini(&a);
-	assert_string_equal(got, want);
+	assert_string_equal(told.text, want);
 }
 
 static void
-runs_come_soonest_first_and_no_more_than_asked(void **state)
+each_host_has_its_next_run_of_the_time_asked(void **state)
 {
 	put(*state, 1, "0 18 * * *", true);
 	put(*state, 2, "0 15 * * *", true);
@@ -74,9 +81,7 @@ runs_come_soonest_first_and_no_more_than_asked(void **state)
 	put(*state, 4, "0 3 * * *", true);
 	put(*state, 5, "0 0 1 1 *", true); /* not within a day */
 	put(*state, 6, "nonsense", true);
-	expect(*state, NULL, now_ms, 8,
-	    "host-2@15:00 host-1@18:00 host-4@03:00 ");
-	expect(*state, NULL, now_ms, 2, "host-2@15:00 host-1@18:00 ");
+	expect(*state, NULL, now_ms, "host-1@18:00 host-2@15:00 host-4@03:00 ");
 }
 
 static void
@@ -86,13 +91,13 @@ what_is_kept_follows_time_and_changes(void **state)
 
 	put(*state, 1, "0 18 * * *", true);
 	put(*state, 2, "0 15,20 * * *", true);
-	expect(*state, kept, now_ms, 8, "host-2@15:00 host-1@18:00 ");
-	expect(*state, kept, now_ms, 8, "host-2@15:00 host-1@18:00 ");
+	expect(*state, kept, now_ms, "host-1@18:00 host-2@15:00 ");
+	expect(*state, kept, now_ms, "host-1@18:00 host-2@15:00 ");
 	/* 15:18 */
-	expect(*state, kept, now_ms + hour_ms, 8, "host-1@18:00 host-2@20:00 ");
+	expect(*state, kept, now_ms + hour_ms, "host-1@18:00 host-2@20:00 ");
 	put(*state, 1, "0 18 * * *", false);
 	put(*state, 2, "30 15 * * *", true);
-	expect(*state, kept, now_ms + hour_ms + minute_ms, 8, "host-2@15:30 ");
+	expect(*state, kept, now_ms + hour_ms + minute_ms, "host-2@15:30 ");
 	fleet_nexts_free(kept);
 }
 
@@ -100,7 +105,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		store_test(runs_come_soonest_first_and_no_more_than_asked),
+		store_test(each_host_has_its_next_run_of_the_time_asked),
 		store_test(what_is_kept_follows_time_and_changes),
 	};
 
