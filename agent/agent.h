@@ -22,6 +22,7 @@ struct agent {
 	uint64_t stats_bytes; /* the size they told */
 	uint64_t added_bytes; /* by backups since then */
 	bool repo_known;      /* its id was told since the agent began */
+	unsigned untold;      /* words on configurations, not yet on disk */
 	struct loop *loop;
 	struct settle *settle;
 	struct secrets *secrets;   /* secrets.enc */

@@ -12,6 +12,19 @@
 #include "lib/base/log.h"
 
 static void
+config_on_told(void *ctx)
+{
+	struct agent *a = ctx;
+	struct err e = { 0 };
+
+	if (--a->untold == 0 && secrets_told(a->secrets, &e) != RC_OK)
+		log_warn(LOG_CONF,
+		    "the version of the configuration is not stored, it will "
+		    "be sent again after a restart error=%s",
+		    e.msg);
+}
+
+static void
 config_tell(struct agent *a, uint64_t version, const char *refused)
 {
 	Wire__ConfigAck ack = WIRE__CONFIG_ACK__INIT;
@@ -22,7 +35,9 @@ config_tell(struct agent *a, uint64_t version, const char *refused)
 	ack.refused = (char *)(uintptr_t)refused;
 	ev.body_case = WIRE__EVENT__BODY_CONFIG_ACK;
 	ev.config_ack = &ack;
+	a->untold++;
 	events_put(a->events, &ev, true);
+	events_when_synced(a->events, config_on_told, a);
 }
 
 /* The sentence for the controller; RC_OK whether it is taken or not. */

@@ -21,6 +21,7 @@ struct secrets {
 	char *path;
 	uint8_t key[CRYPT_KEY_SIZE];
 	struct secrets_config config;
+	uint64_t untold; /* the version that is put and not told; 0: none */
 };
 
 static void
@@ -91,6 +92,8 @@ secrets_read(struct secrets *s, Rec__AgentSecrets **out, struct err *e)
 	ASSERT(*out != NULL);
 	s->config = (struct secrets_config){ (*out)->config_version,
 		(*out)->bandwidth_up_kbps, (*out)->bandwidth_down_kbps };
+	if (s->untold != 0)
+		s->config.version = s->untold;
 	/* What its plan was too new for this agent has grown to know. */
 	if ((*out)->refused_format > 0 && (*out)->refused_format <= PLAN_FORMAT)
 		s->config.version = 0;
@@ -286,11 +289,30 @@ secrets_put(struct secrets *s, enum secrets_slot slot,
 		rec__repo_secret__free_unpacked(*field, NULL);
 	}
 	*field = secrets_record(repo);
-	rec->config_version = config->version;
+	rec->config_version = 0;
 	rec->bandwidth_up_kbps = config->up_kbps;
 	rec->bandwidth_down_kbps = config->down_kbps;
-	if ((rc = secrets_write(s, rec, e)) == RC_OK)
+	if ((rc = secrets_write(s, rec, e)) == RC_OK) {
 		s->config = *config;
+		s->untold = config->version;
+	}
+	secrets_free_record(rec);
+	return rc;
+}
+
+enum rc
+secrets_told(struct secrets *s, struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	enum rc rc;
+
+	if (s->untold == 0)
+		return RC_OK;
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	rec->config_version = s->untold;
+	if ((rc = secrets_write(s, rec, e)) == RC_OK)
+		s->untold = 0;
 	secrets_free_record(rec);
 	return rc;
 }

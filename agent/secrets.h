@@ -60,10 +60,13 @@ void secrets_close(struct secrets *s);
 /* RC_NOTFOUND: the slot is empty.  secrets_repo_fini() afterwards. */
 MUST_USE enum rc secrets_get(struct secrets *s, enum secrets_slot slot,
     struct secrets_repo *out, struct err *e);
-/* repo NULL empties the slot. */
+/* repo NULL empties the slot.  The version is on disk after secrets_told()
+ * alone: a start before it holds none, and is sent all of it again. */
 MUST_USE enum rc secrets_put(struct secrets *s, enum secrets_slot slot,
     const struct secrets_repo *repo, const struct secrets_config *config,
     struct err *e);
+/* The word that the version is held is on its way for good. */
+MUST_USE enum rc secrets_told(struct secrets *s, struct err *e);
 /* The packed Plan; RC_NOTFOUND: there is none. */
 MUST_USE enum rc secrets_plan(struct secrets *s, struct buf *out,
     struct err *e);

@@ -103,6 +103,40 @@ a_configuration_is_stored_then_acknowledged(void **state)
 	    RC_NOTFOUND);
 }
 
+static uint64_t
+version_after_a_restart(void)
+{
+	struct secrets *again;
+	uint64_t version;
+
+	assert_rc(secrets_open(path, key, &again, NULL), RC_OK);
+	version = secrets_config(again).version;
+	secrets_close(again);
+	return version;
+}
+
+/* Killed before the word of it is on disk, it would never be said: the
+ * controller has to send it once more. */
+static void
+what_was_not_yet_acknowledged_is_not_held_after_a_restart(void **state)
+{
+	uint64_t last = 0;
+
+	(void)state;
+	apply(3, "canary-1", 0);
+	assert_int_equal(version_after_a_restart(), 0);
+	assert_int_equal(secrets_config(a.secrets).version, 3);
+	assert_int_equal(acks(&last), 1);
+	help_run_ms(a.loop, 50);
+	assert_int_equal(version_after_a_restart(), 3);
+	apply(4, "canary-1", 0);
+	apply(5, "canary-1", 0);
+	assert_int_equal(version_after_a_restart(), 0);
+	assert_int_equal(acks(&last), 3);
+	help_run_ms(a.loop, 50);
+	assert_int_equal(version_after_a_restart(), 5);
+}
+
 static void
 what_cannot_be_stored_is_not_acknowledged(void **state)
 {
@@ -315,6 +349,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    what_was_not_yet_acknowledged_is_not_held_after_a_restart,
+		    begin, finish),
 		cmocka_unit_test_setup_teardown(
 		    a_configuration_is_stored_then_acknowledged, begin, finish),
 		cmocka_unit_test_setup_teardown(

@@ -74,6 +74,7 @@ slots_are_kept_apart_and_survive(void **state)
 	assert_rc(secrets_get(s, SECRETS_ADMIN, &repo, &e), RC_NOTFOUND);
 	assert_string_equal(e.code, "no_admin_slot");
 	put(s, SECRETS_ADMIN, "canary-admin", 8);
+	assert_rc(secrets_told(s, &e), RC_OK);
 	check(s, SECRETS_REPO, PASSWORD);
 	check(s, SECRETS_ADMIN, "canary-admin");
 	secrets_close(s);
