@@ -29,18 +29,17 @@ CURIOUS = ": {canary}\nenv; cat /proc/$PPID/environ /proc/$PPID/cmdline\n" \
 class Site:
     """A host with everything that is secret in a plan."""
 
-    def __init__(self, lab, ahead):
+    def __init__(self, lab):
         self.lab = lab
         self.known = known = Secrets()
-        env, self.shift = ahead
-        self.console = lab.controller(RM_LOG_LEVEL="debug", **env).start()
+        self.console = lab.controller(RM_LOG_LEVEL="debug").start()
         known.add("bootstrap token", self.console.bootstrap_token())
         self.console.bootstrap(password=known.add("user password"))
         telling = lab.path / "telling"
         telling.write_text(TELLING.format(repo=lab.path / "repo", fake=FAKE))
         telling.chmod(0o755)
         self.agent = lab.agent(self.console, restic=telling,
-                               RM_LOG_LEVEL="debug", **env)
+                               RM_LOG_LEVEL="debug")
         token = self.console.mint(
             "web-1", "s3:https://127.0.0.1:9/bucket",
             repo_password=known.add("password"),
@@ -93,8 +92,8 @@ class Site:
 
 
 @pytest.fixture(name="site")
-def fixture_site(lab, ahead):
-    return Site(lab, ahead)
+def fixture_site(lab):
+    return Site(lab)
 
 
 def run(site, kind, group=None):
@@ -111,12 +110,8 @@ def test_a_plan_at_work_leaves_no_secret(site):
     watcher.start()
     jobs = [run(site, "backup", group), run(site, "forget"),
             run(site, "prune")]
-    # One of its own, due in the next minute of a clock that is set forward.
     site.ask("POST", site.api + "/schedules", {
-        "cron": "* * * * *", "source_group_ids": [group]})
-    wait_for("the agent to hold it", lambda: site.ask(
-        "GET", site.api + "/schedules")["in_sync"])
-    site.shift(60)
+        "cron": "@every 3s", "source_group_ids": [group]})
     own = wait_for("a run of its own", lambda: next((
         j for j in (site.console.job(i) for i in
                     jobs_of(site.console, site.agent.host_id))
