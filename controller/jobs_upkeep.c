@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "controller/check_turns.h"
 #include "controller/pb.h"
 #include "controller/upkeep_rules.h"
 #include "lib/base/arena.h"
@@ -137,23 +138,27 @@ jobs_subset(struct str s, uint32_t *out)
 	return true;
 }
 
-/* The part behind the one that was read last, whichever host read it. */
+/* Of the repository, whichever host read them. */
 static void
 next_part(struct store_tx *tx, const struct Rec__Host *h, struct jobs_wish *w)
 {
 	const struct Rec__Maintenance *m = upkeep_store_find(tx, &w->host);
 	const struct Rec__Repo *r = repo_store_of_host(tx, h);
-	uint32_t pct = UPKEEP_SUBSET_PCT, position = 0;
+	uint32_t pct = UPKEEP_SUBSET_PCT;
+	struct check_turns t = { NULL, 0, 0 };
 
 	if (w->subset_given)
 		pct = w->subset_pct;
 	else if (m != NULL)
 		pct = m->check_subset_pct;
 	if (r != NULL)
-		position = r->check_position;
+		t = (struct check_turns){ r->check_turns, r->n_check_turns,
+			r->check_position };
 	else if (m != NULL)
-		position = m->check_position;
-	upkeep_part(pct, position, &w->check_part, &w->check_of);
+		t = (struct check_turns){ m->check_turns, m->n_check_turns,
+			m->check_position };
+	check_turns_next(&t, pct, !w->subset_given, &w->check_part,
+	    &w->check_of);
 }
 
 enum rc

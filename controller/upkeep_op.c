@@ -2,6 +2,7 @@
 /* A host's maintenance record: how it comes into being and what moves it. */
 #include <string.h>
 
+#include "controller/check_turns.h"
 #include "controller/jobs_end.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
@@ -205,12 +206,11 @@ owe_again(struct Rec__Upkeep *u, const struct Rec__Job *j, int64_t now_ms)
 	u->due_ms = now_ms + upkeep_look_ms("offline");
 }
 
-/* A check that ran to its end has read its part, whatever it found. */
-static bool
-has_read(const struct Rec__Job *j)
+static void
+note_turn(struct store_tx *tx, struct check_turns *t, const struct Rec__Job *j)
 {
-	return j->kind == REC__JOB_KIND__KIND_CHECK && j->check_of > 0 &&
-	       (j->state == REC__JOB_STATE__JOB_SUCCEEDED || j->check != NULL);
+	if (!check_turns_note(t, store_arena(tx), j))
+		(void)store_fail(tx, RC_LIMIT, "no room for the turns");
 }
 
 static void
@@ -219,11 +219,16 @@ move_repo(struct store_tx *tx, const struct Rec__Host *h,
 {
 	struct Rec__Repo *r = repo_store_of_host(tx, h);
 	int64_t at = j->finished_at_ms;
+	struct check_turns t;
 
 	if (r == NULL)
 		return;
-	if (has_read(j))
-		r->check_position = j->check_part;
+	t = (struct check_turns){ r->check_turns, r->n_check_turns,
+		r->check_position };
+	note_turn(tx, &t, j);
+	r->check_turns = t.v;
+	r->n_check_turns = t.n;
+	r->check_position = t.before;
 	if (j->state == REC__JOB_STATE__JOB_SUCCEEDED) {
 		if (j->kind == REC__JOB_KIND__KIND_PRUNE &&
 		    rules_later(at, r->last_prune_at_ms, now_ms))
@@ -241,6 +246,7 @@ upkeep_ended(struct store_tx *tx, const struct Rec__Host *h,
 {
 	const ProtobufCBinaryData none = { 0, NULL };
 	struct Rec__Maintenance *m;
+	struct check_turns t;
 	struct Rec__Upkeep *u;
 	struct ulid host;
 
@@ -264,8 +270,12 @@ upkeep_ended(struct store_tx *tx, const struct Rec__Host *h,
 		owe_again(u, j, end->now_ms);
 	else
 		move_upkeep(u, j, end->now_ms);
-	if (has_read(j))
-		m->check_position = j->check_part;
+	t = (struct check_turns){ m->check_turns, m->n_check_turns,
+		m->check_position };
+	note_turn(tx, &t, j);
+	m->check_turns = t.v;
+	m->n_check_turns = t.n;
+	m->check_position = t.before;
 	upkeep_store_put(tx, m);
 	move_repo(tx, h, j, end->now_ms);
 }

@@ -355,6 +355,73 @@ checks_read_another_part_each_time(void **state)
 	assert_int_equal(seen, 4); /* once a month, not once a host */
 }
 
+/* A check of that measure; 0: of the host's own.  found: errors. */
+static const struct Rec__Job *
+check_now(struct bench *b, uint32_t pct, bool found, int64_t *now)
+{
+	struct Rec__CheckResult errors;
+	struct jobs_wish w = { .host = b->a.id,
+		.kind = REC__JOB_KIND__KIND_CHECK,
+		.subset_given = pct > 0,
+		.subset_pct = pct,
+		.online = true,
+		.now_ms = *now };
+	struct Rec__Job *j;
+
+	rec__check_result__init(&errors);
+	errors.errors_found = true;
+	assert_rc(upkeep_run_op(b->tx, jobs_run_op, &w), RC_OK);
+	j = job_store_get(b->tx, &w.job);
+	assert_non_null(j);
+	j->check = found ? &errors : NULL;
+	job_store_put(b->tx, j);
+	*now += minute_ms;
+	upkeep_end(b->tx, &w.job,
+	    found ? REC__JOB_STATE__JOB_FAILED : REC__JOB_STATE__JOB_SUCCEEDED,
+	    *now);
+	return job_of(b, &w.job);
+}
+
+/* Whoever asks for more now and then must not make the rest starve. */
+static void
+each_measure_has_turns_of_its_own(void **state)
+{
+	struct bench *b = *state;
+	int64_t now = b->start_ms;
+	uint32_t i;
+
+	add(b, &b->a);
+	set_subset(b, &b->a, 5);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(check_now(b, 0, false, &now)->check_part,
+		    i + 1);
+		assert_int_equal(check_now(b, 50, false, &now)->check_part,
+		    i == 0 ? 2 : (i + 1) % 2 + 1);
+		arena_reset(&b->f.arena);
+	}
+}
+
+/* The next part being whole tells nothing of the damaged one. */
+static void
+what_is_damaged_is_read_again_until_it_is_whole(void **state)
+{
+	struct bench *b = *state;
+	int64_t now = b->start_ms;
+
+	add(b, &b->a);
+	set_subset(b, &b->a, 25);
+	assert_int_equal(check_now(b, 0, false, &now)->check_part, 1);
+	assert_int_equal(check_now(b, 0, true, &now)->check_part, 2);
+	assert_int_equal(check_now(b, 0, true, &now)->check_part, 2);
+	assert_int_equal(check_now(b, 0, false, &now)->check_part, 2);
+	assert_int_equal(check_now(b, 0, false, &now)->check_part, 3);
+	/* Found by somebody who asked for more. */
+	assert_int_equal(check_now(b, 50, true, &now)->check_of, 2);
+	assert_int_equal(check_now(b, 0, true, &now)->check_of, 2);
+	assert_int_equal(check_now(b, 100, false, &now)->check_of, 1);
+	assert_int_equal(check_now(b, 0, false, &now)->check_of, 4);
+}
+
 /* ------------------------------------------------------------------ failures */
 
 static void
@@ -472,6 +539,8 @@ main(void)
 		ON_BENCH(hosts_that_share_a_repository_prune_it_once),
 		ON_BENCH(while_one_prunes_the_other_waits_and_takes_over),
 		ON_BENCH(checks_read_another_part_each_time),
+		ON_BENCH(each_measure_has_turns_of_its_own),
+		ON_BENCH(what_is_damaged_is_read_again_until_it_is_whole),
 		ON_BENCH(what_may_pass_is_tried_again_and_not_for_ever),
 		ON_BENCH(a_job_that_expired_is_still_owed),
 		ON_BENCH(a_deleted_hosts_rows_go),
