@@ -100,13 +100,14 @@ static const char *
 stale_reason(struct view *v, const struct host_view *hv)
 {
 	const struct Rec__Host *h = hv->host;
-	int64_t since = h->online ? h->last_backup_at_ms : h->last_seen_at_ms;
-	const char *span =
-	    text_left(v->arena, (uint64_t)((v->req->now_ms - since) / 1000));
-	const char *allowed =
-	    text_left(v->arena, (uint64_t)status_allowed_ms(h) / 1000);
+	const int64_t now = v->req->now_ms, most = status_allowed_ms(h);
+	/* Away for too long, or too long without a backup before that. */
+	bool away = !h->online && now - h->last_seen_at_ms >= most;
+	int64_t since = away ? h->last_seen_at_ms : h->last_backup_at_ms;
+	const char *span = text_left(v->arena, (uint64_t)((now - since) / 1000));
+	const char *allowed = text_left(v->arena, (uint64_t)most / 1000);
 
-	if (h->online)
+	if (!away)
 		return arena_printf(v->arena, "No backup for %s, allowed %s",
 		    span, allowed);
 	return arena_printf(v->arena, "%s %s, allowed %s",

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Why a host is stale, in words. */
+#include "tests/unit/store/store_fixture.h"
+
+#include "lib/base/attr.h"
+#include "lib/store/host_store.h"
+#include "render/host_view.h"
+#include "render/value.h"
+#include "render/view.h"
+
+static const int64_t now_ms = INT64_C(1795097880000);
+static const int64_t hour_ms = INT64_C(3600000);
+
+struct row {
+	bool online;
+	int64_t seen_h, backup_h; /* ago */
+	const char *want;
+};
+
+static void
+put_one(struct fixture *f, const struct row *r)
+{
+	struct store_tx *tx = fixture_write(f);
+	struct ulid id = id_n(1, 1);
+	struct Rec__Host h = REC__HOST__INIT;
+	struct err e;
+
+	h.id = id_bytes(&id);
+	h.name = text("web-01");
+	h.always_on = true;
+	h.online = r->online;
+	h.enrolled_at_ms = now_ms - 1000 * hour_ms;
+	h.last_seen_at_ms = now_ms - r->seen_h * hour_ms;
+	h.last_backup_at_ms = now_ms - r->backup_h * hour_ms;
+	host_store_put(tx, &h);
+	assert_rc(store_commit(tx, &e), RC_OK);
+}
+
+static void
+expect(struct fixture *f, const struct row *r)
+{
+	struct Ipc__RenderRequest req = IPC__RENDER_REQUEST__INIT;
+	struct ulid id = id_n(1, 1);
+	struct value *root;
+	struct host_view hv;
+	struct arena a;
+	struct view v;
+
+	put_one(f, r);
+	arena_init(&a, MIB(1));
+	req.now_ms = now_ms;
+	v = (struct view){ .arena = &a,
+		.req = &req,
+		.clock = { "UTC", now_ms } };
+	v.state = store_begin_read(f->state, &a);
+	v.live = v.state;
+	host_view_init(&v, host_store_get(v.state, &id), &hv);
+	host_view_load(&v, &hv);
+	root = value_root(&a);
+	host_view_put(&v, root, &hv);
+	assert_string_equal(value_get(root, STR("reason"))->text.p, r->want);
+	store_abort(v.state);
+	arena_fini(&a);
+}
+
+static void
+what_is_too_long_is_what_is_named(void **state)
+{
+	static const struct row rows[] = {
+		{ true, 0, 100, "No backup for 4 d, allowed 26 h" },
+		{ false, 100, 100, "Offline 4 d, allowed 26 h" },
+		/* It went away long after its last backup. */
+		{ false, 1, 100, "No backup for 4 d, allowed 26 h" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		expect(*state, &rows[i]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		store_test(what_is_too_long_is_what_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
