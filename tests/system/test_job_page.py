@@ -3,6 +3,7 @@
 why, what is left, the same by hand, its log while it grows."""
 import re
 import shutil
+from html import unescape
 
 import pytest
 
@@ -189,6 +190,20 @@ def test_the_jobs_page_lives(host, b):
         '[data-live="jobs.headline"] h1') == "No job is running")
     assert b.driver.execute_script("return window.same")
     assert b.errors() == []
+
+
+def test_lines_are_copied_as_lines(host, b):
+    """What is pasted into a ticket has a line for a line, without numbers."""
+    job = host.done(lines=3)["id"]
+    b.open(f"/jobs/{job}")
+    copied = b.driver.execute_script("""
+        getSelection().selectAllChildren(document.querySelector('.log ol'));
+        return getSelection().toString();""").splitlines()
+    lines = [text for _, text in shown(host.page(job))]
+    assert len(copied) == len(lines) > 3
+    for got, text in zip(copied, lines):
+        assert re.fullmatch(r"\d\d:\d\d:\d\d " + re.escape(
+            unescape(text)), got.strip()), got
 
 
 def test_the_log_follows_only_at_its_end(host, b):

@@ -171,7 +171,7 @@
   /* — Relative times, in the server's words — */
   function relative(ms) {
     const past = ms <= Date.now(), s = Math.floor(Math.abs(Date.now() - ms) / 1000);
-    if (s < 60) return 'just now';
+    if (s < 60) return past || s <= 3 ? 'just now' : 'in under 1 min';
     const text = s < 3600 ? Math.floor(s / 60) + ' min' : s < 172800 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' d';
     return past ? text + ' ago' : 'in ' + text;
   }
@@ -285,7 +285,7 @@
       const when = d.createElement('time'), text = d.createElement('span');
       when.textContent = time(rec.ts);
       text.textContent = rec.payload;
-      li.append(num, when, text);
+      li.append(num, when, ' ', text);
       return li;
     }
     /* What was pushed out at the top is one link away. */
