@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "controller/cli/admin.h"
+#include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
@@ -44,21 +45,16 @@ tell(struct cli *c, struct str text, const struct json *doc)
 static enum exit_code
 ask(struct cli *c, const char *expect)
 {
-	enum exit_code code = END_OK;
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct err e = { 0 };
-	char path[128];
-	enum rc rc;
+	struct ask a;
 
-	ASSERT(str_fmt(path, sizeof(path), "/api/audit/verify%s%s",
-	    expect != NULL ? "?expect=" : "", expect != NULL ? expect : ""));
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK)
-		rc = client_get(cl, path, &doc, &e);
-	code = rc == RC_OK ? tell(c, client_text(cl), doc) : cli_fail(c, &e);
-	json_free(doc);
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	buf_puts(&a.path, "/api/audit/verify");
+	if (expect != NULL)
+		buf_printf(&a.path, "?expect=%s", expect);
+	ask_get(&a);
+	if (ask_ok(&a))
+		a.code = tell(c, client_text(a.cl), a.doc);
+	return ask_end(&a);
 }
 
 /* ----------------------------------------------------------------- offline */

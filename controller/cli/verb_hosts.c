@@ -6,7 +6,7 @@
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 
 enum {
 	SNAPSHOTS_MAX = 10000,
@@ -70,45 +70,17 @@ verb_hosts_list(struct cli *c)
 	const char *query = args_value(&c->args, OPT_QUERY);
 	struct ask_shape shape = { host_list, ARRAY_LEN(host_list),
 		"no hosts yet" };
-	enum exit_code code;
-	struct buf path;
+	struct ask a;
 
-	buf_init(&path, KIB(8));
-	buf_puts(&path, "/api/hosts");
+	ask_begin(&a, c);
+	buf_puts(&a.path, "/api/hosts");
 	if (query != NULL) {
-		buf_puts(&path, "?q=");
-		http_escape(&path, str_of(query));
+		buf_puts(&a.path, "?q=");
+		http_escape(&a.path, str_of(query));
 		shape.nothing = "no host fits";
 	}
-	code = ask_list(c, buf_text(&path), 0, &shape);
-	buf_fini(&path);
-	return code;
-}
-
-/* A question below the host that the first word names. */
-static enum exit_code
-ask_host(struct cli *c, const char *below, const struct ask_shape *shape)
-{
-	char id[CLIENT_ID_CAP], path[96];
-	struct client *cl = NULL;
-	struct err e = { 0 };
-	enum exit_code code;
-	int64_t limit = 0;
-
-	if (args_number(&c->args, OPT_LIMIT, 1, SNAPSHOTS_MAX, 0, &limit, &e) !=
-	        RC_OK ||
-	    client_new(&c->cfg, true, &cl, &e) != RC_OK ||
-	    client_host(cl, c->word[0], id, &e) != RC_OK) {
-		client_free(cl);
-		return cli_fail(c, &e);
-	}
-	ASSERT(str_fmt(path, sizeof(path), "/api/hosts/%s%s", id, below));
-	if (below[0] == '\0')
-		code = ask_record(c, cl, path, shape);
-	else
-		code = ask_list_by(c, cl, path, (size_t)limit, shape);
-	client_free(cl);
-	return code;
+	ask_list(&a, 0, &shape);
+	return ask_end(&a);
 }
 
 enum exit_code
@@ -116,8 +88,12 @@ verb_hosts_show(struct cli *c)
 {
 	const struct ask_shape shape = { host_record, ARRAY_LEN(host_record),
 		"" };
+	struct ask a;
 
-	return ask_host(c, "", &shape);
+	ask_begin(&a, c);
+	ask_host(&a);
+	ask_record(&a, &shape);
+	return ask_end(&a);
 }
 
 enum exit_code
@@ -125,96 +101,55 @@ verb_snapshots(struct cli *c)
 {
 	const struct ask_shape shape = { snapshot_list,
 		ARRAY_LEN(snapshot_list), "no snapshots yet" };
+	struct ask a;
+	int64_t limit;
 
-	return ask_host(c, "/snapshots", &shape);
+	ask_begin(&a, c);
+	limit = ask_number(&a, OPT_LIMIT, 1, SNAPSHOTS_MAX, 0);
+	ask_host(&a);
+	buf_puts(&a.path, "/snapshots");
+	ask_list(&a, (size_t)limit, &shape);
+	return ask_end(&a);
 }
 
 /* --------------------------------------------------------------- settings */
 
-/* A change below the host that the first word names. */
-static enum exit_code
-change_host(struct cli *c, const char *method, const char *below,
-    const struct buf *body)
-{
-	char id[CLIENT_ID_CAP], path[96];
-	enum exit_code code = END_OK;
-	struct client *cl = NULL;
-	struct err e = { 0 };
-
-	if (client_new(&c->cfg, true, &cl, &e) != RC_OK ||
-	    client_host(cl, c->word[0], id, &e) != RC_OK) {
-		code = cli_fail(c, &e);
-	} else {
-		ASSERT(
-		    str_fmt(path, sizeof(path), "/api/hosts/%s%s", id, below));
-		code = ask_change(c, cl, method, path, buf_str(body), "saved");
-	}
-	client_free(cl);
-	return code;
-}
-
-static enum rc
-put_number(struct cli *c, struct json_out *j, const char *name,
-    enum args_id option, struct err *e)
-{
-	int64_t v;
-	enum rc rc;
-
-	if (!args_has(&c->args, option))
-		return RC_OK;
-	rc = args_number(&c->args, option, 0, NUMBER_MAX, 0, &v, e);
-	if (rc == RC_OK)
-		json_put_int(j, name,
-		    option == OPT_ALLOWED_AGE ? v * HOUR_S : v);
-	return rc;
-}
-
 enum exit_code
 verb_hosts_limit(struct cli *c)
 {
-	enum exit_code code;
-	struct json_out j;
-	struct err e = { 0 };
-	struct buf b;
+	struct json_doc doc;
+	struct ask a;
 
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	if (put_number(c, &j, "bandwidth_up_kbps", OPT_UP, &e) == RC_OK &&
-	    put_number(c, &j, "bandwidth_down_kbps", OPT_DOWN, &e) == RC_OK) {
-		json_obj_end(&j);
-		code = change_host(c, "PUT", "/bandwidth", &b);
-	} else {
-		code = cli_fail(c, &e);
-	}
-	buf_fini(&b);
-	return code;
+	ask_begin(&a, c);
+	json_doc_init(&doc, KIB(1));
+	ask_put_number(&a, &doc.j, "bandwidth_up_kbps", OPT_UP, NUMBER_MAX);
+	ask_put_number(&a, &doc.j, "bandwidth_down_kbps", OPT_DOWN, NUMBER_MAX);
+	ask_host(&a);
+	buf_puts(&a.path, "/bandwidth");
+	ask_change(&a, "PUT", json_doc_end(&doc), "saved");
+	json_doc_fini(&doc);
+	return ask_end(&a);
 }
 
 enum exit_code
 verb_hosts_mode(struct cli *c)
 {
 	bool always = strcmp(c->word[1], "always-on") == 0;
-	enum exit_code code;
-	struct json_out j;
-	struct err e = { 0 };
-	struct buf b;
+	struct json_doc doc;
+	struct ask a;
 
-	if (!always && strcmp(c->word[1], "comes-and-goes") != 0) {
-		(void)err_set(&e, RC_INVALID,
+	ask_begin(&a, c);
+	if (!always && strcmp(c->word[1], "comes-and-goes") != 0)
+		(void)err_set(&a.e, RC_INVALID,
 		    "the mode is always-on or comes-and-goes");
-		return cli_fail(c, &e);
-	}
-	buf_init(&b, KIB(1));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put_bool(&j, "always_on", always);
-	if (put_number(c, &j, "allowed_age_s", OPT_ALLOWED_AGE, &e) == RC_OK) {
-		json_obj_end(&j);
-		code = change_host(c, "POST", "/mode", &b);
-	} else {
-		code = cli_fail(c, &e);
-	}
-	buf_fini(&b);
-	return code;
+	json_doc_init(&doc, KIB(1));
+	json_put_bool(&doc.j, "always_on", always);
+	if (args_has(&c->args, OPT_ALLOWED_AGE))
+		json_put_int(&doc.j, "allowed_age_s",
+		    HOUR_S * ask_number(&a, OPT_ALLOWED_AGE, 0, NUMBER_MAX, 0));
+	ask_host(&a);
+	buf_puts(&a.path, "/mode");
+	ask_change(&a, "POST", json_doc_end(&doc), "saved");
+	json_doc_fini(&doc);
+	return ask_end(&a);
 }

@@ -7,7 +7,7 @@
 #include "controller/cli/client.h"
 #include "controller/cli/follow.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 
 enum {
 	JOBS_MAX = 10000, /* the controller pages no further */
@@ -49,75 +49,55 @@ static const struct print_column job_record[] = {
 
 /* -------------------------------------------------------------------- run */
 
-static enum rc
-dispatch(struct cli *c, struct client *cl, const char *kind, struct json **doc,
-    struct err *e)
-{
-	char id[CLIENT_ID_CAP], path[96];
-	struct json_out j;
-	struct buf b;
-	enum rc rc;
-
-	if ((rc = client_host(cl, c->word[0], id, e)) != RC_OK)
-		return rc;
-	ASSERT(str_fmt(path, sizeof(path), "/api/hosts/%s/jobs", id));
-	buf_init(&b, KIB(8));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "kind", kind);
-	if (c->words > 1) {
-		json_arr(&j, "args");
-		json_put(&j, NULL, c->word[1]);
-		json_arr_end(&j);
-	}
-	json_obj_end(&j);
-	rc = client_call(cl, "POST", path, buf_str(&b), doc, e);
-	buf_fini(&b);
-	if (rc == RC_OK && json_text(*doc, "job_id").n == 0)
-		rc = err_set(e, RC_CORRUPT, "the answer names no job");
-	return rc;
-}
-
+/* The one it started goes to job. */
 static void
-tell_started(struct cli *c, struct client *cl, const char *job)
+dispatch(struct ask *a, const char *kind, char job[CLIENT_ID_CAP])
 {
-	if (c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else
-		print_line(&c->out,
-		    "job %s is asked for\nwatch it: restic-manager logs %s "
-		    "--follow",
-		    job, job);
+	const struct cli *c = a->cli;
+	struct json_doc doc;
+
+	ask_host(a);
+	buf_puts(&a->path, "/jobs");
+	json_doc_init(&doc, KIB(8));
+	json_put(&doc.j, "kind", kind);
+	if (c->words > 1) {
+		json_arr(&doc.j, "args");
+		json_put(&doc.j, NULL, c->word[1]);
+		json_arr_end(&doc.j);
+	}
+	ask_call(a, "POST", json_doc_end(&doc));
+	json_doc_fini(&doc);
+	if (!ask_ok(a))
+		return;
+	if (json_text(a->doc, "job_id").n == 0)
+		(void)err_set(&a->e, RC_CORRUPT, "the answer names no job");
+	else if (!str_copy(job, CLIENT_ID_CAP, json_text(a->doc, "job_id")))
+		(void)err_set(&a->e, RC_CORRUPT, "the job's id is malformed");
 }
 
 static enum exit_code
 start(struct cli *c, const char *kind)
 {
-	enum exit_code code = END_OK;
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	char job[CLIENT_ID_CAP];
-	struct err e = { 0 };
-	enum rc rc;
+	char job[CLIENT_ID_CAP] = "";
+	struct ask a;
 
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
-	    (rc = dispatch(c, cl, kind, &doc, &e)) == RC_OK &&
-	    !str_copy(job, sizeof(job), json_text(doc, "job_id")))
-		rc = err_set(&e, RC_CORRUPT, "the job's id is malformed");
-	if (rc != RC_OK) {
-		code = cli_fail(c, &e);
-	} else if (!args_has(&c->args, OPT_FOLLOW)) {
-		tell_started(c, cl, job);
-	} else {
+	ask_begin(&a, c);
+	dispatch(&a, kind, job);
+	if (!ask_ok(&a))
+		return ask_end(&a);
+	if (args_has(&c->args, OPT_FOLLOW)) {
 		if (!c->out.json)
 			print_line(&c->out, "job %s", job);
 		print_flush(&c->out);
-		code = follow_job(c, cl, job,
+		a.code = follow_job(c, a.cl, job,
 		    c->out.json ? FOLLOW_SILENT : FOLLOW_TEXT);
+	} else if (!ask_told(&a)) {
+		print_line(&c->out,
+		    "job %s is asked for\nwatch it: restic-manager logs %s "
+		    "--follow",
+		    job, job);
 	}
-	json_free(doc);
-	client_free(cl);
-	return code;
+	return ask_end(&a);
 }
 
 enum exit_code
@@ -153,26 +133,22 @@ verb_repo_unlock(struct cli *c)
 /* ------------------------------------------------------------------- jobs */
 
 /* The query of GET /api/jobs. */
-static enum rc
-jobs_path(struct cli *c, struct client *cl, struct buf *path, struct err *e)
+static void
+jobs_path(struct ask *a)
 {
-	const char *status = args_value(&c->args, OPT_STATUS);
-	char host[CLIENT_ID_CAP];
+	const char *status = args_value(&a->cli->args, OPT_STATUS);
+	char host[ASK_ID_CAP];
 	char sign = '?';
-	enum rc rc;
 
-	buf_puts(path, "/api/jobs");
-	if (c->words > 0) {
-		if ((rc = client_host(cl, c->word[0], host, e)) != RC_OK)
-			return rc;
-		buf_printf(path, "%chost=%s", sign, host);
+	buf_puts(&a->path, "/api/jobs");
+	if (a->cli->words > 0 && ask_host_id(a, a->cli->word[0], host)) {
+		buf_printf(&a->path, "%chost=%s", sign, host);
 		sign = '&';
 	}
 	if (status != NULL) {
-		buf_printf(path, "%cstate=", sign);
-		http_escape(path, str_of(status));
+		buf_printf(&a->path, "%cstate=", sign);
+		http_escape(&a->path, str_of(status));
 	}
-	return RC_OK;
 }
 
 enum exit_code
@@ -180,39 +156,27 @@ verb_jobs_list(struct cli *c)
 {
 	const struct ask_shape shape = { job_list, ARRAY_LEN(job_list),
 		"no jobs" };
-	struct client *cl = NULL;
-	enum exit_code code;
-	struct err e = { 0 };
-	struct buf path;
-	int64_t limit = 0;
+	int64_t limit;
+	struct ask a;
 
-	buf_init(&path, KIB(8));
-	if (args_number(&c->args, OPT_LIMIT, 1, JOBS_MAX, JOBS_USUAL, &limit,
-	        &e) != RC_OK ||
-	    client_new(&c->cfg, true, &cl, &e) != RC_OK ||
-	    jobs_path(c, cl, &path, &e) != RC_OK)
-		code = cli_fail(c, &e);
-	else
-		code =
-		    ask_list_by(c, cl, buf_text(&path), (size_t)limit, &shape);
-	buf_fini(&path);
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	limit = ask_number(&a, OPT_LIMIT, 1, JOBS_MAX, JOBS_USUAL);
+	jobs_path(&a);
+	ask_list(&a, (size_t)limit, &shape);
+	return ask_end(&a);
 }
 
-/* A client and the address of the job that the first word names. */
-static enum rc
-job_path(struct cli *c, const char *below, struct client **cl, char path[96],
-    struct err *e)
+/* The path of the job that the first word names. */
+static void
+ask_job(struct ask *a)
 {
 	char id[CLIENT_ID_CAP];
-	enum rc rc;
+	struct err e;
 
-	if ((rc = client_id(c->word[0], "job", id, e)) != RC_OK ||
-	    (rc = client_new(&c->cfg, true, cl, e)) != RC_OK)
-		return rc;
-	ASSERT(str_fmt(path, 96, "/api/jobs/%s%s", id, below));
-	return RC_OK;
+	if (client_id(a->cli->word[0], "job", id, &e) == RC_OK)
+		buf_printf(&a->path, "/api/jobs/%s", id);
+	else
+		ask_fail(a, &e);
 }
 
 enum exit_code
@@ -220,32 +184,24 @@ verb_jobs_show(struct cli *c)
 {
 	const struct ask_shape shape = { job_record, ARRAY_LEN(job_record),
 		"" };
-	struct client *cl = NULL;
-	enum exit_code code;
-	struct err e = { 0 };
-	char path[96];
+	struct ask a;
 
-	if (job_path(c, "", &cl, path, &e) != RC_OK)
-		return cli_fail(c, &e);
-	code = ask_record(c, cl, path, &shape);
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	ask_job(&a);
+	ask_record(&a, &shape);
+	return ask_end(&a);
 }
 
 enum exit_code
 verb_jobs_cancel(struct cli *c)
 {
-	struct client *cl = NULL;
-	enum exit_code code;
-	struct err e = { 0 };
-	char path[96];
+	struct ask a;
 
-	if (job_path(c, "/cancel", &cl, path, &e) != RC_OK)
-		return cli_fail(c, &e);
-	code = ask_change(c, cl, "POST", path, STR("{}"),
-	    "the job is being cancelled");
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	ask_job(&a);
+	buf_puts(&a.path, "/cancel");
+	ask_change(&a, "POST", "{}", "the job is being cancelled");
+	return ask_end(&a);
 }
 
 /* ------------------------------------------------------------------- logs */
@@ -318,19 +274,19 @@ enum exit_code
 verb_logs(struct cli *c)
 {
 	bool ndjson = args_has(&c->args, OPT_NDJSON) || c->out.json;
-	enum exit_code code = END_OK;
-	struct client *cl = NULL;
 	char id[CLIENT_ID_CAP];
-	struct err e = { 0 };
-	enum rc rc;
+	struct err e;
+	struct ask a;
 
-	if ((rc = client_id(c->word[0], "job", id, &e)) == RC_OK)
-		rc = client_new(&c->cfg, true, &cl, &e);
-	if (rc == RC_OK && args_has(&c->args, OPT_FOLLOW))
-		code =
-		    follow_job(c, cl, id, ndjson ? FOLLOW_NDJSON : FOLLOW_TEXT);
-	else if (rc == RC_OK)
-		rc = print_log(c, cl, id, &e);
-	client_free(cl);
-	return rc == RC_OK ? code : cli_fail(c, &e);
+	ask_begin(&a, c);
+	if (client_id(c->word[0], "job", id, &e) != RC_OK)
+		ask_fail(&a, &e);
+	if (ask_client(&a) == NULL)
+		return ask_end(&a);
+	if (args_has(&c->args, OPT_FOLLOW))
+		a.code = follow_job(c, a.cl, id,
+		    ndjson ? FOLLOW_NDJSON : FOLLOW_TEXT);
+	else if (print_log(c, a.cl, id, &e) != RC_OK)
+		ask_fail(&a, &e);
+	return ask_end(&a);
 }

@@ -4,10 +4,9 @@
 
 #include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
-#include "controller/cli/client.h"
 #include "controller/cli/prompt.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 
 #define PENDING "/api/pending-hosts"
 
@@ -29,39 +28,35 @@ verb_pending_list(struct cli *c)
 	const struct ask_shape shape = { cols, ARRAY_LEN(cols),
 		"nobody waits for approval" };
 
-	return ask_list(c, PENDING, 0, &shape);
+	return ask_one_list(c, PENDING, &shape);
 }
 
 struct wanted {
-	char id[CLIENT_ID_CAP];
 	char fingerprint[256];
 };
 
 /* The one host that the first word names. */
-static enum rc
-find(struct cli *c, struct client *cl, struct wanted *out, struct err *e)
+static void
+find(struct ask *a, struct wanted *out)
 {
-	static const struct ask_name names = { PENDING, "hostname",
-		"waiting host", NULL };
-	struct json *doc = NULL;
+	static const struct ask_name names = { "hostname", "waiting host",
+		NULL };
 	const struct json *items, *one;
+	char id[ASK_ID_CAP];
 	size_t i;
-	enum rc rc;
 
-	if ((rc = ask_id(cl, &names, c->word[0], out->id, sizeof(out->id),
-	         e)) != RC_OK ||
-	    (rc = client_list(cl, PENDING, 0, &doc, e)) != RC_OK)
-		return rc;
-	items = json_get(doc, "items");
+	buf_puts(&a->path, PENDING);
+	if (!ask_id(a, &names, a->cli->word[0], id, sizeof(id)))
+		return;
+	items = json_get(a->doc, "items");
 	for (i = 0; i < json_len(items); i++) {
 		one = json_at(items, i);
-		if (str_eqz(json_text(one, "id"), out->id) &&
+		if (str_eqz(json_text(one, "id"), id) &&
 		    !str_copy(out->fingerprint, sizeof(out->fingerprint),
 		        json_text(one, "fingerprint")))
 			out->fingerprint[0] = '\0';
 	}
-	json_free(doc);
-	return RC_OK;
+	buf_printf(&a->path, "/%s", id);
 }
 
 /* Behind "SHA256:", which may be left out. */
@@ -135,27 +130,23 @@ compare(struct cli *c, const struct wanted *w, struct err *e)
 }
 
 static enum rc
-wish(struct cli *c, struct buf *b, struct err *e)
+wish(const struct ask *a, struct json_out *j, struct err *e)
 {
-	const struct args *a = &c->args;
+	const struct args *args = &a->cli->args;
 	struct secret password = { 0 };
-	struct json_out j;
 
-	if (!args_has(a, OPT_REPO_URL) || !args_has(a, OPT_PASSWORD_STDIN))
+	if (!args_has(args, OPT_REPO_URL) ||
+	    !args_has(args, OPT_PASSWORD_STDIN))
 		return err_set(e, RC_INVALID,
 		    "say --repo-url, and give the repository's password by "
 		    "--password-stdin");
 	if (prompt_stdin("the repository's password", &password, e) != RC_OK)
 		return e->rc;
-	json_out_init(&j, b);
-	json_obj(&j, NULL);
-	json_put(&j, "repo_url", args_value(a, OPT_REPO_URL));
-	json_put_str(&j, "repo_password", secret_str(&password));
-	if (args_has(a, OPT_REPO_USER))
-		json_put(&j, "repo_username", args_value(a, OPT_REPO_USER));
-	if (args_has(a, OPT_ALLOW_DUPLICATE))
-		json_put_bool(&j, "allow_duplicate", true);
-	json_obj_end(&j);
+	ask_put_text(a, j, "repo_url", OPT_REPO_URL);
+	json_put_str(j, "repo_password", secret_str(&password));
+	ask_put_text(a, j, "repo_username", OPT_REPO_USER);
+	if (args_has(args, OPT_ALLOW_DUPLICATE))
+		json_put_bool(j, "allow_duplicate", true);
 	secret_fini(&password);
 	return RC_OK;
 }
@@ -163,44 +154,35 @@ wish(struct cli *c, struct buf *b, struct err *e)
 enum exit_code
 verb_pending_accept(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct wanted w = { 0 };
-	enum exit_code code;
-	struct err e = { 0 };
-	char path[96];
-	struct buf b;
+	struct wanted w = { "" };
+	struct json_doc doc;
+	struct err e;
+	struct ask a;
 
-	buf_init(&b, KIB(16));
-	if (client_new(&c->cfg, true, &cl, &e) != RC_OK ||
-	    find(c, cl, &w, &e) != RC_OK || wish(c, &b, &e) != RC_OK ||
-	    compare(c, &w, &e) != RC_OK) {
-		code = cli_fail(c, &e);
-	} else {
-		ASSERT(str_fmt(path, sizeof(path), PENDING "/%s/accept", w.id));
-		code = ask_change(c, cl, "POST", path, buf_str(&b),
-		    "accepted: its agent enrols now");
-	}
-	buf_wipe_fini(&b);
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	json_doc_init(&doc, KIB(16));
+	find(&a, &w);
+	buf_puts(&a.path, "/accept");
+	if (ask_ok(&a) &&
+	    (wish(&a, &doc.j, &e) != RC_OK || compare(c, &w, &e) != RC_OK))
+		ask_fail(&a, &e);
+	ask_change(&a, "POST", json_doc_end(&doc),
+	    "accepted: its agent enrols now");
+	json_doc_wipe_fini(&doc);
+	return ask_end(&a);
 }
 
 enum exit_code
 verb_pending_reject(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct wanted w = { 0 };
-	enum exit_code code;
-	struct err e = { 0 };
-	char path[96];
+	static const struct ask_name names = { "hostname", "waiting host",
+		NULL };
+	struct ask a;
 
-	if (client_new(&c->cfg, true, &cl, &e) != RC_OK ||
-	    find(c, cl, &w, &e) != RC_OK) {
-		code = cli_fail(c, &e);
-	} else {
-		ASSERT(str_fmt(path, sizeof(path), PENDING "/%s/reject", w.id));
-		code = ask_change(c, cl, "POST", path, STR("{}"), "rejected");
-	}
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	buf_puts(&a.path, PENDING);
+	ask_named(&a, &names, c->word[0]);
+	buf_puts(&a.path, "/reject");
+	ask_change(&a, "POST", "{}", "rejected");
+	return ask_end(&a);
 }

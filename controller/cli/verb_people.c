@@ -4,9 +4,8 @@
 
 #include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
-#include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 
 enum {
 	TOKEN_DAYS = 90,
@@ -31,75 +30,63 @@ verb_api_tokens_list(struct cli *c)
 	/* clang-format on */
 	const struct ask_shape shape = { cols, ARRAY_LEN(cols), "no tokens" };
 
-	return ask_list(c, "/api/tokens", 0, &shape);
+	return ask_one_list(c, "/api/tokens", &shape);
 }
 
-/* The token alone on standard output: for `read -r`, or a secret's store. */
-static void
-tell_token(struct cli *c, struct client *cl, const struct json *doc)
+/* What is shown only once, alone on standard output: for `read -r`, or a
+ * secret's store. */
+static bool
+tell_secret(struct ask *a, const char *member)
 {
-	if (c->out.json) {
-		print_doc(&c->out, client_text(cl));
-		return;
-	}
-	print_safe(&c->out.b, json_text(doc, "token"));
-	buf_putc(&c->out.b, '\n');
-	cli_note("good until %.*s; it is shown only here",
-	    STR_ARG(str_sub(json_text(doc, "expires_at"), 0, 10)));
+	struct buf *out = &a->cli->out.b;
+
+	if (!ask_ok(a) || ask_told(a))
+		return false;
+	print_safe(out, json_text(a->doc, member));
+	buf_putc(out, '\n');
+	return true;
+}
+
+static const char *
+role(const struct cli *c)
+{
+	const char *given = args_value(&c->args, OPT_ROLE);
+
+	return given != NULL ? given : "viewer";
 }
 
 enum exit_code
 verb_api_tokens_create(struct cli *c)
 {
-	const char *role = args_value(&c->args, OPT_ROLE);
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct json_out j;
-	struct err e = { 0 };
-	int64_t days = 0;
-	struct buf b;
-	enum rc rc;
+	struct json_doc doc;
+	struct ask a;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	rc = args_number(&c->args, OPT_DAYS, 1, TOKEN_DAYS_MAX, TOKEN_DAYS,
-	    &days, &e);
-	json_obj(&j, NULL);
-	json_put(&j, "name", c->word[0]);
-	json_put(&j, "role", role != NULL ? role : "viewer");
-	json_put_int(&j, "expires_in_days", days);
-	json_obj_end(&j);
-	if (rc == RC_OK && (rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK)
-		rc = client_call(cl, "POST", "/api/tokens", buf_str(&b), &doc,
-		    &e);
-	if (rc == RC_OK)
-		tell_token(c, cl, doc);
-	buf_fini(&b);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	ask_begin(&a, c);
+	buf_puts(&a.path, "/api/tokens");
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "name", c->word[0]);
+	json_put(&doc.j, "role", role(c));
+	json_put_int(&doc.j, "expires_in_days",
+	    ask_number(&a, OPT_DAYS, 1, TOKEN_DAYS_MAX, TOKEN_DAYS));
+	ask_call(&a, "POST", json_doc_end(&doc));
+	json_doc_fini(&doc);
+	if (tell_secret(&a, "token"))
+		cli_note("good until %.*s; it is shown only here",
+		    STR_ARG(str_sub(json_text(a.doc, "expires_at"), 0, 10)));
+	return ask_end(&a);
 }
 
 enum exit_code
 verb_api_tokens_revoke(struct cli *c)
 {
-	static const struct ask_name names = { "/api/tokens", "name",
-		"API token", NULL };
-	struct client *cl = NULL;
-	enum exit_code code;
-	struct err e = { 0 };
-	char id[CLIENT_ID_CAP], path[96];
+	static const struct ask_name name = { "name", "API token", NULL };
+	struct ask a;
 
-	if (client_new(&c->cfg, true, &cl, &e) != RC_OK ||
-	    ask_id(cl, &names, c->word[0], id, sizeof(id), &e) != RC_OK) {
-		code = cli_fail(c, &e);
-	} else {
-		ASSERT(str_fmt(path, sizeof(path), "/api/tokens/%s", id));
-		code = ask_change(c, cl, "DELETE", path,
-		    (struct str){ NULL, 0 }, "the token is revoked");
-	}
-	client_free(cl);
-	return code;
+	ask_begin(&a, c);
+	buf_puts(&a.path, "/api/tokens");
+	ask_named(&a, &name, c->word[0]);
+	ask_change(&a, "DELETE", NULL, "the token is revoked");
+	return ask_end(&a);
 }
 
 /* ------------------------------------------------------------------- users */
@@ -119,82 +106,54 @@ verb_users_list(struct cli *c)
 	/* clang-format on */
 	const struct ask_shape shape = { cols, ARRAY_LEN(cols), "no users" };
 
-	return ask_list(c, "/api/users", 0, &shape);
+	return ask_one_list(c, "/api/users", &shape);
 }
 
-/* A setup link, alone on standard output. */
-static void
-tell_link(struct cli *c, struct client *cl, const struct json *doc)
+static enum exit_code
+end_link(struct ask *a)
 {
-	if (c->out.json) {
-		print_doc(&c->out, client_text(cl));
-		return;
-	}
-	print_safe(&c->out.b, json_text(doc, "setup_url"));
-	buf_putc(&c->out.b, '\n');
-	cli_note("with this link, good once and for an hour, its owner "
-	         "chooses a password; it is shown only here");
+	if (tell_secret(a, "setup_url"))
+		cli_note("with this link, good once and for an hour, its owner "
+		         "chooses a password; it is shown only here");
+	return ask_end(a);
 }
 
 enum exit_code
 verb_users_invite(struct cli *c)
 {
-	const char *role = args_value(&c->args, OPT_ROLE);
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct json_out j;
-	struct err e = { 0 };
-	struct buf b;
-	enum rc rc;
+	struct json_doc doc;
+	struct ask a;
 
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "username", c->word[0]);
-	json_put(&j, "role", role != NULL ? role : "viewer");
-	json_obj_end(&j);
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK)
-		rc = client_call(cl, "POST", "/api/users", buf_str(&b), &doc,
-		    &e);
-	if (rc == RC_OK)
-		tell_link(c, cl, doc);
-	buf_fini(&b);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	ask_begin(&a, c);
+	buf_puts(&a.path, "/api/users");
+	json_doc_init(&doc, KIB(4));
+	json_put(&doc.j, "username", c->word[0]);
+	json_put(&doc.j, "role", role(c));
+	ask_call(&a, "POST", json_doc_end(&doc));
+	json_doc_fini(&doc);
+	return end_link(&a);
 }
 
-/* Address of something to be done to the user the first word names. */
-static enum rc
-user_path(struct cli *c, struct client **cl, const char *what, char path[96],
-    struct err *e)
+/* Something to be done to the user that the first word names. */
+static void
+begin_user(struct ask *a, struct cli *c, const char *what)
 {
-	static const struct ask_name names = { "/api/users", "username", "user",
-		NULL };
-	char id[CLIENT_ID_CAP];
-	enum rc rc;
+	static const struct ask_name name = { "username", "user", NULL };
 
-	if ((rc = client_new(&c->cfg, true, cl, e)) != RC_OK ||
-	    (rc = ask_id(*cl, &names, c->word[0], id, sizeof(id), e)) != RC_OK)
-		return rc;
-	ASSERT(str_fmt(path, 96, "/api/users/%s/%s", id, what));
-	return RC_OK;
+	ask_begin(a, c);
+	buf_puts(&a->path, "/api/users");
+	ask_named(a, &name, c->word[0]);
+	buf_printf(&a->path, "/%s", what);
 }
 
 static enum exit_code
 change_user(struct cli *c, const char *what, const char *done)
 {
-	struct client *cl = NULL;
-	enum exit_code code;
-	struct err e = { 0 };
-	char path[96];
+	struct ask a;
 
-	if (user_path(c, &cl, what, path, &e) == RC_OK)
-		code = ask_change(c, cl, "POST", path, STR("{}"), done);
-	else
-		code = cli_fail(c, &e);
-	client_free(cl);
-	return code;
+	begin_user(&a, c, what);
+	ask_change(&a, "POST", "{}", done);
+	return ask_end(&a);
 }
 
 enum exit_code
@@ -219,18 +178,9 @@ verb_users_sign_out(struct cli *c)
 enum exit_code
 verb_users_link(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct err e = { 0 };
-	char path[96];
-	enum rc rc;
+	struct ask a;
 
-	rc = user_path(c, &cl, "regenerate-setup-link", path, &e);
-	if (rc == RC_OK)
-		rc = client_call(cl, "POST", path, STR("{}"), &doc, &e);
-	if (rc == RC_OK)
-		tell_link(c, cl, doc);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	begin_user(&a, c, "regenerate-setup-link");
+	ask_call(&a, "POST", "{}");
+	return end_link(&a);
 }

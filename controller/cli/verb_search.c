@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* search: hosts, jobs and snapshots by a few letters. */
+#include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/client.h"
 #include "controller/cli/verbs.h"
@@ -64,25 +65,13 @@ tell(struct cli *c, const struct json *doc)
 enum exit_code
 verb_search(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct json *doc = NULL;
-	struct err e = { 0 };
-	struct buf path;
-	enum rc rc;
+	struct ask a;
 
-	buf_init(&path, KIB(4));
-	buf_puts(&path, "/api/search?q=");
-	http_escape(&path, str_of(c->word[0]));
-	if (buf_rc(&path) != RC_OK)
-		rc = err_set(&e, RC_INVALID, "the text is too long");
-	else if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK)
-		rc = client_get(cl, buf_text(&path), &doc, &e);
-	if (rc == RC_OK && c->out.json)
-		print_doc(&c->out, client_text(cl));
-	else if (rc == RC_OK)
-		tell(c, doc);
-	buf_fini(&path);
-	json_free(doc);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	ask_begin(&a, c);
+	buf_puts(&a.path, "/api/search?q=");
+	http_escape(&a.path, str_of(c->word[0]));
+	ask_get(&a);
+	if (ask_ok(&a) && !ask_told(&a))
+		tell(c, a.doc);
+	return ask_end(&a);
 }

@@ -4,60 +4,34 @@
 
 #include "controller/cli/ask.h"
 #include "controller/cli/cli.h"
-#include "controller/cli/client.h"
 #include "controller/cli/prompt.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 
-static void
-put_list(struct json_out *j, const char *name, const struct args *a,
-    enum args_id id)
-{
-	const struct args_list *list = args_list(a, id);
-	size_t i;
-
-	if (list->n == 0)
-		return;
-	json_arr(j, name);
-	for (i = 0; i < list->n; i++)
-		json_put(j, NULL, list->v[i]);
-	json_arr_end(j);
-}
-
-static void
-put_option(struct json_out *j, const char *name, const struct args *a,
-    enum args_id id)
-{
-	if (args_has(a, id))
-		json_put(j, name, args_value(a, id));
-}
+#define TOKENS "/api/enrollment-tokens"
 
 /* The body of POST /api/enrollment-tokens. */
 static enum rc
-wish(struct cli *c, struct buf *b, struct err *e)
+wish(const struct ask *a, struct json_out *j, struct err *e)
 {
-	const struct args *a = &c->args;
+	const struct args *args = &a->cli->args;
 	struct secret password = { 0 };
-	struct json_out j;
 
-	if (!args_has(a, OPT_REPO_URL))
+	if (!args_has(args, OPT_REPO_URL))
 		return err_set(e, RC_INVALID,
 		    "where does it back up to? Say --repo-url");
-	if (args_has(a, OPT_PASSWORD_STDIN) &&
+	if (args_has(args, OPT_PASSWORD_STDIN) &&
 	    prompt_stdin("the repository's password", &password, e) != RC_OK)
 		return e->rc;
-	json_out_init(&j, b);
-	json_obj(&j, NULL);
-	json_put(&j, "hostname", c->word[0]);
-	put_option(&j, "repo_url", a, OPT_REPO_URL);
-	put_option(&j, "repo_username", a, OPT_REPO_USER);
+	json_put(j, "hostname", a->cli->word[0]);
+	ask_put_text(a, j, "repo_url", OPT_REPO_URL);
+	ask_put_text(a, j, "repo_username", OPT_REPO_USER);
 	if (password.n > 0)
-		json_put_str(&j, "repo_password", secret_str(&password));
-	put_list(&j, "initial_paths", a, OPT_PATH);
-	put_list(&j, "tags", a, OPT_TAG);
-	if (args_has(a, OPT_ALLOW_DUPLICATE))
-		json_put_bool(&j, "allow_duplicate", true);
-	json_obj_end(&j);
+		json_put_str(j, "repo_password", secret_str(&password));
+	ask_put_list(a, j, "initial_paths", OPT_PATH);
+	ask_put_list(a, j, "tags", OPT_TAG);
+	if (args_has(args, OPT_ALLOW_DUPLICATE))
+		json_put_bool(j, "allow_duplicate", true);
 	secret_fini(&password);
 	return RC_OK;
 }
@@ -127,25 +101,22 @@ tell_json(struct cli *c, const struct json *doc, struct str install)
 }
 
 /* Mints by a call whose answer has a token. */
-static enum rc
-mint(struct cli *c, struct client *cl, const char *path, struct str body,
-    struct err *e)
+static void
+mint(struct ask *a, const char *body)
 {
-	struct json *doc = NULL;
+	struct cli *c = a->cli;
 	struct buf install;
-	enum rc rc;
 
-	if ((rc = client_call(cl, "POST", path, body, &doc, e)) != RC_OK)
-		return rc;
+	ask_call(a, "POST", body);
+	if (!ask_ok(a))
+		return;
 	buf_init(&install, KIB(4));
-	put_install(c, &install, json_text(doc, "token"));
+	put_install(c, &install, json_text(a->doc, "token"));
 	if (c->out.json)
-		tell_json(c, doc, buf_str(&install));
+		tell_json(c, a->doc, buf_str(&install));
 	else
-		tell_text(c, doc, buf_str(&install));
+		tell_text(c, a->doc, buf_str(&install));
 	buf_wipe_fini(&install);
-	json_free(doc);
-	return RC_OK;
 }
 
 /* ------------------------------------------------------------------- verbs */
@@ -153,18 +124,18 @@ mint(struct cli *c, struct client *cl, const char *path, struct str body,
 enum exit_code
 verb_tokens_create(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct err e = { 0 };
-	struct buf b;
-	enum rc rc;
+	struct json_doc doc;
+	struct err e;
+	struct ask a;
 
-	buf_init(&b, KIB(256));
-	if ((rc = client_new(&c->cfg, true, &cl, &e)) == RC_OK &&
-	    (rc = wish(c, &b, &e)) == RC_OK)
-		rc = mint(c, cl, "/api/enrollment-tokens", buf_str(&b), &e);
-	buf_wipe_fini(&b);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	ask_begin(&a, c);
+	buf_puts(&a.path, TOKENS);
+	json_doc_init(&doc, KIB(256));
+	if (ask_client(&a) != NULL && wish(&a, &doc.j, &e) != RC_OK)
+		ask_fail(&a, &e);
+	mint(&a, json_doc_end(&doc));
+	json_doc_wipe_fini(&doc);
+	return ask_end(&a);
 }
 
 enum exit_code
@@ -184,7 +155,7 @@ verb_tokens_list(struct cli *c)
 	const struct ask_shape shape = { cols, ARRAY_LEN(cols),
 		"no tokens are out" };
 
-	return ask_list(c, "/api/enrollment-tokens", 0, &shape);
+	return ask_one_list(c, TOKENS, &shape);
 }
 
 /* Those that are over share names with newer ones. */
@@ -196,50 +167,35 @@ may_be_used(const struct json *token)
 	return str_eqz(state, "awaiting") || str_eqz(state, "expired");
 }
 
-/* By its host or its id, and with a client for what is to be done. */
-static enum rc
-find_token(struct cli *c, struct client **cl, const char *below, char path[160],
-    struct err *e)
+/* About the one that the first word names by its host or its id. */
+static void
+begin_token(struct ask *a, struct cli *c)
 {
-	static const struct ask_name names = { "/api/enrollment-tokens",
-		"hostname", "usable enrolment token for", may_be_used };
-	char id[80];
-	enum rc rc;
+	static const struct ask_name name = { "hostname",
+		"usable enrolment token for", may_be_used };
 
-	if ((rc = client_new(&c->cfg, true, cl, e)) != RC_OK ||
-	    (rc = ask_id(*cl, &names, c->word[0], id, sizeof(id), e)) != RC_OK)
-		return rc;
-	ASSERT(str_fmt(path, 160, "/api/enrollment-tokens/%s%s", id, below));
-	return RC_OK;
+	ask_begin(a, c);
+	buf_puts(&a->path, TOKENS);
+	ask_named(a, &name, c->word[0]);
 }
 
 enum exit_code
 verb_tokens_regenerate(struct cli *c)
 {
-	struct client *cl = NULL;
-	struct err e = { 0 };
-	char path[160];
-	enum rc rc;
+	struct ask a;
 
-	if ((rc = find_token(c, &cl, "/regenerate", path, &e)) == RC_OK)
-		rc = mint(c, cl, path, STR("{}"), &e);
-	client_free(cl);
-	return rc == RC_OK ? END_OK : cli_fail(c, &e);
+	begin_token(&a, c);
+	buf_puts(&a.path, "/regenerate");
+	mint(&a, "{}");
+	return ask_end(&a);
 }
 
 enum exit_code
 verb_tokens_revoke(struct cli *c)
 {
-	struct client *cl = NULL;
-	enum exit_code code;
-	struct err e = { 0 };
-	char path[160];
+	struct ask a;
 
-	if (find_token(c, &cl, "", path, &e) == RC_OK)
-		code = ask_change(c, cl, "DELETE", path,
-		    (struct str){ NULL, 0 }, "the token is revoked");
-	else
-		code = cli_fail(c, &e);
-	client_free(cl);
-	return code;
+	begin_token(&a, c);
+	ask_change(&a, "DELETE", NULL, "the token is revoked");
+	return ask_end(&a);
 }
