@@ -111,7 +111,8 @@ jobs_find_twin(struct store_tx *tx, const struct Rec__Host *h,
 	if (h->repo_id.len == 0 || h->reported_name[0] == '\0' ||
 	    !pb_id_get(&h->id, &t.host))
 		return false;
-	repo_store_hosts(tx, h->repo_id.data, jobs_on_sharing_host, &t);
+	repo_store_hosts_named(tx, h->repo_id.data, h->reported_name,
+	    jobs_on_sharing_host, &t);
 	return t.found;
 }
 

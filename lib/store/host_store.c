@@ -5,6 +5,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/store/host_cache.h"
+#include "lib/store/repo_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -125,6 +126,7 @@ host_store_put(struct store_tx *tx, const struct Rec__Host *h)
 	id_key(&k, &id);
 	if (!table_put_record(tx, TB_HOST, &k, &h->base))
 		return;
+	repo_store_keep_name(tx, h);
 	store_bump(tx, VER_HOSTS);
 	store_bump_host(tx, &id);
 }

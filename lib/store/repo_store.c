@@ -106,13 +106,13 @@ repo_leave(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
 
 static void
 repo_join(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
-    const struct ulid *host)
+    const struct Rec__Host *h, const struct ulid *host)
 {
 	struct Rec__Repo r = REC__REPO__INIT;
 	struct key k;
 
 	repo_host_key(&k, id, host);
-	table_put(tx, TB_REPO_HOST, &k, STR(""));
+	table_put(tx, TB_REPO_HOST, &k, str_of(h->reported_name));
 	if (repo_store_find(tx, id) != NULL)
 		return;
 	r.id.len = REPO_ID_SIZE;
@@ -141,7 +141,7 @@ repo_store_link(struct store_tx *tx, struct Rec__Host *h,
 			return;
 		}
 		memcpy(mine, id, REPO_ID_SIZE);
-		repo_join(tx, mine, &host);
+		repo_join(tx, mine, h, &host);
 	}
 	h->repo_id.data = mine;
 	h->repo_id.len = mine != NULL ? REPO_ID_SIZE : 0;
@@ -163,6 +163,40 @@ repo_store_hosts(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
 	       fn(ctx, &host))
 		continue;
 	table_scan_fini(&sc);
+}
+
+void
+repo_store_hosts_named(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
+    const char *name, repo_store_host_fn *fn, void *ctx)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct key prefix;
+	struct ulid host;
+
+	repo_key(&prefix, id);
+	table_scan_init(&sc, tx, TB_REPO_HOST, &prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value)) {
+		if (value.n > 0 && !str_eqz(value, name))
+			continue;
+		if (!key_id_at(tx, TB_REPO_HOST, key, KEY_TAIL, &host) ||
+		    !fn(ctx, &host))
+			break;
+	}
+	table_scan_fini(&sc);
+}
+
+void
+repo_store_keep_name(struct store_tx *tx, const struct Rec__Host *h)
+{
+	struct ulid host;
+	struct key k;
+
+	if (h->repo_id.len != REPO_ID_SIZE || !key_id_field(&h->id, &host))
+		return;
+	repo_host_key(&k, h->repo_id.data, &host);
+	if (table_has(tx, TB_REPO_HOST, &k))
+		table_put(tx, TB_REPO_HOST, &k, str_of(h->reported_name));
 }
 
 bool

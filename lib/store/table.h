@@ -49,7 +49,7 @@ enum {
 	X(TB_UPKEEP,        IN_STATE, "maintenance",   "host -> Maintenance") \
 	X(TB_UPKEEP_DUE,    IN_STATE, "maintenance_due", "due u64, host, kind u8 -> ") \
 	X(TB_REPO,          IN_STATE, "repo",          "repository id[32] -> Repo") \
-	X(TB_REPO_HOST,     IN_STATE, "repo_host",     "repository id[32], host -> ") \
+	X(TB_REPO_HOST,     IN_STATE, "repo_host",     "repository id[32], host -> name") \
 	X(TB_REPO_DAY,      IN_STATE, "repo_day",      "host, day u32 -> RepoDay") \
 	X(TB_SNAP,          IN_STATE, "snapshot",      "host, ~time u64, id[16] -> Snapshot") \
 	X(TB_SNAP_STAGE,    IN_STATE, "snapshot_part", "host, ~time u64, id[16] -> Snapshot") \

@@ -63,6 +63,62 @@ a_repository_is_there_as_long_as_a_host_uses_it(void **state)
 	store_abort(tx);
 }
 
+/* "12": the hosts that may have that name, by their numbers. */
+static bool
+test_on_named(void *ctx, const struct ulid *host)
+{
+	char *z = ctx;
+
+	z[strlen(z)] = (char)('0' + host->b[7]);
+	return true;
+}
+
+static void
+expect_named(struct store_tx *tx, const char *name, const char *want)
+{
+	char got[8] = "";
+
+	repo_store_hosts_named(tx, repo_a, name, test_on_named, got);
+	assert_string_equal(got, want);
+}
+
+static void
+hosts_are_found_by_the_name_they_told_last(void **state)
+{
+	struct fixture *f = *state;
+	struct Rec__Host h[3] = { REC__HOST__INIT, REC__HOST__INIT,
+		REC__HOST__INIT };
+	static const char *const names[] = { "web", "db", "" };
+	struct store_tx *tx = fixture_write(f);
+	struct ulid id[3];
+	uint32_t i;
+
+	for (i = 0; i < ARRAY_LEN(h); i++) {
+		id[i] = id_n(1, i + 1);
+		h[i].id = id_bytes(&id[i]);
+		h[i].name = text("host");
+		h[i].reported_name = text(names[i]);
+		repo_store_link(tx, &h[i], repo_a);
+		host_store_put(tx, &h[i]);
+	}
+	/* Of the third no name is known. */
+	expect_named(tx, "web", "13");
+	expect_named(tx, "db", "23");
+	h[1].reported_name = text("web");
+	host_store_put(tx, &h[1]);
+	expect_named(tx, "web", "123");
+	expect_named(tx, "db", "3");
+	/* A copy from before it left does not bring it back. */
+	repo_store_link(tx, &h[0], repo_b);
+	host_store_put(tx, &h[0]);
+	expect_named(tx, "web", "23");
+	h[0].repo_id.data = (uint8_t *)(uintptr_t)repo_a;
+	repo_store_keep_name(tx, &h[0]);
+	expect_named(tx, "web", "23");
+	assert_rc(store_rc(tx), RC_OK);
+	store_abort(tx);
+}
+
 static void
 linking_again_keeps_the_lease(void **state)
 {
@@ -124,6 +180,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(a_repository_is_there_as_long_as_a_host_uses_it),
+		store_test(hosts_are_found_by_the_name_they_told_last),
 		store_test(linking_again_keeps_the_lease),
 		store_test(days_are_given_from_the_first_to_the_last),
 	};
