@@ -9,10 +9,13 @@
 #include "lib/base/str.h"
 #include "lib/store/audit_store.h"
 #include "lib/store/copy_mark.h"
+#include "lib/store/host_store.h"
 #include "lib/store/store.h"
 
 enum {
-	PAYLOAD_CAP = 128
+	PAYLOAD_CAP = 128,
+	/* More changes than one host has seen since the copy was made. */
+	VERSIONS_LOST = 1000
 };
 
 enum rc
@@ -48,6 +51,17 @@ put_entry(struct store_tx *tx, const struct copy_mark *m, const char *when)
 	audit_store_add(tx, &a);
 }
 
+static bool
+takeover_on_host(void *ctx, const struct Rec__Host *h)
+{
+	struct store_tx *tx = ctx;
+	struct Rec__Host next = *h;
+
+	next.config_version += VERSIONS_LOST;
+	host_store_put(tx, &next);
+	return store_rc(tx) == RC_OK;
+}
+
 enum rc
 takeover_note(struct controller *c, struct err *e)
 {
@@ -67,9 +81,12 @@ takeover_note(struct controller *c, struct err *e)
 	    "started on a copy: what was acknowledged after it is lost, agents "
 	    "tell the ends of their jobs again copied_at=%s age_s=%lld",
 	    when, (long long)((clock_now_ms() - m.copied_at_ms) / 1000));
-	arena_init(&a, MIB(16));
+	arena_init(&a, MIB(256));
 	tx = store_begin_write(c->state, &a);
 	put_entry(tx, &m, when);
+	/* Agents may hold versions that we shall count to again: no number may
+	 * stand for two configurations. */
+	host_store_each(tx, takeover_on_host, tx);
 	rc = store_commit(tx, e);
 	arena_fini(&a);
 	return rc == RC_OK ? copy_mark_remove(c->settings.data_dir, e) : rc;

@@ -132,6 +132,31 @@ def test_a_standby_takes_over(lab, console, target):
     assert console.client.ok("GET", "/api/audit/verify")["ok"] is True
 
 
+def test_a_plan_of_after_the_copy_gives_way(lab, console, target):
+    """Changed once behind the copy, and once on the standby while the host
+    was away: the same number twice, and the agent has the wrong one."""
+    host = Host(lab, console, "web-1")
+
+    def change(kbps):
+        console.client.ok("PUT", f"/api/hosts/{host.id}/bandwidth",
+                          {"bandwidth_up_kbps": kbps})
+
+    def applied():
+        h = console.host(host.id)
+        return h["applied_config_version"] == h["config_version"]
+    wait_for("the plan of before", applied)
+    copied(console, target)
+    change(1000)
+    wait_for("the plan that will be lost", applied)
+    host.agent.stop()
+    console.kill()
+    take_over(lab, console, target)
+    change(2000)
+    assert not applied()
+    host.agent.start()
+    wait_for("the plan of the standby", applied, 30)
+
+
 def test_nothing_is_copied_over_a_state_of_its_own(lab, console, target):
     host = Host(lab, console, "web-1")
     copied(console, target)
