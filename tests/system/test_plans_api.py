@@ -2,8 +2,8 @@
 """Source groups and schedules over JSON."""
 from lab import wait_for
 from planned import (  # noqa: F401, the fixture
-    KEEP_NONE, NOBODY, ask, fixture_agent, groups, path, refused, schedules,
-    settle)
+    KEEP_NONE, NOBODY, ask, enrolled, fixture_agent, groups, path, refused,
+    schedules, settle)
 
 
 def test_bad_input_names_its_field_and_changes_nothing(console, agent):
@@ -71,8 +71,6 @@ def test_bad_input_names_its_field_and_changes_nothing(console, agent):
     refused(console, "POST", path(agent, "schedules"),
             {"cron": "@daily"}, 422, "invalid", "source_group_ids")
 
-    # A group of another host is as good as none.
-    console.mint("other", "/elsewhere")
     nobody = f"/api/hosts/{NOBODY}"
     for method, where, body in (
             ("GET", f"{nobody}/source-groups", None),
@@ -91,6 +89,37 @@ def test_bad_input_names_its_field_and_changes_nothing(console, agent):
         refused(console, method, where, body, 404, "not_found")
     assert schedules(console, agent)["version"] == version
     assert groups(console, agent) == [default]
+
+
+def test_what_is_another_hosts_is_as_good_as_none(lab, console, agent):
+    """Ids are looked for below the host of the address alone"""
+    with enrolled(lab, console, "other") as other:
+        settle(console, agent)
+        settle(console, other)
+        [mine], [theirs] = groups(console, agent), groups(console, other)
+        when = ask(console, "POST", other, "schedules", cron="@daily",
+                   source_group_ids=[theirs["id"]])
+        before = schedules(console, agent)
+        for method, where, body in (
+                ("GET", ("source-groups", theirs["id"]), None),
+                ("PUT", ("source-groups", theirs["id"]), {"name": "taken"}),
+                ("DELETE", ("source-groups", theirs["id"]), {}),
+                ("POST", ("source-groups", theirs["id"], "run"), {}),
+                ("GET", ("source-groups", theirs["id"], "hooks"), None),
+                ("PUT", ("source-groups", theirs["id"], "hooks"),
+                 {"pre_hook": "true"}),
+                ("PUT", ("schedules", when["id"]), {"cron": "@hourly"}),
+                ("DELETE", ("schedules", when["id"]), {}),
+                ("POST", ("schedules", when["id"], "run"), {})):
+            refused(console, method, path(agent, *where), body, 404,
+                    "not_found")
+        for ids in ([theirs["id"]], [mine["id"], theirs["id"]]):
+            refused(console, "POST", path(agent, "schedules"),
+                    {"cron": "@daily", "source_group_ids": ids}, 422,
+                    "invalid", "source_group_ids")
+        assert schedules(console, agent) == before
+        assert groups(console, other)[0]["name"] == theirs["name"]
+        assert schedules(console, other)["items"] == [when]
 
 
 def test_absent_members_stay_and_the_policy_is_replaced(console, agent):
@@ -139,17 +168,15 @@ def test_a_group_in_use_stays(console, agent):
     assert groups(console, agent)[1]["schedule_ids"] == used
     for schedule in used:
         ask(console, "DELETE", agent, "schedules", schedule)
-    waiting = ask(console, "POST", agent, "source-groups", made["id"],
-                  "run")["job_id"]
-    other = ask(console, "POST", agent, "source-groups",
-                groups(console, agent)[0]["id"], "run")["job_id"]
+    # One is sent at a time: the group's own waits behind the other.
+    other, waiting = (ask(console, "POST", agent, "source-groups", g, "run")[
+        "job_id"] for g in (groups(console, agent)[0]["id"], made["id"]))
     answer = console.client.request("DELETE", where, {})
     assert answer.status == 204
     assert [g["name"] for g in groups(console, agent)] == ["default"]
-    # What had been sent may have been taken; what had not is over.
-    ended = [console.job(j) for j in (waiting, other)]
-    assert ended[0]["cause"] in ("group_deleted", "")
-    assert ended[1]["status"] == "queued"
+    ended = console.job(waiting)
+    assert (ended["status"], ended["cause"]) == ("cancelled", "group_deleted")
+    assert console.job(other)["status"] == "queued"
     refused(console, "DELETE", where, {}, 404, "not_found")
 
 
