@@ -377,7 +377,8 @@ def test_hooks_that_hang_fork_and_print(lab, console, local):
     """Bad input: neither holds up the agent nor leaves anything behind."""
     pids = lab.path / "pids"
     hooks(console, local, hook_limit_seconds=2,
-          pre_hook=f"(trap '' TERM HUP; echo $$ >> {pids}; yes forever) &\n"
+          pre_hook=f"(trap '' TERM HUP; yes forever & echo $! >> {pids}; wait)"
+                   " &\n"
                    f"(trap '' TERM; sleep 300 & echo $! >> {pids}; wait) &\n"
                    "wait")
     began = time.monotonic()
@@ -387,7 +388,9 @@ def test_hooks_that_hang_fork_and_print(lab, console, local):
     assert len(hook_lines(console, end)) < 20000
     assert any("lines left out" in row["payload"]
                for row in console.log_lines(end["id"]))
-    for pid in pids.read_text().split():
+    left = pids.read_text().split()
+    assert len(left) == 2
+    for pid in left:
         wait_for("its end", lambda p=pid: not alive(p), 10)
     # Cancelled, and post runs in time of its own.
     note = lab.path / "note"

@@ -120,7 +120,6 @@ def test_hooks_are_sealed_resolved_and_told_to_nobody(
     settle(console, agent)
     assert agent.plan.groups[0].hooks.pre.decode() == default_pre
     console.stop()
-    # The controller's key is another one: nothing runs without its hook.
     assert canary.found(lab.path) == []
 
 
@@ -143,9 +142,16 @@ def test_hooks_that_do_not_open_are_loud(console, agent):
     said = agent.plan.groups[0].hooks
     assert said.pre == b"" and "cannot be opened" in said.unreadable
     assert "default" in said.unreadable
+    # With the key they were sealed with they are whole.
     console.stop()
     key.write_bytes(good)
     console.start()
+    console.login()
+    console.client.ok("PUT", path(agent, "repo-credentials"), {
+        "repo_password": "once more"})
+    settle(console, agent)
+    said = agent.plan.groups[0].hooks
+    assert (said.pre, said.unreadable) == (b"true", "")
 
 
 def test_a_run_of_something_else_moves_nothing_here(console, agent):
@@ -266,6 +272,11 @@ def test_the_agent_runs_the_plan_it_was_pushed(lab, console):
     agent.start()
     wait_for("it is back", lambda: console.host(
         agent.host_id)["status"] == "online", 30)
+    # For longer than its period, and with nothing left to be told.
+    (source / ".pretend").write_text("lines=3 hang=3")
+    for _ in range(2):
+        assert console.wait_job(console.run_group(agent.host_id))[
+            "status"] == "succeeded"
     assert len(ran("other")) == count
     console.client.ok("DELETE", path(agent), {"confirm": "real"})
     assert console.client.get(path(agent, "schedules")).status == 404
