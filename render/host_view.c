@@ -104,7 +104,8 @@ stale_reason(struct view *v, const struct host_view *hv)
 	/* Away for too long, or too long without a backup before that. */
 	bool away = !h->online && now - h->last_seen_at_ms >= most;
 	int64_t since = away ? h->last_seen_at_ms : h->last_backup_at_ms;
-	const char *span = text_left(v->arena, (uint64_t)((now - since) / 1000));
+	const char *span =
+	    text_left(v->arena, (uint64_t)((now - since) / 1000));
 	const char *allowed = text_left(v->arena, (uint64_t)most / 1000);
 
 	if (!away)
