@@ -15,6 +15,7 @@
 #include "controller/sse.h"
 #include "lib/base/clock.h"
 #include "lib/base/json_doc.h"
+#include "lib/base/list.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
@@ -25,7 +26,7 @@
 #include "spool/joblog.h"
 
 /*
- * forget_tick -> next_host -> revoke -> slice: ids of jobs -> pool: their
+ * forget_tick -> left_take -> revoke -> slice: ids of jobs -> pool: their
  * logs -> their rows -> the next slice; without jobs: other rows, until none
  * is left.  A failure ends the round; the next tick begins another.
  */
@@ -38,7 +39,9 @@ struct forget {
 	struct controller *ctl;
 	bool busy; /* a step is under way */
 	bool gone; /* freed by its owner meanwhile */
-	bool work; /* somebody may have something left */
+	bool read; /* what former runs left is in left */
+	struct list
+	    left; /* hosts with something left, but for the one at hand */
 	unsigned ticks;
 	uint64_t jobs; /* of the host at hand */
 	struct ulid host;
@@ -56,7 +59,88 @@ struct slice {
 
 static void slice_begin(struct forget *f);
 
+/* ------------------------------------------------------------ who is left */
+
+struct left {
+	struct list link;
+	struct ulid host;
+};
+
+static void
+left_add(struct forget *f, const struct ulid *host)
+{
+	struct left *l = MEM_NEW(struct left);
+
+	l->host = *host;
+	list_append(&f->left, &l->link);
+}
+
+static void
+left_clear(struct forget *f)
+{
+	struct list *el;
+
+	while ((el = list_take(&f->left)) != NULL)
+		mem_free(LIST_ENTRY(el, struct left, link));
+}
+
+static bool
+forget_on_gone(void *ctx, const struct Rec__HostGone *g)
+{
+	struct ulid id;
+
+	if (g->swept_at_ms == 0 && pb_id_get(&g->id, &id))
+		left_add(ctx, &id);
+	return true;
+}
+
+/* Once, at the start: thousands may have been deleted in the week for which
+ * their records are kept. */
+static void
+left_read(struct forget *f)
+{
+	struct store_tx *tx;
+	struct arena a;
+
+	arena_init(&a, MIB(64));
+	tx = store_begin_read(f->ctl->state, &a);
+	gone_store_each(tx, forget_on_gone, f);
+	f->read = store_rc(tx) == RC_OK;
+	store_abort(tx);
+	arena_fini(&a);
+	if (!f->read)
+		left_clear(f);
+}
+
+/* What a host sent last may still be being written: its turn comes. */
+static bool
+left_take(struct forget *f, struct ulid *out)
+{
+	struct list *el, *tmp;
+
+	LIST_FOREACH(el, tmp, &f->left)
+	{
+		struct left *l = LIST_ENTRY(el, struct left, link);
+
+		if (!ingest_idle(f->ctl->ingest, &l->host))
+			continue;
+		*out = l->host;
+		list_del(el);
+		mem_free(l);
+		return true;
+	}
+	return false;
+}
+
 /* -------------------------------------------------------------- the rounds */
+
+/* The next tick begins another, with this host or the next. */
+static void
+round_break(struct forget *f)
+{
+	left_add(f, &f->host);
+	f->busy = false;
+}
 
 static void
 round_failed(struct forget *f, const struct err *e)
@@ -66,7 +150,7 @@ round_failed(struct forget *f, const struct err *e)
 	ulid_text(&f->host, id);
 	log_warn(LOG_STORE, "deleted host not swept yet host=%s error=%s", id,
 	    log_safe(str_of(e->msg)));
-	f->busy = false;
+	round_break(f);
 }
 
 static void
@@ -182,7 +266,7 @@ slice_begin(struct forget *f)
 		mem_free(s);
 	} else if (!logs_at_rest(f, s)) {
 		mem_free(s);
-		f->busy = false;
+		round_break(f);
 	} else if (s->n > 0) {
 		loop_work(f->ctl->loop, forget_on_work, forget_on_removed, s);
 	} else {
@@ -211,43 +295,6 @@ forget_on_revoked(struct op *op, void *ctx)
 		slice_begin(f);
 }
 
-struct search {
-	const struct forget *f;
-	struct ulid host;
-	bool found;
-	unsigned n;
-};
-
-static bool
-forget_on_gone(void *ctx, const struct Rec__HostGone *g)
-{
-	struct search *s = ctx;
-	struct ulid id;
-
-	if (g->swept_at_ms != 0 || !pb_id_get(&g->id, &id))
-		return true;
-	s->n++;
-	/* What it sent last is being written: its turn comes. */
-	if (s->found || !ingest_idle(s->f->ctl->ingest, &id))
-		return true;
-	s->host = id;
-	s->found = true;
-	return true;
-}
-
-static void
-look(struct search *s)
-{
-	struct store_tx *tx;
-	struct arena a;
-
-	arena_init(&a, MIB(64));
-	tx = store_begin_read(s->f->ctl->state, &a);
-	gone_store_each(tx, forget_on_gone, s);
-	store_abort(tx);
-	arena_fini(&a);
-}
-
 static enum rc
 expire_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
@@ -261,20 +308,18 @@ expire_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 void
 forget_tick(struct forget *f)
 {
-	struct search s = { .f = f };
 	struct op *op;
 
 	if (f->ticks++ % EXPIRE_EVERY == 0) {
 		op = op_new(expire_op, NULL, NULL);
 		op_submit(f->ctl->ops, &op);
 	}
-	if (f->busy || !f->work)
+	if (f->busy)
 		return;
-	look(&s);
-	f->work = s.n > 0;
-	if (!s.found)
+	if (!f->read)
+		left_read(f);
+	if (!left_take(f, &f->host))
 		return;
-	f->host = s.host;
 	f->jobs = 0;
 	f->busy = true;
 	op = op_new(revoke_op, forget_on_revoked, f);
@@ -289,7 +334,7 @@ forget_new(struct controller *c)
 	struct forget *f = MEM_NEW(struct forget);
 
 	f->ctl = c;
-	f->work = true; /* a former run may have left something */
+	list_init(&f->left);
 	return f;
 }
 
@@ -298,6 +343,7 @@ forget_free(struct forget *f)
 {
 	if (f == NULL)
 		return;
+	left_clear(f);
 	f->gone = true;
 	if (!f->busy)
 		mem_free(f);
@@ -370,7 +416,8 @@ tell(struct controller *c, const struct deletion *d)
 	agents_forget(c->agents, &d->host, &d->job, &e);
 	ingest_forget(c->ingest, &d->host);
 	sse_host_gone(c->sse, &d->host);
-	c->forget->work = true;
+	if (c->forget->read) /* else it is found with the others */
+		left_add(c->forget, &d->host);
 	forget_tick(c->forget);
 }
 
