@@ -68,7 +68,7 @@ both_run_around_the_backup_with_an_environment_of_their_own(void **state)
 	    "backup() { echo backup >>$HOME/out; summary " SNAP "; }",
 	    "env | grep -vE '^(PWD|SHLVL|_|OLDPWD)=' | cut -d= -f1 | sort | "
 	    "tr '\\n' ' ' >>$out\n" SAY_STATUS "echo \"$RM_JOB_ID\" >>$out\n"
-	    "echo from the hook; echo to stderr >&2",
+	    "echo; echo from the hook; echo to stderr >&2",
 	    SAY_STATUS);
 	start(&h->f);
 	end = finish(&h->f);
@@ -77,6 +77,7 @@ both_run_around_the_backup_with_an_environment_of_their_own(void **state)
 	             "\nbackup\npost succeeded\n");
 	check_log(h, "hook(pre): from the hook");
 	check_log(h, "hook(pre): to stderr");
+	assert_false(str_contains(buf_str(&h->f.log), STR("left out")));
 	assert_int_equal(unsetenv("CANARY"), 0);
 	fixture_close(&h->f);
 }

@@ -194,6 +194,8 @@ an_admin_server_of_its_own_needs_its_own_password(void **state)
 		.username = "root",
 		.password = text("own"),
 		.extra = PAIRS({ text("AWS_ACCESS_KEY_ID"), text("admin") }) };
+	const struct want renamed = { want.url, "boss", "own", want.extra };
+	struct creds_edit name = { .slot = CREDS_ADMIN, .username = "boss" };
 	struct creds_edit on = { .slot = CREDS_ADMIN,
 		.url = "s3:https://evil.example/a" };
 	struct fixture *f = *state;
@@ -207,6 +209,10 @@ an_admin_server_of_its_own_needs_its_own_password(void **state)
 	assert_rc(edit(f, &on, &e), RC_INVALID);
 	assert_string_equal(e.code, "password_required");
 	assert_given(f, CREDS_ADMIN, &want);
+	/* Its own edits do not take it for a repository that moved. */
+	assert_rc(edit(f, &name, &e), RC_OK);
+	assert_false(name.admin_removed);
+	assert_given(f, CREDS_ADMIN, &renamed);
 }
 
 static bool

@@ -128,6 +128,37 @@ each_change_is_a_version(void **state)
 	assert_rc(run(f, schedules_delete_op, &gone, &e), RC_NOTFOUND);
 }
 
+/* A schedule that is off, or another group's, makes nothing more often. */
+static void
+a_conflict_is_of_the_groups_own_schedules(void **state)
+{
+	struct fixture *f = *state;
+	struct ulid daily, loose, off;
+	struct schedules_edit ed = { .host = host,
+		.enabled = false,
+		.enabled_given = true,
+		.now_ms = NOW,
+		.usual_zone = "UTC" };
+	struct store_tx *tx;
+	struct err e;
+
+	make_host(f);
+	daily = make_group(f, "g", 24);
+	loose = make_group(f, "h", 24);
+	(void)make_schedule(f, "30 2 * * *", &daily);
+	off = make_schedule(f, "0 * * * *", &daily);
+	ed.schedule = off;
+	assert_rc(run(f, schedules_put_op, &ed, &e), RC_OK);
+	tx = fixture_read(f);
+	assert_string_equal(plan_store_get(tx, &host, &daily)
+	                        ->conflict_dimension,
+	    "hourly");
+	assert_string_equal(plan_store_get(tx, &host, &loose)
+	                        ->conflict_dimension,
+	    "");
+	fixture_end(tx);
+}
+
 static void
 put_job(struct fixture *f, const struct ulid *id, const struct ulid *group,
     int64_t sent_ms)
@@ -465,6 +496,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_change_is_a_version),
+		TEST(a_conflict_is_of_the_groups_own_schedules),
 		TEST(a_group_goes_with_its_waiting_runs_unless_it_is_needed),
 		TEST(a_large_plan_is_changed_at_once),
 		TEST(wrong_values_are_refused),
