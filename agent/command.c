@@ -396,9 +396,9 @@ command_tell_own(struct command *c, const struct ulid *id)
 
 bool
 command_own(struct command *c, const Wire__CommandRun *run,
-    const Wire__OwnRun *own)
+    const Wire__OwnRun *own, const struct err *why)
 {
-	const char *objection = run_objection(run);
+	const char *objection = why != NULL ? why->msg : run_objection(run);
 	struct entry *en;
 	struct ulid id;
 
@@ -413,7 +413,8 @@ command_own(struct command *c, const Wire__CommandRun *run,
 	en = command_add(c, &id, COMMAND_RECOVERED);
 	en->accepted_ms = clock_now_ms();
 	command_tell_own(c, &id);
-	command_tell_end(c, en, "failed", "refused", objection);
+	command_tell_end(c, en, "failed",
+	    why != NULL ? "no_credentials" : "refused", objection);
 	return true;
 }
 

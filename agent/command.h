@@ -35,9 +35,10 @@ void command_handle(struct command *c, struct Wire__Command *cmd);
 void command_tell_again(struct command *c);
 /* A run of the agent's own plan: the same road, but nobody waits for an
  * answer, and a disk that takes no jobs/<id> does not stop it.  False: it
- * did not begin, something else is under way.  Copies both. */
+ * did not begin, something else is under way.  Copies both.  why: the plan
+ * cannot be read; the run fails and says so.  NULL: it can. */
 MUST_USE bool command_own(struct command *c, const struct Wire__CommandRun *run,
-    const struct Wire__OwnRun *own);
+    const struct Wire__OwnRun *own, const struct err *why);
 /* Nothing runs, is being accepted or is left over from a former process. */
 bool command_is_free(const struct command *c);
 /* The id was seen and its job is over. */

@@ -54,22 +54,21 @@ struct schedule {
 
 /* ------------------------------------------------------------- the plan */
 
-/* NULL: there is none, or it cannot be read, which is logged. */
+/* NULL: there is none, or it cannot be read, which is logged; e says why. */
 static Wire__Plan *
-schedule_read_plan(struct schedule *s)
+schedule_read_plan(struct schedule *s, struct err *e)
 {
 	Wire__Plan *plan = NULL;
-	struct err e = { 0 };
 	struct buf b;
 	enum rc rc;
 
 	buf_init(&b, PLAN_BYTES_MAX);
-	rc = secrets_plan(s->agent->secrets, &b, &e);
+	rc = secrets_plan(s->agent->secrets, &b, e);
 	if (rc == RC_OK && (plan = plan_unpack(buf_str(&b))) == NULL)
-		rc = err_set(&e, RC_CORRUPT, "it is damaged");
+		rc = err_set(e, RC_CORRUPT, "it is damaged");
 	buf_wipe_fini(&b);
 	if (rc != RC_OK && rc != RC_NOTFOUND)
-		log_error(LOG_JOB, "the plan cannot be read error=%s", e.msg);
+		log_error(LOG_JOB, "the plan cannot be read error=%s", e->msg);
 	return plan;
 }
 
@@ -92,11 +91,15 @@ schedule_log_plan(struct schedule *s, const Wire__Plan *plan)
 	buf_fini(&remark);
 }
 
+/* One that cannot be read leaves the former in force. */
 static void
 schedule_take_plan(struct schedule *s)
 {
-	Wire__Plan *plan = schedule_read_plan(s);
+	struct err e = { 0 };
+	Wire__Plan *plan = schedule_read_plan(s, &e);
 
+	if (plan == NULL && e.rc != RC_NOTFOUND)
+		return;
 	due_plan(s->due, plan, s->zone, clock_now_ms());
 	s->planned = plan != NULL && plan->n_schedules > 0;
 	if (plan != NULL)
@@ -157,11 +160,13 @@ schedule_save(struct schedule *s)
 static void
 schedule_run(struct schedule *s, const struct due_run *r)
 {
-	Wire__Plan *plan = schedule_read_plan(s);
+	struct err e = { 0 };
+	Wire__Plan *plan = schedule_read_plan(s, &e);
 	struct plan_run run;
 
 	plan_run(plan, r, &run);
-	if (command_own(s->agent->command, &run.cmd, &run.own)) {
+	if (command_own(s->agent->command, &run.cmd, &run.own,
+	        plan == NULL ? &e : NULL)) {
 		log_info(LOG_JOB,
 		    "due job=%s schedule=%s group=%s attempt=%u catch_up=%s",
 		    run.job, run.schedule, run.group, r->attempt,
@@ -299,10 +304,11 @@ bool
 schedule_tell(struct schedule *s, const struct ulid *job, struct plan_run *out)
 {
 	const struct due_run *r = s != NULL ? due_find(s->due, job) : NULL;
+	struct err e = { 0 };
 
 	if (r == NULL)
 		return false;
-	s->told = schedule_read_plan(s);
+	s->told = schedule_read_plan(s, &e);
 	plan_run(s->told, r, out);
 	due_begin(s->due, job);
 	return true;
@@ -371,23 +377,27 @@ schedule_begin(struct schedule *s)
 
 /* --------------------------------------------------------------- making */
 
-static enum rc
-schedule_load(struct schedule *s, struct err *e)
+/* It may be lost; a backup may not. */
+static void
+schedule_load(struct schedule *s)
 {
 	const char *dir = s->agent->settings.state_dir;
+	struct err e = { 0 };
 	struct buf b;
 	enum rc rc;
 
 	buf_init(&b, STATEFILE_MAX);
-	rc = statefile_read(dir, &b, e);
-	if (rc == RC_OK && due_load(s->due, buf_str(&b)) != RC_OK) {
-		log_error(LOG_JOB,
-		    "schedule.state is damaged and was set aside; schedules "
-		    "begin anew");
-		statefile_set_aside(dir);
-	}
+	rc = statefile_read(dir, &b, &e);
+	if (rc == RC_OK && due_load(s->due, buf_str(&b)) != RC_OK)
+		rc = err_set(&e, RC_CORRUPT, "it is damaged");
 	buf_fini(&b);
-	return rc == RC_NOTFOUND ? RC_OK : rc;
+	if (rc == RC_OK || rc == RC_NOTFOUND)
+		return;
+	log_error(LOG_JOB,
+	    "schedule.state cannot be read and was set aside; schedules begin "
+	    "anew error=%s",
+	    e.msg);
+	statefile_set_aside(dir);
 }
 
 enum rc
@@ -395,7 +405,6 @@ schedule_new(struct agent *a, struct schedule **out, struct err *e)
 {
 	struct schedule *s = MEM_NEW(struct schedule);
 	struct ulid host;
-	enum rc rc;
 
 	if (!ulid_parse(str_of(a->settings.host_id), &host)) {
 		mem_free(s);
@@ -406,10 +415,7 @@ schedule_new(struct agent *a, struct schedule **out, struct err *e)
 	s->due = due_new(&host);
 	s->timer = loop_timer_new(a->loop, schedule_look, s);
 	buf_init(&s->packed, STATEFILE_MAX);
-	if ((rc = schedule_load(s, e)) != RC_OK) {
-		schedule_free(s);
-		return rc;
-	}
+	schedule_load(s);
 	facts_zone(s->zone);
 	schedule_take_plan(s);
 	*out = s;

@@ -418,6 +418,56 @@ a_damaged_state_is_set_aside_and_schedules_go_on(void **state)
 	host_close(&h);
 }
 
+static void
+a_state_that_cannot_be_read_is_set_aside_too(void **state)
+{
+	static struct host h;
+	char path[256], *huge = mem_alloc(STATEFILE_MAX + 1);
+
+	memset(huge, 0, STATEFILE_MAX + 1);
+	host_prepare(&h, *state, "");
+	help_path(path, *state, "schedule.state");
+	assert_rc(fsio_replace(path, str_from(huge, STATEFILE_MAX + 1), 0600,
+	              NULL),
+	    RC_OK);
+	mem_free(huge);
+	host_start(&h);
+	help_path(path, *state, "schedule.state.damaged");
+	assert_int_equal(access(path, F_OK), 0);
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	host_wait_ends(&h, 1);
+	host_close(&h);
+}
+
+/* It says so, and the plan goes on when the file is whole again. */
+static void
+a_plan_that_cannot_be_read_fails_its_runs(void **state)
+{
+	static struct host h;
+	struct buf good;
+
+	host_open(&h, *state, "");
+	buf_init(&good, MIB(1));
+	assert_rc(fsio_read(h.f.secrets, &good, NULL), RC_OK);
+	assert_rc(fsio_replace(h.f.secrets, str_sub(buf_str(&good), 0, 50),
+	              0600, NULL),
+	    RC_OK);
+	schedule_plan(h.f.a.schedule); /* what is in force stays */
+	host_pass(&h, at("2026-11-21T02:00:00Z"));
+	host_wait_ends(&h, 1);
+	assert_string_equal(host_finished(&h, 0)->status, "failed");
+	assert_string_equal(host_finished(&h, 0)->cause, "no_credentials");
+	assert_non_null(strstr(host_finished(&h, 0)->error, "secrets.enc"));
+	assert_int_equal(host_started(&h, 0)->own->due_at_ms,
+	    at("2026-11-21T02:00:00Z"));
+	assert_rc(fsio_replace(h.f.secrets, buf_str(&good), 0600, NULL), RC_OK);
+	buf_fini(&good);
+	host_pass(&h, at("2026-11-22T02:00:00Z"));
+	host_wait_ends(&h, 2);
+	assert_string_equal(host_finished(&h, 1)->status, "succeeded");
+	host_close(&h);
+}
+
 /* No room in the directory at all, not even for jobs/<id>. */
 static void
 a_disk_that_takes_nothing_stops_no_backup(void **state)
@@ -566,6 +616,9 @@ main(void)
 		    what_the_queue_has_the_end_of_is_not_run_again),
 		unit_test_in_folder(
 		    a_damaged_state_is_set_aside_and_schedules_go_on),
+		unit_test_in_folder(
+		    a_state_that_cannot_be_read_is_set_aside_too),
+		unit_test_in_folder(a_plan_that_cannot_be_read_fails_its_runs),
 		unit_test_in_folder(a_disk_that_takes_nothing_stops_no_backup),
 		unit_test_in_folder(
 		    a_state_that_found_no_room_is_written_later),
