@@ -219,9 +219,12 @@ courier_tick(struct courier *k)
 	{
 		struct errand *er = LIST_ENTRY(el, struct errand, waiting);
 
-		if (now >= er->calm_ms &&
-		    agents_online(k->ctl->agents, &er->host))
+		if (now < er->calm_ms)
+			continue;
+		if (agents_online(k->ctl->agents, &er->host))
 			wake(k, er);
+		else /* its hello is heard */
+			er->calm_ms = now + COURIER_CALM_MS;
 	}
 }
 

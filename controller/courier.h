@@ -36,6 +36,6 @@ void courier_hello(struct courier *k, const struct ulid *host);
 void courier_result(struct courier *k, const struct ulid *host,
     const struct Wire__CommandResult *r);
 /* Every second: what was sent and not answered, and what still has to wait for
- * others.  Who is at work, and not to stop, is passed over. */
+ * others.  Who is at work, and not to stop, or away is passed over. */
 void courier_tick(struct courier *k);
 #endif

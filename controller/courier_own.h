@@ -21,7 +21,9 @@ struct Rec__Host;
 struct Rec__Job;
 
 enum {
-	COURIER_RESEND_MS = 10000 /* sent and not answered, or not stored */
+	COURIER_RESEND_MS = 10000, /* sent and not answered, or not stored */
+	/* What is waited for is told: a job's end, or a hello. */
+	COURIER_CALM_MS = 30000
 };
 
 /* One host's errands. */

@@ -14,9 +14,8 @@
 
 enum {
 	CANCEL_MS = 2000,
-	GATE_MS = 2000,  /* others work on the repository: asked so often */
-	CALM_MS = 30000, /* all waits for a job's end, which is told */
-	NEWEST = 20      /* jobs that may have come since the last look */
+	GATE_MS = 2000, /* others work on the repository: asked so often */
+	NEWEST = 20     /* jobs that may have come since the last look */
 };
 
 static bool
@@ -133,8 +132,9 @@ errand_visit(struct courier *k, struct errand *er)
 		if (visit_job(&v, &er->open[n]))
 			er->open[kept++] = er->open[n];
 	er->count = kept;
-	er->calm_ms =
-	    v.pending || store_rc(v.tx) != RC_OK ? 0 : v.now_ms + CALM_MS;
+	er->calm_ms = v.pending || store_rc(v.tx) != RC_OK
+	                  ? 0
+	                  : v.now_ms + COURIER_CALM_MS;
 	store_abort(v.tx);
 	arena_fini(&arena);
 	if (kept == 0)
