@@ -23,12 +23,14 @@
 enum {
 	LOOK_BACK = 100,  /* open jobs are among a host's newest */
 	MEND_HOSTS = 500, /* of one op, at a start */
-	ROW_ARENA = 4 << 20
+	ROW_ARENA = 4 << 20,
+	ASTRAY_MS = 60 * 60 * 1000 /* a clock that went back by more was wrong */
 };
 
 struct upkeep {
 	struct controller *ctl;
 	bool busy; /* a round is under way */
+	int64_t seen_ms;
 };
 
 /* ------------------------------------------------------------- a row of it */
@@ -100,6 +102,13 @@ owed_since(const struct Rec__Upkeep *u)
 	return u->waiting[0] != '\0' ? u->waiting_since_ms : u->due_ms;
 }
 
+/* What a clock that was ahead has noted did not happen yet. */
+static int64_t
+past(const struct turn *t, int64_t at_ms)
+{
+	return at_ms > t->round->now_ms ? 0 : at_ms;
+}
+
 static void
 look(const struct turn *t, struct upkeep_facts *f)
 {
@@ -116,7 +125,7 @@ look(const struct turn *t, struct upkeep_facts *f)
 		.has_admin = t->h->has_admin,
 		.online = t->h->online,
 		.open_job = has_open(t),
-		.success_ms = t->u->last_success_at_ms };
+		.success_ms = past(t, t->u->last_success_at_ms) };
 	if (kind == REC__JOB_KIND__KIND_FORGET) {
 		f->has_retention = jobs_has_retention(t->tx, &t->row->host);
 		f->has_twin = jobs_find_twin(t->tx, t->h, &twin);
@@ -124,9 +133,9 @@ look(const struct turn *t, struct upkeep_facts *f)
 	if (r == NULL || kind == REC__JOB_KIND__KIND_FORGET)
 		return;
 	f->shared_job = is_done_by_another(t, r);
-	f->repo_success_ms = kind == REC__JOB_KIND__KIND_PRUNE
-	                         ? r->last_prune_at_ms
-	                         : r->last_check_at_ms;
+	f->repo_success_ms = past(t,
+	    kind == REC__JOB_KIND__KIND_PRUNE ? r->last_prune_at_ms
+	                                      : r->last_check_at_ms);
 }
 
 static void
@@ -272,6 +281,7 @@ upkeep_round_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 }
 
 static void submit_round(struct upkeep *u);
+static void submit_mend(struct upkeep *u, const struct ulid *after);
 
 static void
 upkeep_on_round(struct op *op, void *ctx)
@@ -327,19 +337,24 @@ upkeep_on_first(void *ctx, const struct ulid *host, Rec__JobKind kind,
 void
 upkeep_tick(struct upkeep *u)
 {
+	const struct ulid first = { { 0 } };
+	int64_t now_ms = clock_now_ms();
 	struct store_tx *tx;
 	bool any = false;
 
+	if (now_ms < u->seen_ms - ASTRAY_MS)
+		submit_mend(u, &first);
+	u->seen_ms = now_ms;
 	if (u->busy)
 		return;
 	tx = store_begin_read(u->ctl->state, NULL);
-	upkeep_store_due(tx, clock_now_ms(), upkeep_on_first, &any);
+	upkeep_store_due(tx, now_ms, upkeep_on_first, &any);
 	store_abort(tx);
 	if (any)
 		submit_round(u);
 }
 
-/* ------------------------------------------------------------------ a start */
+/* ------------------------------------- a start, or a clock that was ahead */
 
 /* Hosts behind one of them get what they lack, and times that a clock or a
  * zone has put elsewhere are set right. */
@@ -350,6 +365,25 @@ struct mend {
 	int64_t now_ms;
 	struct store_tx *tx; /* in the op */
 };
+
+static int64_t
+right_due(const struct mend *md, const struct ulid *host, Rec__JobKind kind,
+    const struct Rec__Upkeep *u)
+{
+	const int64_t most = md->now_ms + UPKEEP_LOOK_LONG_MS;
+	int64_t due_ms;
+
+	/* What is owed stays owed; a retry may come early. */
+	if (u->waiting[0] != '\0' || u->retries > 0)
+		return u->due_ms > most ? most : u->due_ms;
+	if (u->due_ms != 0 && u->due_ms <= md->now_ms)
+		return u->due_ms;
+	due_ms = upkeep_due(host, kind, u, md->zone, md->now_ms);
+	/* One that is due earlier is an @every that has begun. */
+	if (u->due_ms != 0 && due_ms != 0 && u->due_ms <= due_ms)
+		return u->due_ms;
+	return due_ms;
+}
 
 static bool
 realign(const struct mend *md, const struct ulid *host,
@@ -364,14 +398,9 @@ realign(const struct mend *md, const struct ulid *host,
 
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
 		u = upkeep_of(m, kinds[i]);
-		/* What is owed stays owed; a retry may come early. */
-		if (u == NULL || u->waiting[0] != '\0' || u->retries > 0 ||
-		    (u->due_ms != 0 && u->due_ms <= md->now_ms))
+		if (u == NULL)
 			continue;
-		due_ms = upkeep_due(host, kinds[i], u, md->zone, md->now_ms);
-		/* One that is due earlier is an @every that has begun. */
-		if (u->due_ms != 0 && due_ms != 0 && u->due_ms <= due_ms)
-			continue;
+		due_ms = right_due(md, host, kinds[i], u);
 		changed |= due_ms != u->due_ms;
 		u->due_ms = due_ms;
 	}
@@ -402,8 +431,6 @@ mend_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	    upkeep_on_host, md);
 	return store_rc(state);
 }
-
-static void submit_mend(struct upkeep *u, const struct ulid *after);
 
 static void
 upkeep_on_mended(struct op *op, void *ctx)

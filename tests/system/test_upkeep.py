@@ -254,6 +254,19 @@ def test_a_host_away_over_its_windows_is_maintained_once(lab, ahead):
     assert len(runs("forget")) == 1 and runs("prune") == []
     assert work("forget")["due_at"] == now["due_at"]
 
+    # A clock that was a year ahead for a while puts nothing off for a year.
+    move(400 * 86400)
+    console.login()
+    wait_for("the forget of a year ahead", lambda: [
+        j for j in runs("forget") if j["finished_at"]][1:])
+    move(8 * 86400 + 1300)
+    console.login()
+    wait_for("its time to be set right", lambda: work("forget")[
+        "due_at"] == now["due_at"])
+    move(9 * 86400 + 7200)
+    console.login()
+    wait_for("the next forget", lambda: runs("forget")[2:])
+
 
 @pytest.mark.parametrize("body, field", [
     ({"prune_cadence": "61 4 * * *"}, "prune_cadence"),

@@ -471,6 +471,39 @@ what_may_pass_is_tried_again_and_not_for_ever(void **state)
 }
 
 /* Queued, and then its host went away for longer than it waits. */
+/* All three kinds are due. */
+static void
+due_now(struct bench *b, const struct upkeep_host *u, int64_t now)
+{
+	struct Rec__Maintenance *m = upkeep_store_find(b->tx, &u->id);
+
+	assert_non_null(m);
+	m->forget->due_ms = m->prune->due_ms = m->check->due_ms = now;
+	upkeep_store_put(b->tx, m);
+}
+
+/* What it noted meanwhile did not happen yet. */
+static void
+a_success_of_a_clock_that_was_ahead_is_none(void **state)
+{
+	struct bench *b = *state;
+	const int64_t wrong = b->start_ms + 400 * day_ms;
+	struct upkeep_round r;
+	size_t i;
+
+	add(b, &b->a);
+	r = upkeep_round_at(b->tx, wrong);
+	assert_int_equal(r.n, 3);
+	for (i = 0; i < r.n; i++)
+		upkeep_end(b->tx, &r.made[i].job,
+		    REC__JOB_STATE__JOB_SUCCEEDED, wrong + minute_ms);
+	due_now(b, &b->a, b->start_ms + day_ms);
+	r = upkeep_round_at(b->tx, b->start_ms + day_ms);
+	assert_int_equal(r.n, 3);
+	upkeep_end(b->tx, &r.made[0].job, REC__JOB_STATE__JOB_SUCCEEDED,
+	    b->start_ms + day_ms + minute_ms);
+}
+
 static void
 a_job_that_expired_is_still_owed(void **state)
 {
@@ -542,6 +575,7 @@ main(void)
 		ON_BENCH(each_measure_has_turns_of_its_own),
 		ON_BENCH(what_is_damaged_is_read_again_until_it_is_whole),
 		ON_BENCH(what_may_pass_is_tried_again_and_not_for_ever),
+		ON_BENCH(a_success_of_a_clock_that_was_ahead_is_none),
 		ON_BENCH(a_job_that_expired_is_still_owed),
 		ON_BENCH(a_deleted_hosts_rows_go),
 	};
