@@ -495,8 +495,8 @@ a_success_of_a_clock_that_was_ahead_is_none(void **state)
 	r = upkeep_round_at(b->tx, wrong);
 	assert_int_equal(r.n, 3);
 	for (i = 0; i < r.n; i++)
-		upkeep_end(b->tx, &r.made[i].job,
-		    REC__JOB_STATE__JOB_SUCCEEDED, wrong + minute_ms);
+		upkeep_end(b->tx, &r.made[i].job, REC__JOB_STATE__JOB_SUCCEEDED,
+		    wrong + minute_ms);
 	due_now(b, &b->a, b->start_ms + day_ms);
 	r = upkeep_round_at(b->tx, b->start_ms + day_ms);
 	assert_int_equal(r.n, 3);
