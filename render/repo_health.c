@@ -101,6 +101,18 @@ put_lock(struct health *w)
 	value_copy(m, "holder", view_cut(str_of(h->lock_holder), 200));
 }
 
+/* A lease is what its job is. */
+static bool
+is_leased(struct health *w)
+{
+	const struct Rec__Job *j = NULL;
+	struct ulid id;
+
+	if (w->repo != NULL && view_ulid(w->repo->lease_job, &id))
+		j = job_store_find(w->v->state, &id);
+	return j != NULL && !job_state_final(j->state);
+}
+
 /* Work that the controller lets no other one meet. */
 static void
 put_busy(struct health *w)
@@ -110,7 +122,7 @@ put_busy(struct health *w)
 	struct value *m;
 	struct ulid id;
 
-	if (r == NULL || r->lease_job.len == 0) {
+	if (!is_leased(w)) {
 		value_bool(w->map, "busy", false);
 		return;
 	}

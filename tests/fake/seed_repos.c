@@ -159,7 +159,7 @@ share(struct store_tx *tx)
 {
 	static const enum seed_host both[] = { SEED_DB2, SEED_WEB };
 	struct ulid web = seed_host_id(SEED_WEB), id;
-	struct ulid job = seed_job_id(SEED_JOB_OK);
+	struct ulid job = seed_job_id(SEED_JOB_RUNNING);
 	uint8_t repo[REPO_ID_SIZE];
 	struct Rec__Repo *r;
 	size_t i;
@@ -183,6 +183,30 @@ share(struct store_tx *tx)
 	r->lease_kind = REC__JOB_KIND__KIND_PRUNE;
 	r->lease_since_ms = SEED_NOW_MS - 10 * MINUTE_MS;
 	r->last_prune_at_ms = SEED_NOW_MS - 3 * DAY_MS;
+	repo_store_put(tx, r);
+}
+
+/* A lease that its job's end did not free. */
+static void
+leave_lease(struct store_tx *tx)
+{
+	struct ulid id = seed_host_id(SEED_APP);
+	struct ulid job = seed_job_id(SEED_JOB_OK);
+	struct Rec__Host *h = host_store_get(tx, &id);
+	uint8_t repo[REPO_ID_SIZE];
+	struct Rec__Repo *r;
+
+	if (h == NULL)
+		return;
+	memset(repo, 0xa7, sizeof(repo));
+	repo_store_link(tx, h, repo);
+	host_store_put(tx, h);
+	r = repo_store_find(tx, repo);
+	if (r == NULL)
+		return;
+	r->lease_job = (ProtobufCBinaryData){ sizeof(job.b), job.b };
+	r->lease_host = (ProtobufCBinaryData){ sizeof(id.b), id.b };
+	r->lease_kind = REC__JOB_KIND__KIND_FORGET;
 	repo_store_put(tx, r);
 }
 
@@ -267,6 +291,7 @@ seed_repos_put(struct store_tx *tx)
 	lock_host(tx, SEED_DB2, "PID 41220 on db-02");
 	lock_host(tx, SEED_EVIL, "<img src=x onerror=alert(1)>");
 	share(tx);
+	leave_lease(tx);
 	give_variables(tx);
 	put_history(tx);
 }

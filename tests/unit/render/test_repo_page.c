@@ -50,6 +50,17 @@ health_tells_what_waits_and_why(void **state)
 }
 
 static void
+a_lease_is_told_while_its_job_lasts(void **state)
+{
+	struct site *s = *state;
+
+	show(s, SEED_DB2, 2);
+	must(s, ">In use: ");
+	show(s, SEED_APP, 2);
+	must_not(s, ">In use: ");
+}
+
+static void
 a_check_that_found_errors_comes_first(void **state)
 {
 	struct site *s = *state;
@@ -195,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		REPOS(health_tells_what_waits_and_why),
+		REPOS(a_lease_is_told_while_its_job_lasts),
 		REPOS(a_check_that_found_errors_comes_first),
 		REPOS(maintenance_that_failed_or_cannot_run_is_told_first),
 		REPOS(
