@@ -66,19 +66,52 @@ redact_keep(struct redact *r, struct str s)
 	r->first[(unsigned char)s.p[0]] = true;
 }
 
+/* In quotes, as Go's %q has it. */
+static void
+redact_quote(struct str s, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			buf_putc(out, '\\');
+		buf_putc(out, s.p[i]);
+	}
+}
+
+/* In JSON, as Go's encoder has it: fit for HTML. */
+static void
+redact_json(struct str s, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '&' || s.p[i] == '<' || s.p[i] == '>')
+			buf_printf(out, "\\u%04x", (unsigned char)s.p[i]);
+		else
+			redact_quote(str_sub(s, i, 1), out);
+	}
+}
+
 void
 redact_secret(struct redact *r, struct str secret)
 {
+	static void (*const dress[])(struct str s,
+	    struct buf * out) = { redact_percent, redact_quote, redact_json };
 	struct buf enc;
+	size_t i;
 
-	if (secret.n < REDACT_SHORTEST || r->n + 2 > REDACT_MAX)
+	if (secret.n < REDACT_SHORTEST ||
+	    r->n + 1 + ARRAY_LEN(dress) > REDACT_MAX)
 		return;
 	redact_keep(r, secret);
-	buf_init(&enc, KIB(64));
-	redact_percent(secret, &enc);
-	if (buf_rc(&enc) == RC_OK && !str_eq(buf_str(&enc), secret))
-		redact_keep(r, buf_str(&enc));
-	buf_wipe_fini(&enc);
+	for (i = 0; i < ARRAY_LEN(dress); i++) {
+		buf_init(&enc, KIB(64));
+		dress[i](secret, &enc);
+		if (buf_rc(&enc) == RC_OK && !str_eq(buf_str(&enc), secret))
+			redact_keep(r, buf_str(&enc));
+		buf_wipe_fini(&enc);
+	}
 }
 
 /* Where it is cut: at a line's end, real or as JSON writes it. */

@@ -35,6 +35,21 @@ secrets_are_found_in_any_place(void **state)
 	redact_free(r);
 }
 
+/* As %q of restic's errors and its JSON write them. */
+static void
+quoted_secrets_are_found_too(void **state)
+{
+	struct redact *r = redact_new();
+
+	(void)state;
+	redact_secret(r, STR("p\"q\\r&<s>"));
+	check(r, "p\"q\\r&<s>", "***");
+	check(r, "open \"p\\\"q\\\\r&<s>\": no", "open \"***\": no");
+	check(r, "{\"item\":\"p\\\"q\\\\r\\u0026\\u003cs\\u003e\"}",
+	    "{\"item\":\"***\"}");
+	redact_free(r);
+}
+
 /* Each line of a key, as it stands there and as JSON writes it. */
 static void
 documents_are_found_line_by_line(void **state)
@@ -166,6 +181,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secrets_are_found_in_any_place),
+		cmocka_unit_test(quoted_secrets_are_found_too),
 		cmocka_unit_test(documents_are_found_line_by_line),
 		cmocka_unit_test(endless_documents_are_no_trouble),
 		cmocka_unit_test(urls_lose_their_userinfo),
