@@ -361,6 +361,7 @@ fill_state(const struct settings *s, const char *dir)
 	    str_unb64(str_of(s->secrets_key), false, key, sizeof(key), &n));
 	assert_rc(secrets_open(s->secrets_file, key, &sec, NULL), RC_OK);
 	assert_rc(secrets_put(sec, SECRETS_REPO, NULL, &config, NULL), RC_OK);
+	assert_rc(secrets_told(sec, NULL), RC_OK);
 	secrets_close(sec);
 	q = help_queue(dir);
 	assert_rc(queue_append(q, QUEUE_EVENT, STR("x"), &seq, NULL), RC_OK);
