@@ -286,7 +286,9 @@ hosts_on_piece(void *ctx, struct buf *out, struct err *e)
 	if (x->chosen || choose(x, &g))
 		put_rows(x, &g, out);
 	buf_fini(&g.body);
-	return hosts_reading_end(&g, e) == RC_OK && x->at < x->n;
+	if (hosts_reading_end(&g, e) != RC_OK)
+		buf_reset(out);
+	return e->rc == RC_OK && x->at < x->n;
 }
 
 static void

@@ -2,6 +2,7 @@
 #include "controller/pieces.h"
 
 #include "controller/controller.h"
+#include "controller/quota.h"
 #include "controller/req.h"
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
@@ -9,7 +10,7 @@
 #include "lib/net/loop.h"
 
 enum {
-	PIECE_MAX = 8 << 20
+	PIECE_MAX = 32 << 20
 };
 
 struct pieces {
@@ -120,7 +121,7 @@ pieces_on_made(void *ctx)
 		pieces_end(p);
 	} else if (p->begun) {
 		pieces_next(p);
-	} else if (p->err.rc != RC_OK) {
+	} else if (p->err.rc != RC_OK && p->piece.len == 0) {
 		req_fail(p->req, &p->err);
 		pieces_end(p);
 	} else if (!pieces_begin(p)) {
@@ -131,8 +132,15 @@ pieces_on_made(void *ctx)
 void
 pieces_start(struct req *r, const struct pieces_opts *o)
 {
-	struct pieces *p = MEM_NEW(struct pieces);
+	struct pieces *p;
+	struct err e;
 
+	if (quota_answer(r, &e) != RC_OK) {
+		req_fail(r, &e);
+		o->free(o->ctx);
+		return;
+	}
+	p = MEM_NEW(struct pieces);
 	req_hold(r);
 	p->req = r;
 	p->loop = r->ctl->loop;

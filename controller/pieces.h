@@ -13,8 +13,9 @@
 struct buf;
 struct req;
 
-/* Pool thread: appends the next piece.  True: more follows.  False: that was
- * the last one, or e->rc says why there is no more. */
+/* Pool thread: appends the next piece to out, which is the same each time.
+ * True: more follows.  False: that was the last one, or e->rc says why there
+ * is no more; what is in out by then is sent all the same. */
 typedef bool pieces_make_fn(void *ctx, struct buf *out, struct err *e);
 typedef void pieces_free_fn(void *ctx);
 
@@ -26,7 +27,8 @@ struct pieces_opts {
 	void *ctx;
 };
 
-/* Answers r.  A failure before the first piece is an ordinary refusal, a
- * later one cuts the answer short. */
+/* Answers r, within its share of long answers (quota.h).  A failure before
+ * anything was made is an ordinary refusal, a later one cuts the answer
+ * short. */
 void pieces_start(struct req *r, const struct pieces_opts *o);
 #endif
