@@ -10,13 +10,6 @@
 #include "lib/store/table.h"
 
 static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
-static void
 hash_field(struct buf *b, const void *p, size_t n)
 {
 	buf_put_u32(b, (uint32_t)n);
@@ -58,14 +51,11 @@ audit_entry_hash(const struct Rec__AuditEntry *a, uint8_t out[CRYPT_HASH_SIZE])
 struct Rec__AuditEntry *
 audit_last_entry(struct store_tx *tx)
 {
-	struct Rec__AuditEntry *a = NULL;
+	struct Rec__AuditEntry *a;
 	struct table_scan sc;
-	struct str key, value;
 
 	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_DOWN);
-	if (table_scan_next(&sc, &key, &value))
-		a = table_unpack(tx, TB_AUDIT, value,
-		    &rec__audit_entry__descriptor);
+	a = table_scan_record(&sc, &rec__audit_entry__descriptor);
 	table_scan_fini(&sc);
 	return a;
 }
@@ -115,7 +105,7 @@ audit_store_add(struct store_tx *tx, const struct Rec__AuditEntry *a)
 	}
 	e.hash = (ProtobufCBinaryData){ sizeof(hash), hash };
 	audit_head_move(tx, last, &e);
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	if (table_put_record(tx, TB_AUDIT, &k, &e.base))
 		store_bump(tx, VER_AUDIT);
 }
@@ -126,20 +116,17 @@ audit_store_latest(struct store_tx *tx, const struct ulid *before, size_t max,
 {
 	struct Rec__AuditEntry *a;
 	struct table_scan sc;
-	struct str key, value;
 	struct key k;
 
 	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_DOWN);
 	if (before != NULL) {
-		id_key(&k, before);
+		key_of_id(&k, before);
 		table_scan_behind(&sc, &k);
 	}
-	while (max-- > 0 && table_scan_next(&sc, &key, &value)) {
-		a = table_unpack(tx, TB_AUDIT, value,
-		    &rec__audit_entry__descriptor);
-		if (a == NULL || !fn(ctx, a))
+	while (max-- > 0 && (a = table_scan_record(&sc,
+	                         &rec__audit_entry__descriptor)) != NULL)
+		if (!fn(ctx, a))
 			break;
-	}
 	table_scan_fini(&sc);
 }
 

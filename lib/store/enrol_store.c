@@ -67,15 +67,12 @@ each(struct store_tx *tx, walk_fn *fn, void *ctx)
 {
 	struct Rec__Enrolment *e;
 	struct table_scan sc;
-	struct str key, value;
 
 	table_scan_init(&sc, tx, TB_ENROLMENT, NULL, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		e = table_unpack(tx, TB_ENROLMENT, value,
-		    &rec__enrolment__descriptor);
-		if (e == NULL || !fn(ctx, &sc.at, e))
+	while (
+	    (e = table_scan_record(&sc, &rec__enrolment__descriptor)) != NULL)
+		if (!fn(ctx, &sc.at, e))
 			break;
-	}
 	table_scan_fini(&sc);
 }
 

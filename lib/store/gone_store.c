@@ -25,18 +25,11 @@ static const enum table owned[] = { TB_GROUP, TB_DAY, TB_SCHEDULE,
 	TB_REPO_DAY };
 
 static void
-id_key(struct key *k, const struct ulid *host)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, host);
-}
-
-static void
 put(struct store_tx *tx, const struct ulid *host, const struct Rec__HostGone *g)
 {
 	struct key k;
 
-	id_key(&k, host);
+	key_of_id(&k, host);
 	table_put_record(tx, TB_HOST_GONE, &k, &g->base);
 }
 
@@ -45,7 +38,7 @@ gone_store_find(struct store_tx *tx, const struct ulid *host)
 {
 	struct key k;
 
-	id_key(&k, host);
+	key_of_id(&k, host);
 	return table_find(tx, TB_HOST_GONE, &k, &rec__host_gone__descriptor);
 }
 
@@ -130,15 +123,12 @@ gone_store_each(struct store_tx *tx, gone_store_fn *fn, void *ctx)
 {
 	struct Rec__HostGone *g;
 	struct table_scan sc;
-	struct str key, value;
 
 	table_scan_init(&sc, tx, TB_HOST_GONE, NULL, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		g = table_unpack(tx, TB_HOST_GONE, value,
-		    &rec__host_gone__descriptor);
-		if (g == NULL || !fn(ctx, g))
+	while (
+	    (g = table_scan_record(&sc, &rec__host_gone__descriptor)) != NULL)
+		if (!fn(ctx, g))
 			break;
-	}
 	table_scan_fini(&sc);
 }
 
@@ -151,7 +141,7 @@ gone_store_jobs(struct store_tx *tx, const struct ulid *host, struct ulid *out,
 	struct key prefix;
 	size_t n = 0;
 
-	id_key(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_JOB_HOST, &prefix, SCAN_DOWN);
 	while (n < max && table_scan_next(&sc, &key, &value) &&
 	       key_id_at(tx, TB_JOB_HOST, key, KEY_TAIL, &out[n]))
@@ -169,7 +159,7 @@ delete_owned(struct store_tx *tx, const struct ulid *host, enum table t,
 	struct key prefix;
 	size_t n = 0;
 
-	id_key(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, t, &prefix, SCAN_UP);
 	while (n < max && table_scan_next(&sc, &key, &value))
 		n += table_del(tx, t, &sc.at);
@@ -213,15 +203,11 @@ gone_store_expire(struct store_tx *tx, int64_t before_ms, size_t max)
 {
 	struct Rec__HostGone *g;
 	struct table_scan sc;
-	struct str key, value;
 	size_t n = 0;
 
 	table_scan_init(&sc, tx, TB_HOST_GONE, NULL, SCAN_UP);
-	while (n < max && table_scan_next(&sc, &key, &value)) {
-		g = table_unpack(tx, TB_HOST_GONE, value,
-		    &rec__host_gone__descriptor);
-		if (g == NULL)
-			break;
+	while (n < max && (g = table_scan_record(&sc,
+	                       &rec__host_gone__descriptor)) != NULL) {
 		if (g->swept_at_ms == 0 || g->swept_at_ms >= before_ms)
 			continue;
 		table_del(tx, TB_HOST_GONE, &sc.at);

@@ -9,13 +9,6 @@
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
-static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
 /* The NUL keeps "web" and its ids before "web-1". */
 static void
 name_prefix(struct key *k, struct str name)
@@ -37,7 +30,7 @@ host_store_get(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_get(tx, TB_HOST, &k, &rec__host__descriptor, "host");
 }
 
@@ -46,7 +39,7 @@ host_store_find(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_find(tx, TB_HOST, &k, &rec__host__descriptor);
 }
 
@@ -55,7 +48,7 @@ host_store_need(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	if (!table_has(tx, TB_HOST, &k) && store_usable(tx))
 		store_fail(tx, RC_NOTFOUND, "there is no host with this id");
 }
@@ -123,7 +116,7 @@ host_store_put(struct store_tx *tx, const struct Rec__Host *h)
 	}
 	name_key(&k, h, &id);
 	table_put(tx, TB_HOST_NAME, &k, STR(""));
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	if (!table_put_record(tx, TB_HOST, &k, &h->base))
 		return;
 	repo_store_keep_name(tx, h);
@@ -141,7 +134,7 @@ host_store_del(struct store_tx *tx, const struct Rec__Host *h)
 		return;
 	name_key(&k, h, &id);
 	table_del(tx, TB_HOST_NAME, &k);
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	table_del(tx, TB_CURSOR, &k);
 	table_del(tx, TB_HOST, &k);
 	store_bump(tx, VER_HOSTS);
@@ -157,7 +150,7 @@ keep_behind_index(struct store_tx *tx, struct host_cache *c, struct str key)
 
 	if (!id_behind(tx, key, &id))
 		return false;
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	if (!table_peek(tx, TB_HOST, &k, &stored)) {
 		leads_nowhere(tx);
 		return false;
@@ -237,7 +230,7 @@ host_store_cursor(struct store_tx *tx, const struct ulid *id)
 	struct Rec__AgentCursor *c;
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	c = table_find(tx, TB_CURSOR, &k, &rec__agent_cursor__descriptor);
 	if (c != NULL || !store_usable(tx))
 		return c;
@@ -255,6 +248,6 @@ host_store_put_cursor(struct store_tx *tx, const struct ulid *id,
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	table_put_record(tx, TB_CURSOR, &k, &c->base);
 }

@@ -120,20 +120,6 @@ job_kind_parse(struct str s)
 }
 
 static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
-static void
-host_key(struct key *k, const struct ulid *host, const struct ulid *id)
-{
-	id_key(k, host);
-	key_ulid(k, id);
-}
-
-static void
 state_prefix(struct key *k, Rec__JobState state)
 {
 	*k = (struct key){ 0 };
@@ -145,7 +131,7 @@ job_store_get(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_get(tx, TB_JOB, &k, &rec__job__descriptor, "job");
 }
 
@@ -154,7 +140,7 @@ job_store_find(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_find(tx, TB_JOB, &k, &rec__job__descriptor);
 }
 
@@ -238,7 +224,7 @@ index_look(struct store_tx *tx, const struct facts *f)
 	table_put(tx, TB_JOB_LOOK, &k, str_from(f->host.b, sizeof(f->host.b)));
 	key_u8(&look, (uint8_t)f->look);
 	key_u8(&look, f->kind);
-	host_key(&k, &f->host, &f->id);
+	key_of_ids(&k, &f->host, &f->id);
 	table_put(tx, TB_JOB_HOST, &k, key_str(&look));
 }
 
@@ -271,7 +257,7 @@ index_log(struct store_tx *tx, const struct facts *f)
 {
 	struct key k;
 
-	id_key(&k, &f->id);
+	key_of_id(&k, &f->id);
 	if (f->log_closed)
 		table_del(tx, TB_JOB_LOG, &k);
 	else
@@ -322,7 +308,7 @@ job_store_put(struct store_tx *tx, const struct Rec__Job *j)
 	if (now.log_closed && !j->log_expired &&
 	    (old == NULL || !was.log_closed))
 		log_store_closed(tx, &now.id);
-	id_key(&k, &now.id);
+	key_of_id(&k, &now.id);
 	if (!table_put_record(tx, TB_JOB, &k, &j->base))
 		return;
 	if (job_state_final(now.state) &&
@@ -345,13 +331,13 @@ job_store_del(struct store_tx *tx, const struct ulid *id)
 		index_state(tx, &f, false);
 		look_key(&k, &f);
 		table_del(tx, TB_JOB_LOOK, &k);
-		host_key(&k, &f.host, &f.id);
+		key_of_ids(&k, &f.host, &f.id);
 		table_del(tx, TB_JOB_HOST, &k);
 		f.out = false;
 		index_out(tx, &f);
 	}
 	log_store_forget(tx, id);
-	id_key(&k, id);
+	key_of_id(&k, id);
 	table_del(tx, TB_JOB_LOG, &k);
 	table_del(tx, TB_JOB, &k);
 	store_bump(tx, VER_JOBS);
@@ -404,10 +390,10 @@ job_store_of_host(struct store_tx *tx, const struct ulid *host,
 	struct walk w = { .left = max, .fn = fn, .ctx = ctx };
 	struct key k;
 
-	id_key(&k, host);
+	key_of_id(&k, host);
 	table_scan_init(&w.sc, tx, TB_JOB_HOST, &k, SCAN_DOWN);
 	if (before != NULL) {
-		host_key(&k, host, before);
+		key_of_ids(&k, host, before);
 		table_scan_behind(&w.sc, &k);
 	}
 	walk_run(&w);
@@ -423,7 +409,7 @@ job_store_open_of_host(struct store_tx *tx, const struct ulid *host, size_t max,
 		.ctx = ctx };
 	struct key k;
 
-	id_key(&k, host);
+	key_of_id(&k, host);
 	table_scan_init(&w.sc, tx, TB_JOB_HOST, &k, SCAN_DOWN);
 	walk_run(&w);
 }
@@ -437,7 +423,7 @@ job_store_latest(struct store_tx *tx, const struct ulid *before, size_t max,
 
 	table_scan_init(&w.sc, tx, TB_JOB, NULL, SCAN_DOWN);
 	if (before != NULL) {
-		id_key(&k, before);
+		key_of_id(&k, before);
 		table_scan_behind(&w.sc, &k);
 	}
 	walk_run(&w);
@@ -501,7 +487,7 @@ job_store_count_of_host(struct store_tx *tx, const struct ulid *host)
 	struct key prefix;
 	uint64_t n = 0;
 
-	id_key(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_JOB_HOST, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value))
 		n++;

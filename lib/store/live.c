@@ -5,19 +5,12 @@
 #include "lib/store/table.h"
 
 static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
-static void
 put(struct store_tx *tx, enum table t, const struct ulid *id,
     const ProtobufCMessage *m)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	table_put_record(tx, t, &k, m);
 }
 
@@ -26,7 +19,7 @@ del(struct store_tx *tx, enum table t, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	table_del(tx, t, &k);
 }
 
@@ -48,7 +41,7 @@ live_find_presence(struct store_tx *tx, const struct ulid *host)
 {
 	struct key k;
 
-	id_key(&k, host);
+	key_of_id(&k, host);
 	return table_find(tx, TB_PRESENCE, &k, &rec__presence__descriptor);
 }
 
@@ -70,7 +63,7 @@ live_find_progress(struct store_tx *tx, const struct ulid *job)
 {
 	struct key k;
 
-	id_key(&k, job);
+	key_of_id(&k, job);
 	return table_find(tx, TB_PROGRESS, &k, &rec__live_progress__descriptor);
 }
 

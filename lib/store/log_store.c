@@ -13,13 +13,6 @@ mark_key(struct key *k)
 	key_bytes(k, "logs", 4);
 }
 
-static void
-job_key(struct key *k, const struct ulid *job)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, job);
-}
-
 static int
 cmp(const struct ulid *a, const struct ulid *b)
 {
@@ -69,7 +62,7 @@ log_store_closed(struct store_tx *tx, const struct ulid *job)
 
 	if (cmp(job, &mark) > 0)
 		return;
-	job_key(&k, job);
+	key_of_id(&k, job);
 	table_put(tx, TB_JOB_LOG_LEFT, &k, STR(""));
 }
 
@@ -78,7 +71,7 @@ log_store_forget(struct store_tx *tx, const struct ulid *job)
 {
 	struct key k;
 
-	job_key(&k, job);
+	key_of_id(&k, job);
 	table_del(tx, TB_JOB_LOG_LEFT, &k);
 }
 
@@ -124,7 +117,7 @@ expire_behind_mark(struct store_tx *tx, const struct ulid *before, size_t max)
 
 	if (cmp(before, &mark) <= 0)
 		return 0;
-	job_key(&k, &mark);
+	key_of_id(&k, &mark);
 	table_scan_init(&sc, tx, TB_JOB, NULL, SCAN_UP);
 	table_scan_behind(&sc, &k);
 	while (n < max && table_scan_next(&sc, &key, &value) &&

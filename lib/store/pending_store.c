@@ -6,13 +6,6 @@
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
-static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
 static bool
 public_key(struct key *k, const struct Rec__PendingHost *p)
 {
@@ -28,7 +21,7 @@ pending_store_find(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_find(tx, TB_PENDING, &k, &rec__pending_host__descriptor);
 }
 
@@ -59,7 +52,7 @@ pending_store_find_host(struct store_tx *tx, const struct ulid *host)
 {
 	struct key k;
 
-	id_key(&k, host);
+	key_of_id(&k, host);
 	return behind_index(tx, TB_PENDING_HOST, &k);
 }
 
@@ -84,11 +77,11 @@ pending_store_put(struct store_tx *tx, const struct Rec__PendingHost *p)
 	}
 	table_put(tx, TB_PENDING_KEY, &by_key, str_from(id.b, sizeof(id.b)));
 	if (key_id_field(&p->host_id, &host)) {
-		id_key(&k, &host);
+		key_of_id(&k, &host);
 		table_put(tx, TB_PENDING_HOST, &k,
 		    str_from(id.b, sizeof(id.b)));
 	}
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	if (table_put_record(tx, TB_PENDING, &k, &p->base))
 		store_bump(tx, VER_HOSTS);
 }
@@ -105,10 +98,10 @@ pending_store_del(struct store_tx *tx, const struct ulid *id)
 	if (public_key(&k, p))
 		table_del(tx, TB_PENDING_KEY, &k);
 	if (key_id_field(&p->host_id, &host)) {
-		id_key(&k, &host);
+		key_of_id(&k, &host);
 		table_del(tx, TB_PENDING_HOST, &k);
 	}
-	id_key(&k, id);
+	key_of_id(&k, id);
 	table_del(tx, TB_PENDING, &k);
 	store_bump(tx, VER_HOSTS);
 }
@@ -118,15 +111,12 @@ pending_store_each(struct store_tx *tx, pending_store_fn *fn, void *ctx)
 {
 	struct Rec__PendingHost *p;
 	struct table_scan sc;
-	struct str key, value;
 
 	table_scan_init(&sc, tx, TB_PENDING, NULL, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		p = table_unpack(tx, TB_PENDING, value,
-		    &rec__pending_host__descriptor);
-		if (p == NULL || !fn(ctx, p))
+	while ((p = table_scan_record(&sc, &rec__pending_host__descriptor)) !=
+	       NULL)
+		if (!fn(ctx, p))
 			break;
-	}
 	table_scan_fini(&sc);
 }
 

@@ -7,14 +7,6 @@
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
-static void
-group_key(struct key *k, const struct ulid *host, const struct ulid *group)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, host);
-	key_ulid(k, group);
-}
-
 /* host | day | group; a day key without group sorts before its groups. */
 static void
 day_key(struct key *k, const struct ulid *host, uint32_t day)
@@ -30,7 +22,7 @@ plan_store_get(struct store_tx *tx, const struct ulid *host,
 {
 	struct key k;
 
-	group_key(&k, host, group);
+	key_of_ids(&k, host, group);
 	return table_get(tx, TB_GROUP, &k, &rec__source_group__descriptor,
 	    "source group");
 }
@@ -41,7 +33,7 @@ plan_store_find(struct store_tx *tx, const struct ulid *host,
 {
 	struct key k;
 
-	group_key(&k, host, group);
+	key_of_ids(&k, host, group);
 	return table_find(tx, TB_GROUP, &k, &rec__source_group__descriptor);
 }
 
@@ -51,7 +43,7 @@ plan_store_has(struct store_tx *tx, const struct ulid *host,
 {
 	struct key k;
 
-	group_key(&k, host, group);
+	key_of_ids(&k, host, group);
 	return table_has(tx, TB_GROUP, &k);
 }
 
@@ -72,14 +64,14 @@ plan_store_has_name(struct store_tx *tx, const struct ulid *host,
     const char *name, const ProtobufCBinaryData *but)
 {
 	const struct Rec__SourceGroup *other;
-	struct key prefix = { .n = 0 };
+	struct key prefix;
 	struct table_scan sc;
 	struct str key, value;
 	struct arena a;
 	bool taken = false;
 
 	arena_init(&a, ONE_GROUP_ARENA);
-	key_ulid(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_GROUP, &prefix, SCAN_UP);
 	while (!taken && table_scan_next(&sc, &key, &value)) {
 		arena_reset(&a);
@@ -116,7 +108,7 @@ plan_store_put(struct store_tx *tx, const struct Rec__SourceGroup *g)
 		    "the host has another source group of this name");
 		return;
 	}
-	group_key(&k, &host, &id);
+	key_of_ids(&k, &host, &id);
 	if (!table_put_record(tx, TB_GROUP, &k, &g->base))
 		return;
 	store_bump(tx, VER_HOSTS);
@@ -129,7 +121,7 @@ plan_store_del(struct store_tx *tx, const struct ulid *host,
 {
 	struct key k;
 
-	group_key(&k, host, group);
+	key_of_ids(&k, host, group);
 	if (!table_del(tx, TB_GROUP, &k))
 		return;
 	store_bump(tx, VER_HOSTS);
@@ -142,17 +134,14 @@ plan_store_of_host(struct store_tx *tx, const struct ulid *host,
 {
 	struct Rec__SourceGroup *g;
 	struct table_scan sc;
-	struct str key, value;
-	struct key prefix = { .n = 0 };
+	struct key prefix;
 
-	key_ulid(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_GROUP, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		g = table_unpack(tx, TB_GROUP, value,
-		    &rec__source_group__descriptor);
-		if (g == NULL || !fn(ctx, g))
+	while ((g = table_scan_record(&sc, &rec__source_group__descriptor)) !=
+	       NULL)
+		if (!fn(ctx, g))
 			break;
-	}
 	table_scan_fini(&sc);
 }
 
@@ -225,11 +214,11 @@ plan_store_days(struct store_tx *tx, const struct ulid *host, uint32_t from,
     uint32_t to, plan_store_day_fn *fn, void *ctx)
 {
 	const struct day_reader r = { fn, ctx };
-	struct key prefix = { .n = 0 }, start;
+	struct key prefix, start;
 	struct table_scan sc;
 	struct str key, value;
 
-	key_ulid(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_DAY, &prefix, SCAN_UP);
 	day_key(&start, host, from);
 	table_scan_behind(&sc, &start);

@@ -73,6 +73,16 @@ table_get(struct store_tx *tx, enum table t, const struct key *k,
 	return m;
 }
 
+void *
+table_scan_record(struct table_scan *sc, const ProtobufCMessageDescriptor *d)
+{
+	struct str key, value;
+
+	return table_scan_next(sc, &key, &value)
+	           ? table_unpack(sc->tx, sc->table, value, d)
+	           : NULL;
+}
+
 bool
 table_put_record(struct store_tx *tx, enum table t, const struct key *k,
     const ProtobufCMessage *m)

@@ -273,11 +273,11 @@ void
 repo_store_trim_days(struct store_tx *tx, const struct ulid *host,
     uint32_t before)
 {
-	struct key prefix = { .n = 0 };
+	struct key prefix;
 	struct table_scan sc;
 	struct str key, value;
 
-	key_ulid(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_REPO_DAY, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value) && key.n == DAY_KEY_SIZE &&
 	       day_at(key) < before)
@@ -289,12 +289,12 @@ void
 repo_store_days(struct store_tx *tx, const struct ulid *host, uint32_t from,
     uint32_t to, repo_store_day_fn *fn, void *ctx)
 {
-	struct key prefix = { .n = 0 }, start;
+	struct key prefix, start;
 	struct Rec__RepoDay *d;
 	struct table_scan sc;
 	struct str key, value;
 
-	key_ulid(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_REPO_DAY, &prefix, SCAN_UP);
 	if (from > 0) {
 		day_key(&start, host, from - 1);

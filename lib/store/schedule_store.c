@@ -4,22 +4,13 @@
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
-static void
-schedule_key(struct key *k, const struct ulid *host,
-    const struct ulid *schedule)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, host);
-	key_ulid(k, schedule);
-}
-
 struct Rec__Schedule *
 schedule_store_get(struct store_tx *tx, const struct ulid *host,
     const struct ulid *schedule)
 {
 	struct key k;
 
-	schedule_key(&k, host, schedule);
+	key_of_ids(&k, host, schedule);
 	return table_get(tx, TB_SCHEDULE, &k, &rec__schedule__descriptor,
 	    "schedule");
 }
@@ -30,7 +21,7 @@ schedule_store_find(struct store_tx *tx, const struct ulid *host,
 {
 	struct key k;
 
-	schedule_key(&k, host, schedule);
+	key_of_ids(&k, host, schedule);
 	return table_find(tx, TB_SCHEDULE, &k, &rec__schedule__descriptor);
 }
 
@@ -44,7 +35,7 @@ schedule_store_put(struct store_tx *tx, const struct Rec__Schedule *s)
 		store_fail(tx, RC_INVALID, "a schedule needs an id and a host");
 		return;
 	}
-	schedule_key(&k, &host, &id);
+	key_of_ids(&k, &host, &id);
 	if (!table_put_record(tx, TB_SCHEDULE, &k, &s->base))
 		return;
 	store_bump(tx, VER_HOSTS);
@@ -57,7 +48,7 @@ schedule_store_del(struct store_tx *tx, const struct ulid *host,
 {
 	struct key k;
 
-	schedule_key(&k, host, schedule);
+	key_of_ids(&k, host, schedule);
 	if (!table_del(tx, TB_SCHEDULE, &k))
 		return;
 	store_bump(tx, VER_HOSTS);
@@ -70,16 +61,12 @@ schedule_store_of_host(struct store_tx *tx, const struct ulid *host,
 {
 	struct Rec__Schedule *s;
 	struct table_scan sc;
-	struct str key, value;
-	struct key prefix = { .n = 0 };
+	struct key prefix;
 
-	key_ulid(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_SCHEDULE, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		s = table_unpack(tx, TB_SCHEDULE, value,
-		    &rec__schedule__descriptor);
-		if (s == NULL || !fn(ctx, s))
+	while ((s = table_scan_record(&sc, &rec__schedule__descriptor)) != NULL)
+		if (!fn(ctx, s))
 			break;
-	}
 	table_scan_fini(&sc);
 }

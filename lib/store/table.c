@@ -93,6 +93,20 @@ key_str(const struct key *k)
 	return str_from(k->b, k->n);
 }
 
+void
+key_of_id(struct key *k, const struct ulid *id)
+{
+	*k = (struct key){ 0 };
+	key_ulid(k, id);
+}
+
+void
+key_of_ids(struct key *k, const struct ulid *owner, const struct ulid *id)
+{
+	key_of_id(k, owner);
+	key_ulid(k, id);
+}
+
 bool
 key_id_field(const ProtobufCBinaryData *field, struct ulid *out)
 {

@@ -116,6 +116,9 @@ void key_u64(struct key *k, uint64_t v);
 /* ASCII in lower case; a long name by its start and its hash. */
 void key_name(struct key *k, struct str name);
 struct str key_str(const struct key *k);
+/* A whole key: one id, or its owner's before it. */
+void key_of_id(struct key *k, const struct ulid *id);
+void key_of_ids(struct key *k, const struct ulid *owner, const struct ulid *id);
 /* An id field of a record; false unless it has 16 bytes. */
 bool key_id_field(const ProtobufCBinaryData *field, struct ulid *out);
 
@@ -185,5 +188,8 @@ void table_scan_init(struct table_scan *sc, struct store_tx *tx, enum table t,
 /* Begin strictly behind this key, in the walk's direction. */
 void table_scan_behind(struct table_scan *sc, const struct key *k);
 bool table_scan_next(struct table_scan *sc, struct str *key, struct str *value);
+/* The next value as a record; NULL: there is none, or a failure. */
+void *table_scan_record(struct table_scan *sc,
+    const ProtobufCMessageDescriptor *d);
 void table_scan_fini(struct table_scan *sc);
 #endif

@@ -4,26 +4,12 @@
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
-static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
-static void
-user_key(struct key *k, const struct ulid *user, const struct ulid *id)
-{
-	id_key(k, user);
-	key_ulid(k, id);
-}
-
 struct Rec__ApiToken *
 token_store_find(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_find(tx, TB_API_TOKEN, &k, &rec__api_token__descriptor);
 }
 
@@ -38,9 +24,9 @@ token_store_put(struct store_tx *tx, const struct Rec__ApiToken *t)
 		    "an API token needs an id and a user");
 		return;
 	}
-	user_key(&k, &user, &id);
+	key_of_ids(&k, &user, &id);
 	table_put(tx, TB_API_TOKEN_USER, &k, STR(""));
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	if (table_put_record(tx, TB_API_TOKEN, &k, &t->base))
 		store_bump(tx, VER_USERS);
 }
@@ -55,10 +41,10 @@ token_store_del(struct store_tx *tx, const struct ulid *id)
 	if (t == NULL)
 		return;
 	if (key_id_field(&t->user_id, &user)) {
-		user_key(&k, &user, id);
+		key_of_ids(&k, &user, id);
 		table_del(tx, TB_API_TOKEN_USER, &k);
 	}
-	id_key(&k, id);
+	key_of_id(&k, id);
 	if (table_del(tx, TB_API_TOKEN, &k))
 		store_bump(tx, VER_USERS);
 }
@@ -75,7 +61,7 @@ token_store_each(struct store_tx *tx, const struct ulid *user,
 	struct ulid id;
 
 	if (user != NULL)
-		id_key(&prefix, user);
+		key_of_id(&prefix, user);
 	table_scan_init(&sc, tx, t, user != NULL ? &prefix : NULL, SCAN_DOWN);
 	while (table_scan_next(&sc, &key, &value)) {
 		if (!key_id_at(tx, t, key, KEY_TAIL, &id))

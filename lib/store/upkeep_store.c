@@ -26,19 +26,12 @@ upkeep_of(const struct Rec__Maintenance *m, Rec__JobKind kind)
 	return NULL;
 }
 
-static void
-host_key(struct key *k, const struct ulid *host)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, host);
-}
-
 struct Rec__Maintenance *
 upkeep_store_find(struct store_tx *tx, const struct ulid *host)
 {
 	struct key k;
 
-	host_key(&k, host);
+	key_of_id(&k, host);
 	return table_find(tx, TB_UPKEEP, &k, &rec__maintenance__descriptor);
 }
 
@@ -78,7 +71,7 @@ upkeep_store_put(struct store_tx *tx, const struct Rec__Maintenance *m)
 	}
 	index_rows(tx, &host, upkeep_store_find(tx, &host), false);
 	index_rows(tx, &host, m, true);
-	host_key(&k, &host);
+	key_of_id(&k, &host);
 	if (!table_put_record(tx, TB_UPKEEP, &k, &m->base))
 		return;
 	store_bump(tx, VER_HOSTS);
@@ -91,7 +84,7 @@ upkeep_store_del(struct store_tx *tx, const struct ulid *host)
 	struct key k;
 
 	index_rows(tx, host, upkeep_store_find(tx, host), false);
-	host_key(&k, host);
+	key_of_id(&k, host);
 	table_del(tx, TB_UPKEEP, &k);
 }
 
@@ -106,7 +99,7 @@ upkeep_store_hosts(struct store_tx *tx, const struct ulid *after, size_t max,
 	size_t n = 0;
 
 	table_scan_init(&sc, tx, TB_HOST, NULL, SCAN_UP);
-	host_key(&k, after);
+	key_of_id(&k, after);
 	table_scan_behind(&sc, &k);
 	while (n < max && table_scan_next(&sc, &key, &value) &&
 	       key_id_at(tx, TB_HOST, key, KEY_TAIL, &host)) {

@@ -8,13 +8,6 @@
 #include "lib/store/table.h"
 
 static void
-id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
-static void
 name_key(struct key *k, struct str name)
 {
 	*k = (struct key){ 0 };
@@ -26,7 +19,7 @@ user_store_get(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_get(tx, TB_USER, &k, &rec__user__descriptor, "user");
 }
 
@@ -35,7 +28,7 @@ user_store_find(struct store_tx *tx, const struct ulid *id)
 {
 	struct key k;
 
-	id_key(&k, id);
+	key_of_id(&k, id);
 	return table_find(tx, TB_USER, &k, &rec__user__descriptor);
 }
 
@@ -89,7 +82,7 @@ user_store_put(struct store_tx *tx, const struct Rec__User *u)
 	}
 	name_key(&k, str_of(u->name));
 	table_put(tx, TB_USER_NAME, &k, str_from(id.b, sizeof(id.b)));
-	id_key(&k, &id);
+	key_of_id(&k, &id);
 	if (table_put_record(tx, TB_USER, &k, &u->base))
 		store_bump(tx, VER_USERS);
 }

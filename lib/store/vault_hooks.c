@@ -14,8 +14,7 @@ hooks_key(struct key *k, const struct ulid *host, const struct ulid *group)
 {
 	const struct ulid none = { { 0 } };
 
-	vault_id_key(k, host);
-	key_ulid(k, group != NULL ? group : &none);
+	key_of_ids(k, host, group != NULL ? group : &none);
 }
 
 struct Rec__Hooks *
@@ -48,7 +47,7 @@ vault_del_hooks_of(struct store_tx *tx, const struct ulid *host)
 	struct str key, value;
 	struct key prefix;
 
-	vault_id_key(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, TB_HOOKS, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value))
 		table_del(tx, TB_HOOKS, &sc.at);

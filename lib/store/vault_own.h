@@ -13,7 +13,6 @@ enum vault_expiry {
 	VAULT_EXPIRY_TOKEN
 };
 
-void vault_id_key(struct key *k, const struct ulid *id);
 void vault_hash_key(struct key *k, const uint8_t hash[CRYPT_HASH_SIZE]);
 /* n 0: the prefix of the kind. */
 void vault_ticket_key(struct key *k, enum vault_ticket kind, const void *p,

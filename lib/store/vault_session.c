@@ -22,7 +22,7 @@ session_user_key(struct key *k, const struct Rec__Session *s,
 
 	if (!key_id_field(&s->user_id, &user))
 		return false;
-	vault_id_key(k, &user);
+	key_of_id(k, &user);
 	key_u64(k, s->created_at_ms < 0 ? 0 : (uint64_t)s->created_at_ms);
 	key_bytes(k, hash, CRYPT_HASH_SIZE);
 	return true;
@@ -96,7 +96,7 @@ vault_end_sessions(struct store_tx *tx, const struct ulid *user,
 	struct key prefix;
 	size_t n = 0;
 
-	vault_id_key(&prefix, user);
+	key_of_id(&prefix, user);
 	table_scan_init(&sc, tx, TB_SESSION_USER, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value)) {
 		if (!vault_hash_tail(tx, TB_SESSION_USER, &sc.at, hash))
@@ -121,7 +121,7 @@ vault_count_sessions(struct store_tx *tx, const struct ulid *user,
 	struct key prefix;
 	size_t n = 0;
 
-	vault_id_key(&prefix, user);
+	key_of_id(&prefix, user);
 	table_scan_init(&sc, tx, TB_SESSION_USER, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value)) {
 		if (!vault_hash_tail(tx, TB_SESSION_USER, &sc.at, hash))

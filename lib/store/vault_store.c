@@ -5,13 +5,6 @@
 #include "lib/store/vault_own.h"
 
 void
-vault_id_key(struct key *k, const struct ulid *id)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, id);
-}
-
-void
 vault_hash_key(struct key *k, const uint8_t hash[CRYPT_HASH_SIZE])
 {
 	*k = (struct key){ 0 };
@@ -45,7 +38,7 @@ vault_find_password(struct store_tx *tx, const struct ulid *user)
 {
 	struct key k;
 
-	vault_id_key(&k, user);
+	key_of_id(&k, user);
 	return table_find(tx, TB_PASSWORD, &k, &rec__password__descriptor);
 }
 
@@ -55,7 +48,7 @@ vault_put_password(struct store_tx *tx, const struct ulid *user,
 {
 	struct key k;
 
-	vault_id_key(&k, user);
+	key_of_id(&k, user);
 	table_put_record(tx, TB_PASSWORD, &k, &p->base);
 }
 
@@ -106,7 +99,7 @@ vault_find_host(struct store_tx *tx, const struct ulid *host)
 {
 	struct key k;
 
-	vault_id_key(&k, host);
+	key_of_id(&k, host);
 	return table_find(tx, TB_HOST_SECRETS, &k,
 	    &rec__host_secrets__descriptor);
 }
@@ -166,7 +159,7 @@ vault_put_host(struct store_tx *tx, const struct ulid *host,
 		forget_bearers(tx, old);
 	index_bearer(tx, host, &h->bearer_hash);
 	index_bearer(tx, host, &h->previous_bearer_hash);
-	vault_id_key(&k, host);
+	key_of_id(&k, host);
 	table_put_record(tx, TB_HOST_SECRETS, &k, &h->base);
 }
 
@@ -200,7 +193,7 @@ vault_del_host(struct store_tx *tx, const struct ulid *host)
 	if (h == NULL)
 		return;
 	forget_bearers(tx, h);
-	vault_id_key(&k, host);
+	key_of_id(&k, host);
 	table_del(tx, TB_HOST_SECRETS, &k);
 }
 

@@ -87,7 +87,7 @@ state_lacks(const struct reconcile *r, enum table t, const struct ulid *id)
 {
 	struct key k;
 
-	vault_id_key(&k, id);
+	key_of_id(&k, id);
 	return !table_has(r->state, t, &k) && store_usable(r->state);
 }
 
@@ -144,7 +144,7 @@ reconcile_users(struct reconcile *r, enum table t)
 			break;
 		if (!state_lacks(r, TB_USER, &id))
 			continue;
-		vault_id_key(&k, &id);
+		key_of_id(&k, &id);
 		vault_end_oldest(r->vault, &k, 0);
 		table_del(r->vault, TB_PASSWORD, &k);
 		r->removed++;

@@ -45,15 +45,12 @@ vault_each_token(struct store_tx *tx, vault_token_fn *fn, void *ctx)
 	uint8_t hash[CRYPT_HASH_SIZE];
 	struct Rec__EnrolToken *t;
 	struct table_scan sc;
-	struct str key, value;
 
 	table_scan_init(&sc, tx, TB_TOKEN, NULL, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		t = table_unpack(tx, TB_TOKEN, value,
-		    &rec__enrol_token__descriptor);
-		if (t == NULL || !vault_hash_tail(tx, TB_TOKEN, &sc.at, hash) ||
+	while (
+	    (t = table_scan_record(&sc, &rec__enrol_token__descriptor)) != NULL)
+		if (!vault_hash_tail(tx, TB_TOKEN, &sc.at, hash) ||
 		    !fn(ctx, hash, t))
 			break;
-	}
 	table_scan_fini(&sc);
 }
