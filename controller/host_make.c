@@ -47,7 +47,7 @@ put_group(struct store_tx *state, const struct host_make *m)
 	g.id = pb_id(&id);
 	g.host_id = pb_id(m->id);
 	g.name = pb_text("default");
-	g.created_at_ms = clock_now_ms();
+	g.created_at_ms = g.updated_at_ms = clock_now_ms();
 	g.includes = (char **)(uintptr_t)m->paths;
 	g.n_includes = m->n_paths;
 	if (g.n_includes == 0) {

@@ -111,6 +111,36 @@ plan_gap_ms(struct plan *p, const struct ulid *group, int64_t now_ms)
 	return least;
 }
 
+static bool
+is_same(struct arena *a, const ProtobufCMessage *x, const ProtobufCMessage *y)
+{
+	size_t n = protobuf_c_message_get_packed_size(x);
+	uint8_t *px, *py;
+
+	if (protobuf_c_message_get_packed_size(y) != n)
+		return false;
+	px = arena_array(a, n + 1, 1);
+	py = arena_array(a, n + 1, 1);
+	if (px == NULL || py == NULL)
+		return false;
+	(void)protobuf_c_message_pack(x, px);
+	(void)protobuf_c_message_pack(y, py);
+	return memcmp(px, py, n) == 0;
+}
+
+enum rc
+plan_check_seen(struct store_tx *tx, int64_t seen_ms, int64_t was_ms,
+    const ProtobufCMessage *was, const ProtobufCMessage *now)
+{
+	if (seen_ms == 0 || seen_ms == was_ms ||
+	    is_same(store_arena(tx), was, now))
+		return RC_OK;
+	return store_fail_code(tx, RC_CONFLICT, "changed_meanwhile",
+	    "somebody changed it while this form was open, and nothing was "
+	    "saved; look at it in another tab, then save again to replace "
+	    "what is there");
+}
+
 const char *
 plan_conflict(const struct Rec__Retention *keep, int64_t gap_ms)
 {

@@ -56,6 +56,12 @@ int64_t plan_gap_ms(struct plan *p, const struct ulid *group, int64_t now_ms);
 /* "hourly", "daily", ... of what it keeps and no schedule can fill; "". */
 const char *plan_conflict(const struct Rec__Retention *keep, int64_t gap_ms);
 
+/* Of a form that was opened when the record was as of seen_ms; 0: nobody
+ * asks.  RC_CONFLICT changed_meanwhile where it was changed since (as of
+ * was_ms) and is not what it shall become: a second click is no conflict. */
+enum rc plan_check_seen(struct store_tx *tx, int64_t seen_ms, int64_t was_ms,
+    const ProtobufCMessage *was, const ProtobufCMessage *now);
+
 /* After a change of groups or schedules, inside its op: stores anew which
  * groups keep more than is made, and sets in h, which the caller puts, how
  * far apart its backups are, and a higher version. */

@@ -177,14 +177,22 @@ schedules_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	struct schedules_edit *ed = op->in;
 	struct plan *p = arena_alloc(&op->arena, sizeof(*p));
 	struct Rec__Host *h = host_store_get(state, &ed->host);
-	struct Rec__Schedule *s;
+	struct Rec__Schedule *s, was;
+	int64_t was_ms;
 
 	(void)vault;
 	if (h == NULL || p == NULL)
 		return store_rc(state);
 	plan_load(state, &ed->host, p);
 	s = begin(state, ed, p);
-	if (s == NULL || apply(state, ed, s) != RC_OK ||
+	if (s == NULL)
+		return store_rc(state);
+	was = *s;
+	was.updated_at_ms = ed->now_ms;
+	was_ms = s->updated_at_ms;
+	if (apply(state, ed, s) != RC_OK ||
+	    plan_check_seen(state, ed->seen_ms, was_ms, &was.base, &s->base) !=
+	        RC_OK ||
 	    check_times(state, s, h, ed) != RC_OK ||
 	    check_groups(state, p, s) != RC_OK)
 		return store_rc(state);

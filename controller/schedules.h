@@ -42,6 +42,7 @@ struct schedules_edit {
 	bool enabled_given, enabled;
 	bool jitter_given;
 	uint32_t jitter_s;
+	int64_t seen_ms; /* plan_check_seen() */
 	int64_t now_ms;
 	const char *usual_zone; /* RM_TIMEZONE */
 	bool made;              /* out: it is a new one */

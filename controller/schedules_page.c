@@ -5,6 +5,7 @@
 #include "controller/controller.h"
 #include "controller/page.h"
 #include "controller/plan.h"
+#include "controller/plan_form.h"
 #include "controller/req.h"
 #include "controller/schedules_own.h"
 #include "controller/sources.h"
@@ -62,6 +63,7 @@ form_again(struct req *r, const struct err *e)
 		{ "enabled", req_field(r, "enabled") },
 		{ "jitter_seconds", req_field(r, "jitter_seconds") },
 		{ "groups", ticked(r) },
+		{ "seen", plan_form_seen_again(r, e) },
 		{ e != NULL ? error_param(r, e) : "error",
 		    e != NULL ? str_of(arena_dup(&r->arena, e->msg))
 		              : STR("") },
@@ -178,6 +180,7 @@ schedules_form(struct req *r)
 		form_again(r, &e);
 		return;
 	}
+	ed.seen_ms = plan_form_seen(r);
 	read_groups(r, &groups);
 	ed.groups = &groups;
 	schedules_submit(r, &ed, schedules_on_form);

@@ -325,7 +325,8 @@ sources_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	struct sources_edit *ed = op->in;
 	struct plan *p = arena_alloc(&op->arena, sizeof(*p));
 	struct Rec__Host *h = host_store_get(state, &ed->host);
-	struct Rec__SourceGroup *g;
+	struct Rec__SourceGroup *g, was;
+	int64_t was_ms;
 
 	(void)vault;
 	if (h == NULL || p == NULL)
@@ -334,8 +335,13 @@ sources_put_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	g = begin(state, ed, p);
 	if (g == NULL)
 		return store_rc(state);
+	was = *g;
+	was.updated_at_ms = ed->now_ms;
+	was_ms = g->updated_at_ms;
 	apply(ed, g);
-	if (check_name(state, p, g) != RC_OK ||
+	if (plan_check_seen(state, ed->seen_ms, was_ms, &was.base, &g->base) !=
+	        RC_OK ||
+	    check_name(state, p, g) != RC_OK ||
 	    check_paths(state, g, h->os) != RC_OK ||
 	    check_sizes(state, p, g) != RC_OK || check_keep(state, g) != RC_OK)
 		return store_rc(state);

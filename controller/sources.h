@@ -42,6 +42,7 @@ struct sources_edit {
 	struct Rec__Retention keep;
 	bool retry_given, backoff_given;
 	uint32_t retry_max, backoff_s;
+	int64_t seen_ms; /* plan_check_seen() */
 	int64_t now_ms;
 	const char *zone; /* RM_TIMEZONE */
 	bool made;        /* out: it is a new one */

@@ -5,6 +5,7 @@
 #include "controller/controller.h"
 #include "controller/page.h"
 #include "controller/plan.h"
+#include "controller/plan_form.h"
 #include "controller/req.h"
 #include "controller/sources_own.h"
 #include "lib/base/json.h"
@@ -32,11 +33,12 @@ error_param(struct req *r, const struct err *e)
 static void
 form_again(struct req *r, const struct err *e)
 {
-	struct page_param params[ARRAY_LEN(typed) + 4] = {
+	struct page_param params[ARRAY_LEN(typed) + 5] = {
 		{ "id", r->vars[0] },
 		{ "group", r->vars[1] },
 		{ "typed", STR("1") },
 		{ error_param(r, e), str_of(arena_dup(&r->arena, e->msg)) },
+		{ "seen", plan_form_seen_again(r, e) },
 	};
 	size_t i;
 
@@ -46,7 +48,7 @@ form_again(struct req *r, const struct err *e)
 		return;
 	}
 	for (i = 0; i < ARRAY_LEN(typed); i++)
-		params[i + 4] =
+		params[i + 5] =
 		    (struct page_param){ typed[i], req_field(r, typed[i]) };
 	page_reply(r, rc_info(e->rc)->http_status, "host_source", params,
 	    ARRAY_LEN(params), NULL);
@@ -153,6 +155,7 @@ sources_form(struct req *r)
 		form_again(r, &e);
 		return;
 	}
+	ed.seen_ms = plan_form_seen(r);
 	ed.name = arena_str(&r->arena, str_trim(req_field(r, "name")));
 	ed.includes = &includes;
 	ed.excludes = &excludes;

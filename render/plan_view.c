@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "render/plan_view.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
@@ -170,6 +171,16 @@ plan_view_put_result(const struct plan_view *p, struct value *map,
 	value_text(m, "job_link",
 	    arena_printf(p->v->arena, "/jobs/%s", view_id(p->v, job->id)));
 	view_time(p->v, m, "at", at_ms != 0 ? at_ms : job->finished_at_ms);
+}
+
+struct str
+plan_view_seen(struct view *v, int64_t updated_ms)
+{
+	struct str typed = view_param(v, "seen");
+
+	if (typed.n > 0 || updated_ms == 0)
+		return typed;
+	return str_of(arena_printf(v->arena, "%" PRId64, updated_ms));
 }
 
 /* --------------------------------------------------------------- retention */

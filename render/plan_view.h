@@ -53,6 +53,8 @@ void plan_view_put_result(const struct plan_view *p, struct value *map,
 /* The job with an id out of a record; NULL: none. */
 const struct Rec__Job *plan_view_job(struct view *v, ProtobufCBinaryData id);
 
+/* What the form says it saw: as typed, else updated_ms; "" for 0. */
+struct str plan_view_seen(struct view *v, int64_t updated_ms);
 /* "last=7, d=14, w=4"; "" when nothing is ever forgotten. */
 const char *plan_view_retention(struct view *v, const struct Rec__Retention *r);
 /* Member agent {version, held, refused, in_sync, old, behind, away}. */

@@ -206,6 +206,8 @@ put_form(struct view *v, struct value *root, const struct host_view *hv,
 	value_lend(form, "cron_value", f->cron);
 	value_lend(form, "zone_value", f->zone);
 	value_bool(form, "enabled", f->enabled);
+	value_lend(form, "seen",
+	    plan_view_seen(v, f->old == NULL ? 0 : f->old->updated_at_ms));
 	value_text(form, "host_zone",
 	    host_zone[0] == '\0' ? v->clock.zone : host_zone);
 	value_bool(form, "zone_known", host_zone[0] != '\0');

@@ -116,6 +116,8 @@ put_fields(struct view *v, struct value *form, const struct Rec__SourceGroup *g)
 	    number(v, "retry_backoff_seconds",
 	        g == NULL ? default_backoff_s : g->retry_backoff_s, true));
 	put_keeps(v, form, g);
+	value_lend(form, "seen",
+	    plan_view_seen(v, g == NULL ? 0 : g->updated_at_ms));
 }
 
 /* As it stands in the form; what is no number counts as none. */

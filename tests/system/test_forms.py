@@ -39,3 +39,45 @@ def test_a_form_of_an_earlier_session_says_what_to_do(console, browser):
     assert answer.status == 403
     assert "This form is out of date" in words(answer)
     assert "Nothing was changed" in words(answer)
+
+
+FIELDS = {"includes": "/etc", "name": "default", "retry_max": "0",
+          "retry_backoff_seconds": "0"}
+
+
+def seen(page):
+    return re.search(r'name="seen" value="(\d+)"', page.text).group(1)
+
+
+def test_two_who_edit_the_same_do_not_overwrite_each_other(console, lab,
+                                                           browser):
+    """A second click is no conflict; who saw the other's change may go on."""
+    agent = lab.agent(console)
+    agent.enrol(console.mint("web-1", "/srv/repo", initial_paths=["/etc"]))
+    where = f"/hosts/{agent.host_id}"
+    group = console.client.ok("GET", f"/api{where}/source-groups")["items"][0]
+    edit = f"{where}/sources/{group['id']}/edit"
+
+    def save(at, **words):
+        return browser.send(edit, edit, **FIELDS, seen=at, **words)
+    at = seen(browser.get(edit))
+    for _ in range(2):
+        assert save(at, excludes="*.first").status == 303
+    answer = save(at, excludes="*.second")
+    assert answer.status == 409
+    assert "Somebody changed it while this form was open" in words(answer)
+    assert "*.second" in answer.text
+    now = console.client.ok("GET", f"/api{where}/source-groups")["items"][0]
+    assert now["excludes"] == ["*.first"]
+    assert save(seen(answer), excludes="*.second").status == 303
+
+    made = console.client.ok("POST", f"/api{where}/schedules", {
+        "cron": "0 3 * * *", "source_group_ids": [group["id"]]})
+    edit = f"{where}/schedules/{made['id']}/edit"
+    form = {f"group-{group['id']}": "1", "enabled": "1",
+            "seen": seen(browser.get(edit))}
+    assert browser.send(edit, edit, cron="0 4 * * *", **form).status == 303
+    answer = browser.send(edit, edit, cron="0 5 * * *", **form)
+    assert answer.status == 409 and "0 5 * * *" in answer.text
+    form["seen"] = seen(answer)
+    assert browser.send(edit, edit, cron="0 5 * * *", **form).status == 303
