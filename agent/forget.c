@@ -18,13 +18,16 @@
  *
  * A group is the snapshots that bear its tag and this host's name.  What is
  * in several groups goes only when all of them let it go; what is in none,
- * another host's or untagged, is left alone.
+ * another host's or untagged, is left alone.  So is what a clock that was
+ * ahead has made: as the newest for a long time it would push out, or with
+ * keep-last at once, what is really newest.
  */
 
 enum {
 	FORGET_AT_ONCE = 500, /* ids in one argument list */
 	FORGET_GROUPS_MAX = 1000,
-	FORGET_WORDS = 96
+	FORGET_WORDS = 96,
+	FORGET_AHEAD_MS = 86400000 /* no zone and no drift explain more */
 };
 
 /* A snapshot of one of the groups, as it was before. */
@@ -50,6 +53,9 @@ struct forget {
 	struct map *snaps; /* id -> struct forget_snap */
 	char **ids;        /* to be forgotten; lent by snaps */
 	size_t n_ids, at;
+	/* With a tag of the groups, and left alone: of another machine, of a
+	 * time to come. */
+	size_t strange, ahead;
 };
 
 /* --------------------------------------------------------------- the end */
@@ -302,6 +308,17 @@ forget_is_sound(const Wire__Snapshot *s)
 	return s->time_ms > 0 && str_unhex(str_of(s->id), raw, sizeof(raw));
 }
 
+static bool
+forget_is_one_of(const struct forget *f, const Wire__Snapshot *s)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_groups; i++)
+		if (forget_bears(s, f->groups[i].tag))
+			return true;
+	return false;
+}
+
 static void
 forget_on_snapshot(void *ctx, const Wire__Snapshot *s)
 {
@@ -309,12 +326,37 @@ forget_on_snapshot(void *ctx, const Wire__Snapshot *s)
 	struct forget *f = j->forget;
 	size_t i;
 
-	if (strcmp(s->hostname, j->agent->facts.hostname) != 0 ||
-	    !forget_is_sound(s))
+	if (!forget_is_sound(s) || !forget_is_one_of(f, s))
 		return;
+	if (strcmp(s->hostname, j->agent->facts.hostname) != 0) {
+		f->strange++;
+		return;
+	}
+	if (s->time_ms > clock_now_ms() + FORGET_AHEAD_MS) {
+		f->ahead++;
+		return;
+	}
 	for (i = 0; i < f->n_groups; i++)
 		if (forget_bears(s, f->groups[i].tag))
 			forget_add(f, &f->groups[i], s);
+}
+
+static void
+forget_note_left(struct job *j)
+{
+	const struct forget *f = j->forget;
+
+	if (f->strange > 0)
+		lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
+		    "%zu snapshots with these tags are of a machine that is "
+		    "not called %.200s, and are left alone",
+		    f->strange, j->agent->facts.hostname);
+	if (f->ahead > 0)
+		lines_printf(j->lines, WIRE__LOG_STREAM__LOG_STREAM_EVENT,
+		    "%zu snapshots are of a time to come, and are left alone "
+		    "and not counted: they were made while this machine's "
+		    "clock was ahead, or its clock is behind now",
+		    f->ahead);
 }
 
 static void
@@ -335,6 +377,7 @@ forget_on_list(struct job *j, const struct err *step_err)
 		return;
 	}
 	forget_decide(j);
+	forget_note_left(j);
 	if (j->forget->n_ids > 0) {
 		forget_some(j);
 		return;

@@ -51,7 +51,7 @@ kinds_open(const char *dir, const char *kind, const char *functions)
 
 /* Snapshot n of that day, newest last; its id is made of n. */
 static void
-snap(struct kinds *k, const char *host, const char *tags, unsigned day)
+snap_of(struct kinds *k, const char *host, const char *tags, const char *day)
 {
 	char id[65], path[512], text[512];
 	unsigned n = k->made++;
@@ -59,11 +59,20 @@ snap(struct kinds *k, const char *host, const char *tags, unsigned day)
 	assert_true(str_fmt(id, sizeof(id), "%08u%056u", n, n));
 	assert_true(str_fmt(path, sizeof(path), "%s/%s", k->dir, id));
 	assert_true(str_fmt(text, sizeof(text),
-	    "{\"time\":\"2026-10-%02uT10:00:%02u.5+02:00\",\"paths\":[\"/s\"],"
+	    "{\"time\":\"%sT10:00:%02u.5+02:00\",\"paths\":[\"/s\"],"
 	    "\"hostname\":\"%s\",\"tags\":[%s],\"id\":\"%s\","
 	    "\"short_id\":\"%.8s\"}\n",
 	    day, n % 60, host, tags, id, id));
 	assert_rc(fsio_replace(path, str_of(text), 0600, NULL), RC_OK);
+}
+
+static void
+snap(struct kinds *k, const char *host, const char *tags, unsigned day)
+{
+	char text[16];
+
+	assert_true(str_fmt(text, sizeof(text), "2020-10-%02u", day));
+	snap_of(k, host, tags, text);
 }
 
 static bool
@@ -161,6 +170,31 @@ forget_removes_what_it_decided_and_nothing_else(void **state)
 	first = k->f.all[i]->snapshots->snapshots[0];
 	assert_int_equal(first->utc_offset_s, 7200);
 	assert_int_equal(k->f.all[i]->snapshots->n_snapshots, 5);
+	fixture_close(&k->f);
+}
+
+/* As the newest for years it would be the only one that keep-last keeps. */
+static void
+a_snapshot_of_a_time_to_come_counts_for_nothing(void **state)
+{
+	struct kinds *k = kinds_open(*state, "forget", "");
+	const Wire__JobFinished *end;
+	size_t i;
+
+	snap(k, "web-1", "\"docs\"", 1);
+	snap(k, "web-1", "\"docs\"", 2);
+	snap_of(k, "web-1", "\"docs\"", "2099-01-01");
+	snap(k, "web-2", "\"docs\"", 1);
+	k->keep[0].last = 1;
+	k->f.cmd.n_forget_groups = 1;
+	end = run(k);
+	check_end(end, "succeeded", "");
+	for (i = 0; i < 4; i++)
+		assert_int_equal(is_there(k, (unsigned)i), i != 0);
+	assert_int_equal(end->forgot[0]->kept, 1);
+	assert_int_equal(end->forgot[0]->removed, 1);
+	assert_non_null(strstr(k->f.log.data, "1 snapshots are of a time to "));
+	assert_non_null(strstr(k->f.log.data, "that is not called web-1"));
 	fixture_close(&k->f);
 }
 
@@ -628,6 +662,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		unit_test_in_folder(
 		    forget_removes_what_it_decided_and_nothing_else),
+		unit_test_in_folder(
+		    a_snapshot_of_a_time_to_come_counts_for_nothing),
 		unit_test_in_folder(the_newest_of_a_day_stays),
 		unit_test_in_folder(
 		    a_snapshot_of_two_groups_goes_when_both_let_it),
