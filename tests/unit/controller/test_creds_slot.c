@@ -2,6 +2,8 @@
 /* The variables of a repository, and the slot that may delete. */
 #include "tests/unit/controller/creds_help.h"
 
+#include "controller/creds_own.h"
+
 #define PAIRS(...)                                                 \
 	{                                                          \
 		.v = (struct json_pair[]){ __VA_ARGS__ },          \
@@ -264,6 +266,32 @@ a_repository_that_moves_drops_its_admin_slot(void **state)
 	assert_false(admin_left(f));
 }
 
+/* Deleted for good: what is sealed goes with what is shown. */
+static void
+a_deleted_admin_slot_leaves_nothing(void **state)
+{
+	struct creds_edit word = { .slot = CREDS_ADMIN,
+		.password = text("admin-word") };
+	struct creds_removal gone = { .host = host };
+	struct fixture *f = *state;
+	struct op *op;
+	struct err e;
+	int times;
+
+	put_ready_host(f, key);
+	assert_rc(edit(f, &word, &e), RC_OK);
+	assert_true(admin_left(f));
+	for (times = 0; times < 2; times++) {
+		op = op_new(creds_delete_op, NULL, NULL);
+		op->in = &gone;
+		assert_rc(op_run(f, op), RC_OK);
+		assert_int_equal(gone.removed, times == 0);
+		assert_false(admin_left(f));
+		op_free(op);
+	}
+	assert_stored(f, "/old", "ann", "old-password");
+}
+
 int
 main(void)
 {
@@ -277,6 +305,7 @@ main(void)
 		store_test(admin_keys_stand_beside_the_everyday_ones),
 		store_test(an_admin_server_of_its_own_needs_its_own_password),
 		store_test(a_repository_that_moves_drops_its_admin_slot),
+		store_test(a_deleted_admin_slot_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,13 +285,24 @@ static void
 a_word_about_locks_is_no_look(void **state)
 {
 	struct bench *b = *state;
+	Wire__RepoLocks l = WIRE__REPO_LOCKS__INIT;
 	Wire__RepoStats s = stats();
 
+	/* One that was listed before is not the one that is meant now. */
 	set_id(&s, ID_A);
+	l.at_ms = l.newest_at_ms = b->now_ms - hour_ms / 100;
+	l.count = 2;
+	l.exclusive = true;
+	l.holder = text("web-9 (PID 12)");
+	s.locks = &l;
+	report(b, &b->host, &s);
+	s.locks = NULL;
 	s.lock_present__case = WIRE__REPO_STATS__LOCK_PRESENT__LOCK_PRESENT;
 	s.lock_present = true;
 	report(b, &b->host, &s);
 	assert_int_equal(host_of(b, &b->host)->lock_count, 1);
+	assert_false(host_of(b, &b->host)->lock_exclusive);
+	assert_string_equal(host_of(b, &b->host)->lock_holder, "");
 	s.lock_present = false;
 	report(b, &b->host, &s);
 	assert_int_equal(host_of(b, &b->host)->lock_count, 0);
