@@ -143,7 +143,7 @@ def fixture_long(fleet):
 def numbers(html):
     """Of the lines shown; their text says the same."""
     found = re.findall(
-        r'<li id="L(\d+)"[^>]*><[ai][^>]*>(\d+)</[ai]><time>[^<]*</time>'
+        r'<li id="L(\d+)"[^>]*><[ai][^>]*>(\d+)</[ai]><time>[^<]*</time> '
         r"<span>([^<]*)", html)
     assert all(a == b for a, b, _ in found)
     assert all(a == text for a, _, text in found if text.isdigit())
