@@ -37,19 +37,9 @@ def lab(request):
             print(f"--- {program.log.name}")
             print(program.text()[-4000:])
         bench.keep = bool(os.environ.get("RM_KEEP_LAB"))
-    said = reports(bench)
+    said = bench.reports()
     bench.close()
     assert said == []
-
-
-def reports(bench):
-    """What sanitizers and assertions said, whatever became of the test."""
-    return [line for program in bench.programs if program.log.exists()
-            for line in program.text().splitlines()
-            if any(word in line for word in REPORTS)]
-
-
-REPORTS = ("Sanitizer", "runtime error:", "broken invariant")
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("RM_BIN_DIR", ROOT / "build/release/bin"))
 TOOLS = pathlib.Path(os.environ.get("RM_TOOLS_DIR", ROOT / "build/tools"))
 PASSWORD = "a long enough pass phrase"
+REPORTS = ("Sanitizer", "runtime error:", "broken invariant")
 # Where it is day and the date is that of UTC: what the controller starts by
 # itself at night (forget, prune, check) does not come into a test.
 ZONE = "Etc/GMT-8" if time.gmtime().tm_hour < 7 else "UTC"
@@ -516,6 +517,12 @@ class Lab:
         controller.wait_ready(agent.host_id)
         return agent
 
+    def reports(self):
+        """What sanitizers and assertions said, whatever became of the test."""
+        return [line for program in self.programs if program.log.exists()
+                for line in program.text().splitlines()
+                if any(word in line for word in REPORTS)]
+
     def close(self):
         for program in reversed(self.programs):
             if program.running():
@@ -531,4 +538,6 @@ class Lab:
 
     def __exit__(self, kind, value, trace):
         self.keep = self.keep or bool(kind and os.environ.get("RM_KEEP_LAB"))
+        said = self.reports()
         self.close()
+        assert kind or said == [], said
