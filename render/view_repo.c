@@ -204,6 +204,9 @@ put_location(struct view *v, struct value *root, const struct host_view *hv)
 	}
 	hex[REPO_ID_SHOWN] = '\0';
 	value_text(root, "repository_id", arena_dup(v->arena, hex));
+	/* Until another place was opened, what is known is of the one before. */
+	value_bool(root, "of_before",
+	    hex[0] != '\0' && h->repo_status != REC__REPO_STATUS__REPO_READY);
 	value_bool(root, "shared", s.n > 0);
 	value_bool(root, "more_sharers", s.n > SHARERS_SHOWN);
 	value_text(root, "repo_user", h->repo_username);
