@@ -144,6 +144,21 @@ new_reason(struct view *v, const struct Rec__Host *h)
 	    text_when(v->arena, &v->clock, h->enrolled_at_ms));
 }
 
+/* How far it was when it was heard of last says nothing of now. */
+static const char *
+running_reason(struct view *v, const struct host_view *hv)
+{
+	const struct Rec__Host *h = hv->host;
+	int64_t away = v->req->now_ms - h->last_seen_at_ms;
+
+	if (!h->online)
+		return arena_printf(v->arena, "unreachable for %s",
+		    text_left(v->arena, (uint64_t)(away / 1000)));
+	return hv->running->kind == REC__JOB_KIND__KIND_BACKUP
+	           ? ""
+	           : status_kind_words(hv->running->kind);
+}
+
 static const char *
 reason(struct view *v, const struct host_view *hv)
 {
@@ -162,9 +177,7 @@ reason(struct view *v, const struct host_view *hv)
 		    text_count(v->arena, hv->last->unread_count),
 		    hv->last->unread_count == 1 ? "file" : "files");
 	case STATUS_RUNNING:
-		return hv->running->kind == REC__JOB_KIND__KIND_BACKUP
-		           ? ""
-		           : status_kind_words(hv->running->kind);
+		return running_reason(v, hv);
 	case STATUS_OK:
 		return ok_reason(v, hv);
 	}
@@ -282,7 +295,7 @@ host_view_put(struct view *v, struct value *map, const struct host_view *hv)
 	    arena_printf(v->arena, "/hosts/%s", view_id(v, h->id)));
 	status_put(map, "state", status_host_look(hv->status));
 	value_text(map, "reason", reason(v, hv));
-	host_view_progress(v, map, "progress", hv->running);
+	host_view_progress(v, map, "progress", h->online ? hv->running : NULL);
 	value_bool(map, "running", hv->running != NULL);
 	value_text(map, "job_link",
 	    hv->running == NULL ? ""
@@ -300,6 +313,7 @@ host_view_put(struct view *v, struct value *map, const struct host_view *hv)
 
 struct next_words {
 	const char *big, *small;
+	bool timed; /* big is how far away it is */
 };
 
 /* A run that is tried again comes before its schedule's next one. */
@@ -329,24 +343,27 @@ next_of(struct view *v, const struct host_view *hv, const struct host_month *m)
 	int64_t again = retry_at(v, hv);
 
 	if (m->schedules == 0)
-		return (struct next_words){ "none", "no schedule yet" };
+		return (struct next_words){ "none", "no schedule yet", false };
 	if (m->enabled == 0)
 		return (struct next_words){ "paused",
-			m->schedules == 1 ? "its schedule" : "its schedules" };
+			m->schedules == 1 ? "its schedule" : "its schedules",
+			false };
 	if (status_asleep(h))
-		return (struct next_words){ "on wake", "catches up" };
+		return (struct next_words){ "on wake", "catches up", false };
 	if (!h->online && hv->status == STATUS_STALE)
-		return (struct next_words){ "overdue", "when it returns" };
+		return (
+		    struct next_words){ "overdue", "when it returns", false };
 	if (again != 0 && (m->next_ms == 0 || again < m->next_ms))
 		return (struct next_words){ arena_printf(v->arena, "retry %s",
 			                        text_relative(v->arena,
 			                            &v->clock, again)),
-			when_words(v, again) };
+			when_words(v, again), false };
 	if (m->next_ms == 0)
-		return (struct next_words){ "never", "see its schedules" };
+		return (
+		    struct next_words){ "never", "see its schedules", false };
 	return (
 	    struct next_words){ text_relative(v->arena, &v->clock, m->next_ms),
-		when_words(v, m->next_ms) };
+		when_words(v, m->next_ms), true };
 }
 
 void
@@ -360,6 +377,7 @@ host_view_put_next(struct view *v, struct value *map,
 		ulid_text(&m->covering, sid);
 	value_text(map, "next_words", n.big);
 	value_text(map, "next_small", n.small);
+	value_bool(map, "next_timed", n.timed);
 	value_copy(map, "covering", str_of(sid));
 	value_copy(map, "spark", str_of(m->spark.d));
 	value_copy(map, "spark_last", str_of(m->spark.last));

@@ -80,7 +80,8 @@ view_jobs_on_running(void *ctx, const struct Rec__Job *j)
 	const struct Rec__Host *h = host_of(r->v, j);
 
 	put_job(r->v, item, j, h);
-	host_view_progress(r->v, item, "progress", j);
+	host_view_progress(r->v, item, "progress",
+	    h == NULL || h->online ? j : NULL);
 	value_text(item, "words", progress_words(r->v, j, h));
 	value_bool(item, "can_stop",
 	    r->v->can_operate && !j->cancel_requested && h != NULL &&

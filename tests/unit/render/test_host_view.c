@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Why a host is stale, in words. */
+/* Why a host is in its state, in words. */
 #include "tests/unit/store/store_fixture.h"
 
 #include "lib/base/attr.h"
@@ -12,7 +12,7 @@ static const int64_t now_ms = INT64_C(1795097880000);
 static const int64_t hour_ms = INT64_C(3600000);
 
 struct row {
-	bool online;
+	bool online, running;
 	int64_t seen_h, backup_h; /* ago */
 	const char *want;
 };
@@ -40,12 +40,14 @@ static void
 expect(struct fixture *f, const struct row *r)
 {
 	struct Ipc__RenderRequest req = IPC__RENDER_REQUEST__INIT;
+	struct Rec__Job backup = REC__JOB__INIT;
 	struct ulid id = id_n(1, 1);
 	struct value *root;
 	struct host_view hv;
 	struct arena a;
 	struct view v;
 
+	backup.kind = REC__JOB_KIND__KIND_BACKUP;
 	put_one(f, r);
 	arena_init(&a, MIB(1));
 	req.now_ms = now_ms;
@@ -56,6 +58,10 @@ expect(struct fixture *f, const struct row *r)
 	v.live = v.state;
 	host_view_init(&v, host_store_get(v.state, &id), &hv);
 	host_view_load(&v, &hv);
+	if (r->running) {
+		hv.status = STATUS_RUNNING;
+		hv.running = &backup;
+	}
 	root = value_root(&a);
 	host_view_put(&v, root, &hv);
 	assert_string_equal(value_get(root, STR("reason"))->text.p, r->want);
@@ -67,10 +73,23 @@ static void
 what_is_too_long_is_what_is_named(void **state)
 {
 	static const struct row rows[] = {
-		{ true, 0, 100, "No backup for 4 d, allowed 26 h" },
-		{ false, 100, 100, "Offline 4 d, allowed 26 h" },
+		{ true, false, 0, 100, "No backup for 4 d, allowed 26 h" },
+		{ false, false, 100, 100, "Offline 4 d, allowed 26 h" },
 		/* It went away long after its last backup. */
-		{ false, 1, 100, "No backup for 4 d, allowed 26 h" },
+		{ false, false, 1, 100, "No backup for 4 d, allowed 26 h" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		expect(*state, &rows[i]);
+}
+
+static void
+a_run_on_a_host_that_is_away_says_so(void **state)
+{
+	static const struct row rows[] = {
+		{ true, true, 0, 10, "" },
+		{ false, true, 2, 10, "unreachable for 2 h" },
 	};
 	size_t i;
 
@@ -83,6 +102,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(what_is_too_long_is_what_is_named),
+		store_test(a_run_on_a_host_that_is_away_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -413,6 +413,7 @@ a_host_that_comes_and_goes_sleeps(void **state)
 	must(s, "Asleep \xc2\xb7 last seen 9 d ago \xc2\xb7 will catch up on "
 	        "return");
 	must(s, "on wake<small>catches up");
+	must(s, "<small class=\"nx\">next run: on wake</small>");
 	must(s, "zzzzzzzzz\"");
 	must(s, "9 asleep");
 	must(s, ">1 job waits \xc2\xb7 Away 9 d, allowed 7 d<");
