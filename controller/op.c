@@ -29,9 +29,10 @@ struct op_queue {
 	struct store *state, *vault;
 	struct loop_wake *wake;
 	uv_thread_t thread;
-	/* The store thread's own: why the vault may hold rows of an op whose
-	 * state part was not committed. */
+	/* The store thread's own: why the vault holds changes of ops whose
+	 * state part was not committed, and how it was before them. */
 	struct err vault_ahead; /* rc is set while it does */
+	struct store_tx *vault_before;
 	/* The loop's own. */
 	struct fifo told; /* what of `done` is being told */
 	bool giving;
@@ -298,20 +299,52 @@ end_parent(struct batch *b, struct store_tx *tx)
 	return b->err.rc;
 }
 
+/* What was told as failed has not happened.  On a full disk there may be no
+ * room to undo it: until there is, no op with the vault is run. */
+static void
+undo_vault(struct op_queue *q)
+{
+	struct store_tx *vault = store_begin_write(q->vault, NULL);
+	struct err e = { 0 };
+
+	vault_undo(q->vault_before, vault);
+	if (store_commit(vault, &e) != RC_OK)
+		return;
+	store_abort(q->vault_before);
+	q->vault_before = NULL;
+	q->vault_ahead = (struct err){ 0 };
+}
+
 /* Vault first: a row nobody owns is found and removed, a host without its
  * secrets would not be. */
+static bool
+commit_both(struct op_queue *q, struct batch *b)
+{
+	struct store_tx *before = NULL;
+	bool vault_done = false;
+
+	if (b->vault != NULL) {
+		before = store_begin_read(q->vault, NULL);
+		vault_done = end_parent(b, b->vault) == RC_OK;
+	}
+	if (end_parent(b, b->state) == RC_OK || !vault_done) {
+		if (before != NULL)
+			store_abort(before);
+		return b->err.rc == RC_OK;
+	}
+	q->vault_ahead = b->err;
+	q->vault_before = before;
+	undo_vault(q);
+	return false;
+}
+
 static void
 commit(struct op_queue *q, struct batch *b)
 {
-	bool vault_done = false;
 	struct op *op;
 
-	if (b->vault != NULL)
-		vault_done = end_parent(b, b->vault) == RC_OK;
-	if (end_parent(b, b->state) == RC_OK)
+	if (commit_both(q, b))
 		return;
-	if (vault_done)
-		q->vault_ahead = b->err;
 	for (op = b->ops.first; op != NULL; op = op->next)
 		if (op->err.rc == RC_OK)
 			op->err = b->err;
@@ -398,8 +431,8 @@ run_batch(struct op_queue *q)
 	uint64_t at;
 
 	fifo_init(&b.ops);
-	if (q->vault_ahead.rc != RC_OK)
-		reconcile(q);
+	if (q->vault_before != NULL)
+		undo_vault(q);
 	while ((op = take_next(q, &b)) != NULL) {
 		run_next(q, &b, op);
 		fifo_put(&b.ops, op);
@@ -494,6 +527,8 @@ op_queue_free(struct op_queue *q)
 	loop_wake_free(q->wake);
 	uv_cond_destroy(&q->more);
 	uv_mutex_destroy(&q->lock);
+	if (q->vault_before != NULL)
+		store_abort(q->vault_before);
 	mem_free(q);
 }
 

@@ -84,11 +84,13 @@ size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
 
 /*
  * Vault and state cannot be committed as one, and the vault goes first: what
- * it has and state lacks is left of an op that failed between the two.
+ * it has and state lacks is left of an op that was cut off between the two.
  * Removes the secrets of hosts, hooks, the passwords, sessions and setup links
  * of users and the API tokens that state does not know; a token used by such a
- * host is unused again.  Returns how many rows.  Run by op_queue_new() at start, and by the queue after a
- * commit that failed half-way.
+ * host is unused again.  Returns how many rows.  Run by op_queue_new() at start.
  */
 size_t vault_reconcile(struct store_tx *state, struct store_tx *vault);
+/* Every row is as it was in `before`, a look at the vault from before a commit
+ * whose state half failed: what is refused has changed nothing. */
+void vault_undo(struct store_tx *before, struct store_tx *vault);
 #endif

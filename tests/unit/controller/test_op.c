@@ -37,6 +37,7 @@ struct bench {
 struct task {
 	struct bench *b;
 	unsigned number;
+	unsigned host;  /* the same, unless another one is changed */
 	unsigned calls; /* of done */
 	const char *name;
 	enum rc fail; /* what the op answers after its change */
@@ -95,7 +96,7 @@ static enum rc
 test_run(struct store_tx *state, struct store_tx *vault, struct op *op)
 {
 	struct task *t = op->in;
-	struct ulid id = id_n(1, t->number);
+	struct ulid id = id_n(1, t->host);
 
 	while (!atomic_load(&t->b->gate))
 		usleep(200);
@@ -104,6 +105,7 @@ test_run(struct store_tx *state, struct store_tx *vault, struct op *op)
 	if (vault != NULL) {
 		struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
 
+		s.sealed_repo = bytes_of(t->name, strlen(t->name));
 		vault_put_host(vault, &id, &s);
 	}
 	if (t->fail != RC_OK)
@@ -139,7 +141,7 @@ new_op(struct bench *b, const char *name, enum rc fail)
 
 	assert_non_null(t);
 	t->b = b;
-	t->number = b->submitted;
+	t->number = t->host = b->submitted;
 	t->name = name;
 	t->fail = fail;
 	op->in = t;
@@ -631,6 +633,54 @@ the_vaults_half_of_a_failed_commit_is_undone(void **state)
 	assert_int_equal(fixture_hosts(&b->f), 1);
 }
 
+static void
+change_with_vault(struct bench *b, const char *secret)
+{
+	struct op *op = new_op(b, secret, RC_OK);
+	struct task *t = op->in;
+
+	t->host = 0;
+	op->vault = true;
+	submit(b, op);
+	run(b);
+}
+
+static void
+check_secret(struct bench *b, const char *secret)
+{
+	struct store_tx *tx = fixture_read_vault(&b->f);
+	struct ulid id = id_n(1, 0);
+	const struct Rec__HostSecrets *s = vault_find_host(tx, &id);
+
+	assert_non_null(s);
+	assert_str(str_from(s->sealed_repo.data, s->sealed_repo.len), secret);
+	fixture_end(tx);
+}
+
+/* A refused change of a password is none. */
+static void
+a_refused_change_leaves_the_vault_as_it_was(void **state)
+{
+	struct bench *b = *state;
+	char secret[2][16] = { "", "" };
+	unsigned i;
+
+	fill_state_disk(b);
+	assert_int_equal(unlink(b->filler), 0);
+	change_with_vault(b, "first");
+	assert_false(small_fs_fill(b->filler, MIB(4)));
+	/* The pages of former changes are used first. */
+	for (i = 0; b->results[RC_FULL] == 0 && i < 1000; i++) {
+		assert_true(str_fmt(secret[i % 2], 16, "secret %u", i));
+		change_with_vault(b, secret[i % 2]);
+	}
+	assert_int_equal(b->results[RC_FULL], 1);
+	check_secret(b, i > 1 ? secret[i % 2] : "first");
+	assert_int_equal(unlink(b->filler), 0);
+	change_with_vault(b, "the last");
+	check_secret(b, "the last");
+}
+
 #define op_test(f) \
 	cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
@@ -653,6 +703,7 @@ main(void)
 		op_test(a_start_clears_the_vault_of_rows_without_owner),
 		op_test(a_full_disk_fails_the_whole_commit_and_is_outlived),
 		op_test(the_vaults_half_of_a_failed_commit_is_undone),
+		op_test(a_refused_change_leaves_the_vault_as_it_was),
 	};
 
 	have_small_fs = small_fs_enter();
