@@ -26,8 +26,7 @@
 enum {
 	FORGET_AT_ONCE = 500, /* ids in one argument list */
 	FORGET_GROUPS_MAX = 1000,
-	FORGET_WORDS = 96,
-	FORGET_AHEAD_MS = 86400000 /* no zone and no drift explain more */
+	FORGET_WORDS = 96
 };
 
 /* A snapshot of one of the groups, as it was before. */
@@ -332,7 +331,7 @@ forget_on_snapshot(void *ctx, const Wire__Snapshot *s)
 		f->strange++;
 		return;
 	}
-	if (s->time_ms > clock_now_ms() + FORGET_AHEAD_MS) {
+	if (s->time_ms > clock_now_ms() + KEEP_AHEAD_MS) {
 		f->ahead++;
 		return;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "render/keep_preview.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
@@ -15,14 +14,10 @@ enum {
 	SNAPSHOTS_MAX = 10000
 };
 
-struct one {
-	const char *hostname;
-	struct keep_item item;
-};
-
 struct snapshots {
-	const char *tag;
-	struct one *of;
+	const char *tag, *hostname;
+	int64_t to_come_ms;
+	struct keep_item *of;
 	size_t n, seen;
 };
 
@@ -33,43 +28,17 @@ keep_preview_on_snapshot(void *ctx, const struct Rec__Snapshot *s)
 	size_t i;
 
 	all->seen++;
+	if (strcmp(s->hostname, all->hostname) != 0 ||
+	    s->time_ms > all->to_come_ms)
+		return true;
 	for (i = 0; i < s->n_tags; i++)
 		if (strcmp(s->tags[i], all->tag) == 0)
 			break;
 	if (i < s->n_tags)
-		all->of[all->n++] = (struct one){ s->hostname,
-			{ .time_ms = s->time_ms,
-			    .utc_offset_s = s->utc_offset_s,
-			    .id = s->id } };
+		all->of[all->n++] = (struct keep_item){ .time_ms = s->time_ms,
+			.utc_offset_s = s->utc_offset_s,
+			.id = s->id };
 	return true;
-}
-
-static int
-by_hostname(const void *a, const void *b)
-{
-	const struct one *x = a, *y = b;
-
-	return strcmp(x->hostname, y->hostname);
-}
-
-static size_t
-count_kept(struct view *v, struct snapshots *all, const struct keep_policy *p)
-{
-	struct keep_item *items =
-	    arena_array(v->arena, all->n + 1, sizeof(*items));
-	size_t from, to, kept = 0;
-
-	if (items == NULL)
-		return 0;
-	qsort(all->of, all->n, sizeof(*all->of), by_hostname);
-	for (from = 0; from < all->n; from = to) {
-		for (to = from; to < all->n &&
-		                by_hostname(&all->of[from], &all->of[to]) == 0;
-		     to++)
-			items[to - from] = all->of[to].item;
-		kept += keep_apply(p, items, to - from);
-	}
-	return kept;
 }
 
 void
@@ -77,7 +46,9 @@ keep_preview_put(struct view *v, struct value *root, const struct host_view *hv,
     const struct Rec__SourceGroup *g, const struct keep_policy *p)
 {
 	struct value *m = value_map(root, "keep");
-	struct snapshots all = { .tag = g == NULL ? "" : g->name };
+	struct snapshots all = { .tag = g == NULL ? "" : g->name,
+		.hostname = hv->host->reported_name,
+		.to_come_ms = v->req->now_ms + KEEP_AHEAD_MS };
 	size_t kept;
 
 	all.of = arena_array(v->arena, SNAPSHOTS_MAX, sizeof(*all.of));
@@ -86,7 +57,7 @@ keep_preview_put(struct view *v, struct value *root, const struct host_view *hv,
 	if (g != NULL)
 		snap_store_of_host(v->state, &hv->id, 0, SNAPSHOTS_MAX,
 		    keep_preview_on_snapshot, &all);
-	kept = keep_is_empty(p) ? all.n : count_kept(v, &all, p);
+	kept = keep_is_empty(p) ? all.n : keep_apply(p, all.of, all.n);
 	value_bool(m, "none", all.n == 0);
 	value_bool(m, "empty", keep_is_empty(p));
 	value_text(m, "total", text_count(v->arena, all.n));

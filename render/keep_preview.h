@@ -2,7 +2,7 @@
 #ifndef RENDER_KEEP_PREVIEW_H
 #define RENDER_KEEP_PREVIEW_H
 /* What a retention would keep of a source group's snapshots, as forget would
- * decide it: for each host that made some, by its own clock. */
+ * decide it: of those with this machine's name, by its own clock. */
 struct host_view;
 struct keep_policy;
 struct value;

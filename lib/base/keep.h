@@ -27,7 +27,10 @@ enum keep_rule {
 
 enum {
 	KEEP_RULE_COUNT = 6,
-	KEEP_NO_POLICY = 1 << 6 /* a reason: nothing was asked for */
+	KEEP_NO_POLICY = 1 << 6, /* a reason: nothing was asked for */
+	/* What is newer than now and this was made by a clock that was ahead:
+	 * it is left out, or it would push out what is really newest. */
+	KEEP_AHEAD_MS = 86400000
 };
 
 /* How many buckets each rule keeps; 0: the rule keeps nothing. */

@@ -391,6 +391,36 @@ put_snapshots(struct store_tx *tx)
 	(void)snap_store_replace(tx, &host);
 }
 
+/* Two of its own; one of another machine, one of a clock that was ahead. */
+static void
+put_odd_snapshots(struct store_tx *tx)
+{
+	static const struct {
+		const char *machine;
+		int64_t ago_ms;
+	} odd[] = { { "WIN-4711", 12 * HOUR_MS }, { "WIN-4711", 36 * HOUR_MS },
+		{ "fs-other", HOUR_MS }, { "WIN-4711", -99 * HOUR_MS } };
+	struct ulid host = seed_host_id(SEED_FS);
+	char *paths[] = { text("C:\\Users") }, *tags[] = { text("default") };
+	struct Rec__Snapshot s = REC__SNAPSHOT__INIT;
+	char id[65], short_id[9];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(odd); i++) {
+		(void)snprintf(id, sizeof(id), "%08zx%056zu", i + 0x5f00, i);
+		(void)snprintf(short_id, sizeof(short_id), "%.8s", id);
+		s.id = id;
+		s.short_id = short_id;
+		s.time_ms = SEED_NOW_MS - odd[i].ago_ms;
+		s.hostname = text(odd[i].machine);
+		s.n_paths = s.n_tags = 1;
+		s.paths = paths;
+		s.tags = tags;
+		snap_store_stage(tx, &host, &s);
+	}
+	(void)snap_store_replace(tx, &host);
+}
+
 struct user_row {
 	enum seed_user user;
 	const char *name, *email;
@@ -545,6 +575,7 @@ put_fleet(struct store *s, const char *spool, struct err *e)
 	for (i = 0; rc == RC_OK && i <= (int)SEED_JOB_EXPIRED; i++)
 		rc = put_job(tx, spool, (enum seed_job)i, e);
 	put_snapshots(tx);
+	put_odd_snapshots(tx);
 	for (i = 0; i < (int)ARRAY_LEN(token_rows); i++)
 		put_token(tx, &token_rows[i]);
 	if (rc == RC_OK)

@@ -146,6 +146,15 @@ a_retention_tells_what_it_would_keep_while_it_is_typed(void **state)
 	        .params = { "id", host_text(SEED_APP) } },
 	    200);
 	must(s, "No snapshot of this group yet.");
+	/* What forget leaves alone is not counted. */
+	ask(s,
+	    &(struct ask){ .page = "host_source",
+	        .fragment = "retention.preview",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", host_text(SEED_FS), "group",
+	            group_text(SEED_FS), "typed", "1", "keep_last", "1" } },
+	    200);
+	must(s, "<b class=\"m\">1</b> of your <b class=\"m\">2</b> snapshots");
 }
 
 /* M-320 */
