@@ -6,6 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/ulid.h"
+#include "lib/store/job_query.h"
 #include "lib/store/job_store.h"
 #include "lib/store/user_store.h"
 #include "render/cause.h"
@@ -15,6 +16,29 @@
 enum {
 	KINDS = REC__JOB_KIND__KIND_UPDATE + 1
 };
+
+const char *
+job_view_chip(size_t i)
+{
+	static const enum job_look looks[] = { JOB_LOOK_RUNNING,
+		JOB_LOOK_QUEUED, JOB_LOOK_FAILED, JOB_LOOK_INCOMPLETE,
+		JOB_LOOK_SUCCEEDED, JOB_LOOK_CANCELLED };
+
+	return i < ARRAY_LEN(looks) ? job_look_name(looks[i]) : NULL;
+}
+
+void
+job_view_filter(const struct view *v, struct job_filter *out)
+{
+	struct str state = view_param(v, "state"), kind = view_param(v, "kind");
+
+	*out = (struct job_filter){ .q = str_trim(view_param(v, "q")) };
+	out->q = view_cut(out->q, JOB_QUERY_TEXT_MAX);
+	if (job_look_parse(state) != JOB_LOOK_NONE)
+		out->state = state;
+	if (job_kind_parse(kind) != REC__JOB_KIND__KIND_UNKNOWN)
+		out->kind = kind;
+}
 
 const struct status_look *
 job_view_look(const char *name)

@@ -13,6 +13,17 @@ struct view;
 void job_view_put(struct view *v, struct value *map, const struct Rec__Job *j);
 /* By the name in status_look: "failed". */
 const struct status_look *job_view_look(const char *name);
+
+/* Looks that have a chip, by name, those that need people first; NULL behind
+ * the last. */
+const char *job_view_chip(size_t i);
+
+/* What each list of jobs can be filtered by, as it was given, if it makes
+ * sense.  Lent by the request. */
+struct job_filter {
+	struct str q, state, kind;
+};
+void job_view_filter(const struct view *v, struct job_filter *out);
 /* List kinds [{value, words, chosen}] for a select, "every kind" first. */
 void job_view_kinds(struct value *root, struct str chosen);
 /* "schedule", "alice", "restic-manager" */

@@ -25,7 +25,8 @@ enum {
 /* The filters as they were given, those that make sense. */
 struct filter {
 	struct ulid host;
-	struct str q, state, kind, day;
+	struct job_filter job;
+	struct str day;
 	int64_t on_day; /* -1: none */
 	struct str schedule;
 	struct ulid of_schedule; /* where schedule is not "" */
@@ -36,23 +37,12 @@ struct rows {
 	struct value *list;
 };
 
-/* The looks that have a chip, those that need people first. */
-static const enum job_look chips[] = { JOB_LOOK_RUNNING, JOB_LOOK_QUEUED,
-	JOB_LOOK_FAILED, JOB_LOOK_INCOMPLETE, JOB_LOOK_SUCCEEDED,
-	JOB_LOOK_CANCELLED };
-
 static void
 read_filter(const struct view *v, const struct ulid *host, struct filter *f)
 {
-	struct str kind = view_param(v, "kind");
-
 	*f = (struct filter){ .host = *host,
-		.q = view_cut(str_trim(view_param(v, "q")), JOB_QUERY_TEXT_MAX),
 		.on_day = text_day_parse(view_param(v, "day")) };
-	if (job_look_parse(view_param(v, "state")) != JOB_LOOK_NONE)
-		f->state = view_param(v, "state");
-	if (job_kind_parse(kind) != REC__JOB_KIND__KIND_UNKNOWN)
-		f->kind = kind;
+	job_view_filter(v, &f->job);
 	if (f->on_day >= 0)
 		f->day = view_param(v, "day");
 	if (view_param_id(v, "schedule", &f->of_schedule))
@@ -62,8 +52,8 @@ read_filter(const struct view *v, const struct ulid *host, struct filter *f)
 static bool
 filtered(const struct filter *f)
 {
-	return f->q.n > 0 || f->state.n > 0 || f->kind.n > 0 || f->day.n > 0 ||
-	       f->schedule.n > 0;
+	return f->job.q.n > 0 || f->job.state.n > 0 || f->job.kind.n > 0 ||
+	       f->day.n > 0 || f->schedule.n > 0;
 }
 
 /* The filters as a query behind begin; ends with last, or with no separator
@@ -78,9 +68,9 @@ filter_query(struct view *v, const struct filter *f, const char *begin,
 
 	buf_init(&b, LINK_MAX);
 	buf_puts(&b, begin);
-	link_query(&b, "q", f->q);
-	link_query(&b, "state", f->state);
-	link_query(&b, "kind", f->kind);
+	link_query(&b, "q", f->job.q);
+	link_query(&b, "state", f->job.state);
+	link_query(&b, "kind", f->job.kind);
 	link_query(&b, "day", f->day);
 	link_query(&b, "schedule", f->schedule);
 	buf_puts(&b, last);
@@ -99,16 +89,16 @@ state_link(struct view *v, const struct filter *f, const char *base,
 {
 	struct filter other = *f;
 
-	other.state = str_of(state);
+	other.job.state = str_of(state);
 	return filter_query(v, &other, base, "");
 }
 
 static void
 fill_query(struct view *v, const struct filter *f, struct job_query *q)
 {
-	enum job_look look = job_look_parse(f->state);
+	enum job_look look = job_look_parse(f->job.state);
 
-	*q = (struct job_query){ .kind = job_kind_parse(f->kind) };
+	*q = (struct job_query){ .kind = job_kind_parse(f->job.kind) };
 	if (f->schedule.n > 0)
 		q->schedule = &f->of_schedule;
 	if (look != JOB_LOOK_NONE)
@@ -117,8 +107,8 @@ fill_query(struct view *v, const struct filter *f, struct job_query *q)
 		q->since_ms = text_day_start(&v->clock, f->on_day);
 		q->until_ms = text_day_start(&v->clock, f->on_day + 1);
 	}
-	if (f->q.n > 0)
-		job_query_by_text(v->state, f->q, q);
+	if (f->job.q.n > 0)
+		job_query_by_text(v->state, f->job.q, q);
 	job_query_by_host(v->state, &f->host, q);
 }
 
@@ -133,7 +123,7 @@ count_words(struct view *v, const struct filter *f, const char *state)
 	struct job_found found;
 	struct job_query q;
 
-	other.state = str_of(state);
+	other.job.state = str_of(state);
 	fill_query(v, &other, &q);
 	q.max = 0;
 	job_query(v->state, &q, &found, NULL, NULL);
@@ -146,7 +136,7 @@ put_chip(struct view *v, struct value *list, const struct filter *f,
 {
 	const struct status_look *look =
 	    name[0] == '\0' ? NULL : job_view_look(name);
-	bool current = str_eqz(f->state, name);
+	bool current = str_eqz(f->job.state, name);
 	/* The jobs of one schedule are found by their records only. */
 	bool counted = look != NULL && f->schedule.n == 0;
 	const char *n = counted ? count_words(v, f, name) : "";
@@ -188,14 +178,15 @@ put_filter(struct view *v, struct value *root, const struct filter *f,
 {
 	struct value *list = value_list(root, "chips");
 	struct filter other = *f;
+	const char *name;
 	size_t i;
 
 	put_chip(v, list, f, base, "");
-	for (i = 0; i < ARRAY_LEN(chips); i++)
-		put_chip(v, list, f, base, job_look_name(chips[i]));
-	job_view_kinds(root, f->kind);
-	value_copy(root, "q", f->q);
-	value_copy(root, "state_param", f->state);
+	for (i = 0; (name = job_view_chip(i)) != NULL; i++)
+		put_chip(v, list, f, base, name);
+	job_view_kinds(root, f->job.kind);
+	value_copy(root, "q", f->job.q);
+	value_copy(root, "state_param", f->job.state);
 	value_copy(root, "day_param", f->day);
 	value_text(root, "day",
 	    f->on_day < 0 ? "" : text_day_name(v->arena, f->on_day));
@@ -228,8 +219,8 @@ struct midnight {
 static bool
 fits(const struct filter *f, const struct Rec__Job *j)
 {
-	enum job_look look = job_look_parse(f->state);
-	Rec__JobKind kind = job_kind_parse(f->kind);
+	enum job_look look = job_look_parse(f->job.state);
+	Rec__JobKind kind = job_kind_parse(f->job.kind);
 	struct ulid id;
 
 	if (f->schedule.n > 0 &&
@@ -237,7 +228,7 @@ fits(const struct filter *f, const struct Rec__Job *j)
 		return false;
 	return (look == JOB_LOOK_NONE || look == job_look_of(j)) &&
 	       (kind == REC__JOB_KIND__KIND_UNKNOWN || kind == j->kind) &&
-	       str_case_contains(str_of(j->group_name), f->q);
+	       str_case_contains(str_of(j->group_name), f->job.q);
 }
 
 static bool

@@ -25,7 +25,8 @@ static const int64_t day_ms = 86400000;
 
 /* The filters as they were given, those that make sense. */
 struct filter {
-	struct str q, state, kind, since, until;
+	struct job_filter job;
+	struct str since, until;
 	struct ulid host;
 	bool one_host;
 	int64_t since_day, until_day; /* -1: none */
@@ -35,11 +36,6 @@ struct rows {
 	struct view *v;
 	struct value *list;
 };
-
-/* The looks that have a chip, those that need people first. */
-static const enum job_look chips[] = { JOB_LOOK_RUNNING, JOB_LOOK_QUEUED,
-	JOB_LOOK_FAILED, JOB_LOOK_INCOMPLETE, JOB_LOOK_SUCCEEDED,
-	JOB_LOOK_CANCELLED };
 
 static const struct Rec__Host *
 host_of(struct view *v, const struct Rec__Job *j)
@@ -196,14 +192,8 @@ put_headline(struct view *v, struct value *root)
 static void
 read_filter(const struct view *v, struct filter *f)
 {
-	struct str kind = view_param(v, "kind");
-
-	*f = (struct filter){ .q = str_trim(view_param(v, "q")) };
-	f->q = view_cut(f->q, JOB_QUERY_TEXT_MAX);
-	if (job_look_parse(view_param(v, "state")) != JOB_LOOK_NONE)
-		f->state = view_param(v, "state");
-	if (job_kind_parse(kind) != REC__JOB_KIND__KIND_UNKNOWN)
-		f->kind = kind;
+	*f = (struct filter){ .one_host = false };
+	job_view_filter(v, &f->job);
 	f->since_day = text_day_parse(view_param(v, "since"));
 	f->until_day = text_day_parse(view_param(v, "until"));
 	if (f->since_day >= 0)
@@ -226,9 +216,9 @@ filter_link(struct view *v, const struct filter *f, struct str state,
 		ulid_text(&f->host, host);
 	buf_init(&b, LINK_MAX);
 	buf_puts(&b, "/jobs?");
-	link_query(&b, "q", f->q);
+	link_query(&b, "q", f->job.q);
 	link_query(&b, "state", state);
-	link_query(&b, "kind", f->kind);
+	link_query(&b, "kind", f->job.kind);
 	link_query(&b, "host", str_of(host));
 	link_query(&b, "since", f->since);
 	link_query(&b, "until", until);
@@ -243,14 +233,14 @@ put_chips(struct view *v, struct value *root, const struct filter *f)
 {
 	struct value *list = value_list(root, "chips");
 	struct value *item = value_item(list);
+	const char *name;
 	size_t i;
 
 	value_text(item, "word", "All");
 	value_text(item, "glyph", "");
 	value_text(item, "href", filter_link(v, f, str_of(""), f->until, ""));
-	value_bool(item, "current", f->state.n == 0);
-	for (i = 0; i < ARRAY_LEN(chips); i++) {
-		const char *name = job_look_name(chips[i]);
+	value_bool(item, "current", f->job.state.n == 0);
+	for (i = 0; (name = job_view_chip(i)) != NULL; i++) {
 		const struct status_look *look = job_view_look(name);
 
 		item = value_item(list);
@@ -259,7 +249,7 @@ put_chips(struct view *v, struct value *root, const struct filter *f)
 		value_text(item, "glyph", look->glyph);
 		value_text(item, "href",
 		    filter_link(v, f, str_of(name), f->until, ""));
-		value_bool(item, "current", str_eqz(f->state, name));
+		value_bool(item, "current", str_eqz(f->job.state, name));
 	}
 }
 
@@ -271,9 +261,9 @@ put_filter(struct view *v, struct value *root, struct filter *f)
 	struct filter all = *f;
 
 	put_chips(v, root, f);
-	job_view_kinds(root, f->kind);
-	value_copy(root, "q", f->q);
-	value_copy(root, "state_param", f->state);
+	job_view_kinds(root, f->job.kind);
+	value_copy(root, "q", f->job.q);
+	value_copy(root, "state_param", f->job.state);
 	value_copy(root, "since", f->since);
 	value_copy(root, "until", f->until);
 	value_copy(root, "host_param",
@@ -284,10 +274,10 @@ put_filter(struct view *v, struct value *root, struct filter *f)
 	                 : h->name);
 	all.one_host = false;
 	value_text(root, "all_hosts",
-	    filter_link(v, &all, f->state, f->until, ""));
+	    filter_link(v, &all, f->job.state, f->until, ""));
 	value_bool(root, "filtered",
-	    f->q.n > 0 || f->state.n > 0 || f->kind.n > 0 || f->one_host ||
-	        f->since.n > 0 || f->until.n > 0);
+	    f->job.q.n > 0 || f->job.state.n > 0 || f->job.kind.n > 0 ||
+	        f->one_host || f->since.n > 0 || f->until.n > 0);
 }
 
 /* ----------------------------------------------------------------- history */
@@ -304,17 +294,17 @@ view_jobs_on_row(void *ctx, const struct Rec__Job *j)
 static void
 fill_query(struct view *v, const struct filter *f, struct job_query *q)
 {
-	enum job_look look = job_look_parse(f->state);
+	enum job_look look = job_look_parse(f->job.state);
 
-	*q = (struct job_query){ .kind = job_kind_parse(f->kind) };
+	*q = (struct job_query){ .kind = job_kind_parse(f->job.kind) };
 	if (look != JOB_LOOK_NONE)
 		q->looks = 1U << look;
 	if (f->since_day >= 0)
 		q->since_ms = text_day_start(&v->clock, f->since_day);
 	if (f->until_day >= 0)
 		q->until_ms = text_day_start(&v->clock, f->until_day + 1);
-	if (f->q.n > 0)
-		job_query_by_text(v->state, f->q, q);
+	if (f->job.q.n > 0)
+		job_query_by_text(v->state, f->job.q, q);
 	if (f->one_host)
 		job_query_by_host(v->state, &f->host, q);
 }
@@ -334,7 +324,7 @@ put_rest(struct view *v, struct value *root, const struct filter *f,
 	value_text(root, "rest_day",
 	    text_when(v->arena, &v->clock, found->back_to_ms));
 	value_text(root, "rest_link",
-	    filter_link(v, f, f->state, str_of(day), ""));
+	    filter_link(v, f, f->job.state, str_of(day), ""));
 }
 
 static void
@@ -347,7 +337,7 @@ put_history(struct view *v, struct value *root, struct filter *f)
 	fill_query(v, f, &q);
 	job_page_read(v, &q, &found, view_jobs_on_row, &r);
 	job_page_put(v, root, &q, &found,
-	    filter_link(v, f, f->state, f->until, "page="));
+	    filter_link(v, f, f->job.state, f->until, "page="));
 	put_rest(v, root, f, &found);
 }
 
