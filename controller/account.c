@@ -355,12 +355,11 @@ account_on_others_ended(struct req *r, struct op *op)
 void
 account_end_others(struct req *r)
 {
-	struct op *op = op_new(end_others_op, NULL, NULL);
-	struct change *in = arena_alloc(&op->arena, sizeof(*in));
+	struct change in = { 0 };
+	struct op *op;
 
-	ASSERT(in != NULL); /* the op's arena is empty */
-	memcpy(in->keep, r->session_hash, sizeof(in->keep));
-	op->in = in;
+	memcpy(in.keep, r->session_hash, sizeof(in.keep));
+	op = op_with(end_others_op, &in, sizeof(in));
 	op->vault = true;
 	req_submit(r, op, account_on_others_ended);
 }

@@ -278,20 +278,13 @@ announce_on_reject(struct req *r, struct op *op)
 static struct op *
 decide(struct req *r, op_fn *run)
 {
-	struct op *op = op_new(run, NULL, NULL);
-	struct announce_decide *d = arena_alloc(&op->arena, sizeof(*d));
-	struct err e;
+	struct announce_decide d = { 0 };
 
-	ASSERT(d != NULL); /* the op's arena is empty */
-	memset(d, 0, sizeof(*d));
-	op->in = d;
-	if (req_ulid(r, 0, &d->pending) == RC_OK)
-		return op;
-	op_free(op);
-	(void)err_set(&e, RC_NOTFOUND,
-	    "there is no such pending host; it may have expired");
-	req_fail(r, &e);
-	return NULL;
+	if (!req_need_ulid(r, 0,
+	        "there is no such pending host; it may have expired",
+	        &d.pending))
+		return NULL;
+	return op_with(run, &d, sizeof(d));
 }
 
 void

@@ -278,21 +278,16 @@ regenerate_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 static struct op *
 token_op_new(struct req *r, op_fn *run)
 {
-	struct op *op = op_new(run, NULL, NULL);
-	struct token_op *t = arena_alloc(&op->arena, sizeof(*t));
-	struct err e = { 0 };
+	struct token_op t = { .key = r->ctl->key, .user = r->user_id };
+	struct op *op;
+	struct err e;
 
-	ASSERT(t != NULL); /* the op's arena is empty */
-	memset(t, 0, sizeof(*t));
-	if (!str_unhex(r->vars[0], t->hash, sizeof(t->hash))) {
+	if (!str_unhex(r->vars[0], t.hash, sizeof(t.hash))) {
 		(void)err_set(&e, RC_NOTFOUND, "there is no such enrolment");
 		req_fail(r, &e);
-		op_free(op);
 		return NULL;
 	}
-	t->key = r->ctl->key;
-	t->user = r->user_id;
-	op->in = t;
+	op = op_with(run, &t, sizeof(t));
 	op->vault = true;
 	return op;
 }

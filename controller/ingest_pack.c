@@ -212,13 +212,9 @@ damaged_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 static void
 mark_damaged(struct controller *c, const struct pack *k)
 {
-	struct op *op = op_new(damaged_op, NULL, NULL);
-	struct ulid *id = arena_alloc(&op->arena, sizeof(*id));
+	struct op *op = op_with(damaged_op, &k->job, sizeof(k->job));
 	char text[ULID_TEXT_CAP];
 
-	ASSERT(id != NULL);
-	*id = k->job;
-	op->in = id;
 	op_submit(c->ops, &op);
 	ulid_text(&k->job, text);
 	log_error(LOG_SPOOL, "job log is shorter than committed job=%s", text);

@@ -9,7 +9,7 @@
 #include "controller/cli/prompt.h"
 #include "controller/cli/trust.h"
 #include "controller/cli/verbs.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 
 enum {
@@ -101,20 +101,16 @@ static enum rc
 sign_in(struct login *l, struct err *e)
 {
 	struct json *doc = NULL;
-	struct json_out j;
-	struct buf b;
+	struct json_doc body;
 	enum rc rc;
 
-	buf_init(&b, KIB(8));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put_str(&j, "username", secret_str(&l->user));
-	json_put_str(&j, "password", secret_str(&l->password));
-	json_obj_end(&j);
+	json_doc_init(&body, KIB(8));
+	json_put_str(&body.j, "username", secret_str(&l->user));
+	json_put_str(&body.j, "password", secret_str(&l->password));
 	http_set_token(client_http(l->cl), NULL);
-	rc =
-	    client_call(l->cl, "POST", "/api/auth/login", buf_str(&b), &doc, e);
-	buf_wipe_fini(&b);
+	rc = client_call(l->cl, "POST", "/api/auth/login",
+	    str_of(json_doc_end(&body)), &doc, e);
+	json_doc_wipe_fini(&body);
 	if (rc == RC_AUTH)
 		err_set(e, RC_AUTH, "user name or password is wrong");
 	if (rc == RC_OK && client_cookie(l->cl)[0] == '\0')
@@ -146,21 +142,17 @@ mint(struct login *l, struct err *e)
 {
 	const char *role = args_value(&l->c->args, OPT_ROLE);
 	char name[LOGIN_NAME_CAP];
-	struct json_out j;
-	struct buf b;
+	struct json_doc body;
 	enum rc rc;
 
 	token_name(l, name);
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "name", name);
-	json_put(&j, "role", role != NULL ? role : l->role);
-	json_put_int(&j, "expires_in_days", l->days);
-	json_obj_end(&j);
-	rc = client_call(l->cl, "POST", "/api/tokens", buf_str(&b), &l->token,
-	    e);
-	buf_fini(&b);
+	json_doc_init(&body, KIB(4));
+	json_put(&body.j, "name", name);
+	json_put(&body.j, "role", role != NULL ? role : l->role);
+	json_put_int(&body.j, "expires_in_days", l->days);
+	rc = client_call(l->cl, "POST", "/api/tokens",
+	    str_of(json_doc_end(&body)), &l->token, e);
+	json_doc_fini(&body);
 	if (rc == RC_OK && json_text(l->token, "token").n == 0)
 		rc = err_set(e, RC_CORRUPT, "the controller gave no token");
 	return rc;

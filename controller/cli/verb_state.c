@@ -10,7 +10,7 @@
 #include "controller/cli/verbs.h"
 #include "lib/base/arena.h"
 #include "lib/base/fsio.h"
-#include "lib/base/json.h"
+#include "lib/base/json_doc.h"
 #include "lib/base/mem.h"
 #include "lib/base/ulid.h"
 #include "lib/store/audit_store.h"
@@ -130,28 +130,26 @@ verb_state_info(struct cli *c)
 	/* clang-format on */
 	const char *dir = admin_dir(c);
 	struct json *doc = NULL;
-	struct json_out j;
+	struct json_doc info;
 	struct err e = { 0 };
-	struct buf b;
+	struct str text;
 	int lock = -1;
 	enum rc rc;
 
-	buf_init(&b, KIB(64));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
+	json_doc_init(&info, KIB(64));
 	if ((rc = hold(dir, &lock, &e)) == RC_OK)
-		rc = read_info(dir, &j, &e);
-	json_obj_end(&j);
-	if (rc == RC_OK && (rc = json_parse(buf_str(&b), &doc, &e)) == RC_OK) {
+		rc = read_info(dir, &info.j, &e);
+	text = str_of(json_doc_end(&info));
+	if (rc == RC_OK && (rc = json_parse(text, &doc, &e)) == RC_OK) {
 		if (c->out.json)
-			print_doc(&c->out, buf_str(&b));
+			print_doc(&c->out, text);
 		else
 			print_record(&c->out, cols, ARRAY_LEN(cols), doc);
 	}
 	if (lock >= 0)
 		(void)close(lock);
 	json_free(doc);
-	buf_fini(&b);
+	json_doc_fini(&info);
 	return rc == RC_OK ? END_OK : cli_fail(c, &e);
 }
 
