@@ -59,14 +59,14 @@ void
 vault_undo(struct store_tx *before, struct store_tx *vault)
 {
 	struct undo u = { .vault = vault };
-	int t;
+	unsigned i;
 
-	for (t = 0; t < TABLE_COUNT; t++) {
-		if ((table_info(t)->where & (1U << STORE_VAULT)) == 0)
+	for (i = 0; i < TABLE_COUNT; i++) {
+		u.t = (enum table)i;
+		if ((table_info(u.t)->where & (1U << STORE_VAULT)) == 0)
 			continue;
-		u.t = t;
-		table_scan_init(&u.then, before, t, NULL, SCAN_UP);
-		table_scan_init(&u.now, vault, t, NULL, SCAN_UP);
+		table_scan_init(&u.then, before, u.t, NULL, SCAN_UP);
+		table_scan_init(&u.now, vault, u.t, NULL, SCAN_UP);
 		undo_next_then(&u);
 		undo_next_now(&u);
 		while ((u.has_then || u.has_now) && store_rc(vault) == RC_OK)
