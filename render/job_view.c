@@ -190,6 +190,7 @@ job_view_put(struct view *v, struct value *map, const struct Rec__Job *j)
 	value_text(map, "group", j->group_name);
 	status_put(map, "state", status_job_look(j));
 	view_time(v, map, "started", since);
+	value_bool(map, "asked", j->started_at_ms == 0);
 	value_text(map, "took", job_view_took(v, j));
 	value_text(map, "outcome", outcome(v, j));
 	value_text(map, "by", job_view_actor(v, j));

@@ -17,6 +17,7 @@ the_jobs_page_shows_now_next_and_history(void **state)
 	check_safe(s);
 	must(s, "<h1>1 job running</h1>");
 	must(s, "1 queued.");
+	must(s, "<span class=\"mut\">asked for</span> <span title=");
 	must(s, "62 %");
 	must(s, "4 min left");
 	must(s, "aria-label=\"Stop Backup of db-01\"");
