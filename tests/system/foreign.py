@@ -6,6 +6,7 @@ disk, no restic; it keeps its events in memory and makes up what restic would
 have said.
 """
 import base64
+import contextlib
 import importlib
 import pathlib
 import queue
@@ -17,6 +18,8 @@ import time
 
 import grpc
 from grpc_tools import protoc
+
+from lab import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -33,6 +36,24 @@ def load(folder):
         sys.path.insert(0, str(folder))
     return (importlib.import_module("agent_pb2"),
             importlib.import_module("agent_pb2_grpc"))
+
+
+def generated(lab):
+    """The folder of a lab for what protoc makes."""
+    folder = lab.path / "generated"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def enrolled(lab, console, kind=None, name="foreign", **mint):
+    """A host whose agent polls when it is told to."""
+    agent = (kind or ForeignAgent)(console.port, generated(lab))
+    agent.enrol(console.mint(name, "/somewhere", **mint))
+    try:
+        yield agent
+    finally:
+        agent.close()
 
 
 def now():
@@ -125,6 +146,15 @@ class ForeignAgent:
         return self.pb.CommandResult(job_id=command.run.job_id, accepted=True)
 
     # ---------------------------------------------------------- transports
+
+    def polls_until(self, what, condition, wait_ms=200):
+        """Its condition comes true by what it polls for."""
+        return wait_for(f"{what} over Poll", lambda: (
+            self.poll(wait_ms), condition())[1], 30)
+
+    def polls_until_ready(self, console):
+        self.polls_until("init", lambda: console.host(self.host_id)[
+            "repo_status"] == "ready")
 
     def poll(self, wait_ms=2000):
         """One Poll; runs the commands it brings."""

@@ -63,15 +63,9 @@ def new_ulid():
 @contextlib.contextmanager
 def enrolled(lab, console, name="foreign"):
     """One whose repository is ready."""
-    folder = lab.path / "generated"
-    folder.mkdir(exist_ok=True)
-    made = Planned(console.port, folder)
-    made.enrol(console.mint(name, "/somewhere"))
-    wait_for("init over Poll", lambda: (
-        made.poll(200), console.host(made.host_id)["repo_status"] == "ready"
-    )[1], 30)
-    yield made
-    made.close()
+    with foreign.enrolled(lab, console, Planned, name=name) as made:
+        made.polls_until_ready(console)
+        yield made
 
 
 @pytest.fixture(name="agent")

@@ -26,9 +26,7 @@ def fixture_bench():
 
 @pytest.fixture(scope="module", name="folder")
 def fixture_folder(bench):
-    folder = bench.path / "generated"
-    folder.mkdir()
-    return folder
+    return foreign.generated(bench)
 
 
 @pytest.fixture(scope="module", name="console")
@@ -501,8 +499,7 @@ def test_a_hundred_wait_for_an_hour_at_most(lab, ahead):
     assert (answer.status, answer.json()["code"]) == (503,
                                                       "too_many_pending")
     assert announce_from(console, "192.0.2.0", key=first).status == 200
-    folder = lab.path / "generated"
-    folder.mkdir()
+    folder = foreign.generated(lab)
     with announcer.Stream(console.port, folder) as stream:
         with pytest.raises(grpc.RpcError) as e:
             stream.announce(announcer.Key(folder, "late"), "late")

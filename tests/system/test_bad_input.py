@@ -29,17 +29,8 @@ OTHER_JOB = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 @pytest.fixture(name="agent")
 def fixture_agent(lab, console):
-    folder = lab.path / "generated"
-    folder.mkdir()
-    agent = foreign.ForeignAgent(console.port, folder)
-    agent.enrol(console.mint("foreign", "/somewhere", initial_paths=["/etc"]))
-    yield agent
-    agent.close()
-
-
-def ready(console, agent):
-    wait_for("init over Poll", lambda: (agent.poll(300), console.host(
-        agent.host_id)["repo_status"] == "ready")[1])
+    with foreign.enrolled(lab, console, initial_paths=["/etc"]) as agent:
+        yield agent
 
 
 # ------------------------------------------------------------------- tokens
@@ -194,12 +185,12 @@ def test_malformed_messages_are_refused_by_name(console, agent):
         list(session(iter([b"\xff\xff"]), metadata=agent.metadata,
                      timeout=20))
     assert e.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    ready(console, agent)
+    agent.polls_until_ready(console)
 
 
 def test_mutated_messages_do_no_harm(console, agent):
     """A thousand Polls that were true before a few bytes changed."""
-    ready(console, agent)
+    agent.polls_until_ready(console)
     dice = random.Random(7)
     agent.put(log=agent.pb.LogChunk(job_id=OTHER_JOB, first_line=1))
     good = agent.pb.PollRequest(
@@ -226,7 +217,7 @@ def test_mutated_messages_do_no_harm(console, agent):
 
 def test_oversized_messages_and_events_are_refused(console, agent):
     """contract.md, Wire: message 4 MiB, event 64 KiB."""
-    ready(console, agent)
+    agent.polls_until_ready(console)
     assert code_of(raw(agent, "Poll"), b"\0" * (5 << 20),
                    metadata=agent.metadata) == (
         grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -242,7 +233,7 @@ def test_oversized_messages_and_events_are_refused(console, agent):
 
 
 def test_a_long_line_is_cut_and_marked(console, agent):
-    ready(console, agent)
+    agent.polls_until_ready(console)
     job = console.run_group(agent.host_id)
     pb = agent.pb
     agent.run = lambda command, lines=0: (
@@ -264,7 +255,7 @@ def test_a_long_line_is_cut_and_marked(console, agent):
 
 def test_an_agent_acts_for_its_own_host_only(lab, console, agent):
     """M-461: another host's job gains nothing."""
-    ready(console, agent)
+    agent.polls_until_ready(console)
     source = lab.sources()
     (source / ".pretend").write_text("lines=10 delay_ms=2000")
     victim = lab.host(console, restic=FAKE, paths=[source])

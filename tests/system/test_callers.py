@@ -6,7 +6,6 @@ import re
 import pytest
 
 import foreign
-from lab import wait_for
 from test_edge import Browser, error, form_token
 
 HTML = "text/html; charset=utf-8"
@@ -20,14 +19,9 @@ def fixture_browser(console):
 @pytest.fixture(name="agent")
 def fixture_agent(lab, console):
     """Online by Poll, with a repository; runs what it is polled for."""
-    folder = lab.path / "generated"
-    folder.mkdir()
-    agent = foreign.ForeignAgent(console.port, folder)
-    agent.enrol(console.mint("foreign", "/somewhere"))
-    wait_for("init over Poll", lambda: (agent.poll(200), console.host(
-        agent.host_id)["repo_status"] == "ready")[1], 30)
-    yield agent
-    agent.close()
+    with foreign.enrolled(lab, console) as agent:
+        agent.polls_until_ready(console)
+        yield agent
 
 
 @pytest.fixture(name="run")

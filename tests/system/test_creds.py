@@ -14,15 +14,10 @@ KEYS = {"repo_url", "repo_username", "has_password", "extra_names"}
 @pytest.fixture(name="foreigner")
 def fixture_foreigner(lab, console):
     """Enrolled, and its repository made."""
-    folder = lab.path / "generated"
-    folder.mkdir()
-    agent = foreign.ForeignAgent(console.port, folder)
-    agent.enrol(console.mint("foreign", "/somewhere", repo_username="ann",
-                             repo_password="first password"))
-    wait_for("init over Poll", lambda: (
-        agent.poll(200), status(console, agent) == "ready")[1], 30)
-    yield agent
-    agent.close()
+    with foreign.enrolled(lab, console, repo_username="ann",
+                          repo_password="first password") as agent:
+        agent.polls_until_ready(console)
+        yield agent
 
 
 def status(console, agent):
@@ -81,8 +76,7 @@ def test_an_edit_reaches_an_agent_that_polls(console, foreigner):
     """The same over Poll alone."""
     put(console, foreigner, repo_password="second password")
     assert status(console, foreigner) == "unknown"
-    wait_for("init over Poll", lambda: (
-        foreigner.poll(200), status(console, foreigner) == "ready")[1], 30)
+    foreigner.polls_until_ready(console)
     assert foreigner.repo.password == "second password"
     assert foreigner.repo.url == "/somewhere"
     assert console.host(foreigner.host_id)["applied_config_version"] == 2
@@ -92,8 +86,7 @@ def test_an_edit_survives_a_restart_before_the_agent_is_back(
         console, foreigner):
     put(console, foreigner, repo_username="bob")
     console.restart()
-    wait_for("init over Poll", lambda: (
-        foreigner.poll(200), status(console, foreigner) == "ready")[1], 30)
+    foreigner.polls_until_ready(console)
     assert foreigner.repo.username == "bob"
 
 
@@ -137,8 +130,7 @@ def test_no_copy_in_clear_is_left(lab, console, foreigner, canary):
     """M-208, M-209, M-211"""
     secret = canary.make("edited")
     put(console, foreigner, repo_password=secret)
-    wait_for("init over Poll", lambda: (
-        foreigner.poll(200), status(console, foreigner) == "ready")[1], 30)
+    foreigner.polls_until_ready(console)
     assert foreigner.repo.password == secret
     for answer in (console.client.get(path_of(foreigner)),
                    console.client.get(f"/api/hosts/{foreigner.host_id}"),

@@ -4,22 +4,17 @@ import grpc
 import pytest
 
 import foreign
-from lab import wait_for
 
 
 @pytest.fixture(name="folder")
 def fixture_folder(lab):
-    folder = lab.path / "generated"
-    folder.mkdir()
-    return folder
+    return foreign.generated(lab)
 
 
 @pytest.fixture(name="agent")
-def fixture_agent(folder, console):
-    agent = foreign.ForeignAgent(console.port, folder)
-    agent.enrol(console.mint("foreign", "/somewhere", initial_paths=["/etc"]))
-    yield agent
-    agent.close()
+def fixture_agent(lab, console):
+    with foreign.enrolled(lab, console, initial_paths=["/etc"]) as agent:
+        yield agent
 
 
 def lines_of(console, job_id):
@@ -32,6 +27,14 @@ EXPECTED = [f"foreign line {n}" for n in range(1, 6)]
 
 def ready(console, agent):
     return console.host(agent.host_id)["repo_status"] == "ready"
+
+
+def backup_by_polls(console, agent):
+    agent.polls_until_ready(console)
+    job = console.run_group(agent.host_id)
+    agent.polls_until("backup", lambda: console.job(job)[
+        "status"] == "succeeded", 500)
+    return job
 
 
 def test_runs_init_and_a_backup_over_session(console, agent):
@@ -49,24 +52,14 @@ def test_runs_init_and_a_backup_over_session(console, agent):
 
 def test_runs_init_and_a_backup_over_poll_alone(console, agent):
     """Poll alone is enough for everything."""
-    wait_for("init over Poll", lambda: (
-        agent.poll(500), ready(console, agent))[1], 30)
-    job = console.run_group(agent.host_id)
-    wait_for("backup over Poll", lambda: (
-        agent.poll(500),
-        console.job(job)["status"] == "succeeded")[1], 30)
+    job = backup_by_polls(console, agent)
     assert lines_of(console, job) == EXPECTED
     assert agent.poll(0).acked_seq == len(agent.events)
 
 
 def test_events_sent_twice_count_once(console, agent):
     """Rule 7: what the controller has is dropped."""
-    wait_for("init over Poll", lambda: (
-        agent.poll(500), ready(console, agent))[1], 30)
-    job = console.run_group(agent.host_id)
-    wait_for("backup over Poll", lambda: (
-        agent.poll(500),
-        console.job(job)["status"] == "succeeded")[1], 30)
+    job = backup_by_polls(console, agent)
     agent.acked = 0
     reply = agent.poll(0)
     assert reply.acked_seq == len(agent.events)

@@ -185,16 +185,13 @@ class Slow(foreign.ForeignAgent):
 
 @pytest.fixture(name="agent")
 def fixture_agent(lab, console):
-    folder = lab.path / "generated"
-    folder.mkdir()
-    agent = Slow(console.port, folder)
+    agent = Slow(console.port, foreign.generated(lab))
     minted = console.client.ok("POST", "/api/enrollment-tokens", {
         "hostname": "foreign", "repo_url": "/somewhere", "tags": ["prod"]})
     is_shaped(minted, {"id": str, "token": str, "expires_at": when,
                        "repo_username": str, "repo_password": str})
     agent.enrol(minted["token"])
-    wait_for("init over Poll", lambda: (agent.poll(200), console.host(
-        agent.host_id)["repo_status"] == "ready")[1], 30)
+    agent.polls_until_ready(console)
     yield agent
     agent.close()
 
