@@ -105,10 +105,22 @@ apply_groups(struct store_tx *tx, const struct json_strs *ids,
 	return store_rc(tx);
 }
 
+/* As the agent sees it (due.h). */
+static bool
+begins_anew(const struct schedules_edit *ed, const struct Rec__Schedule *s)
+{
+	return ed->made ||
+	       (ed->cron != NULL && strcmp(ed->cron, s->cron) != 0) ||
+	       (ed->zone != NULL && strcmp(ed->zone, s->zone) != 0) ||
+	       (ed->enabled_given && ed->enabled && !s->enabled);
+}
+
 static enum rc
 apply(struct store_tx *tx, const struct schedules_edit *ed,
     struct Rec__Schedule *s)
 {
+	if (begins_anew(ed, s))
+		s->since_ms = ed->now_ms;
 	if (ed->cron != NULL)
 		s->cron = pb_text(ed->cron);
 	if (ed->zone != NULL)

@@ -27,10 +27,14 @@ next_run_rule(const struct Rec__Schedule *s, const char *zone,
 	struct ulid id, host;
 	struct err e;
 
-	/* One that was changed is counted from then on. */
-	*out = (struct next_run_rule){ .last_due_ms = s->last_due_ms };
-	if (s->updated_at_ms > s->last_due_ms)
-		out->last_due_ms = s->updated_at_ms;
+	/* Records of before since_ms: one that was changed is counted from
+	 * then on. */
+	int64_t begin_ms = s->since_ms != 0 ? s->since_ms : s->updated_at_ms;
+
+	*out = (struct next_run_rule){ .last_due_ms = s->last_due_ms,
+		.since_ms = s->since_ms != 0 ? s->since_ms : s->created_at_ms };
+	if (begin_ms > s->last_due_ms)
+		out->last_due_ms = begin_ms;
 	if (cron_parse(str_of(s->cron), zone, &out->cron, &e) != RC_OK)
 		return false;
 	if (key_id_field(&s->id, &id) && key_id_field(&s->host_id, &host))
@@ -55,6 +59,8 @@ next_run(const struct next_run_rule *r, int64_t after_ms, struct next_run *out)
 {
 	int64_t after = after_ms - r->spread_ms, due;
 
+	if (after < r->since_ms)
+		after = r->since_ms;
 	if (r->cron.every_s > 0)
 		after = in_step(r, after);
 	if (!cron_next(&r->cron, after, &due))

@@ -19,6 +19,7 @@ struct next_run_rule {
 	struct cron cron;
 	int64_t spread_ms;
 	int64_t last_due_ms; /* an @every goes on from there */
+	int64_t since_ms;    /* what was due before is not run */
 };
 
 struct next_run {

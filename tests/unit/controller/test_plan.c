@@ -87,6 +87,47 @@ make_schedule(struct fixture *f, const char *cron, const struct ulid *group)
 	return ed.schedule;
 }
 
+static int64_t
+since(struct fixture *f, struct schedules_edit *ed)
+{
+	struct store_tx *tx;
+	struct err e;
+	int64_t ms;
+
+	assert_rc(run(f, schedules_put_op, ed, &e), RC_OK);
+	tx = fixture_read(f);
+	ms = schedule_store_get(tx, &host, &ed->schedule)->since_ms;
+	fixture_end(tx);
+	return ms;
+}
+
+/* Other groups or another spread leave it at its times. */
+static void
+a_schedule_begins_anew_with_other_times(void **state)
+{
+	struct fixture *f = *state;
+	struct ulid group;
+	struct schedules_edit ed = { .host = host, .usual_zone = "UTC" };
+
+	make_host(f);
+	group = make_group(f, "g", 0);
+	ed.schedule = make_schedule(f, "30 2 * * *", &group);
+	ed.now_ms = NOW + 1;
+	ed.jitter_given = true;
+	ed.jitter_s = 60;
+	ed.cron = "30 2 * * *";
+	assert_int_equal(since(f, &ed), NOW);
+	ed.now_ms = NOW + 2;
+	ed.cron = "31 2 * * *";
+	assert_int_equal(since(f, &ed), NOW + 2);
+	ed.now_ms = NOW + 3;
+	ed.enabled_given = true;
+	assert_int_equal(since(f, &ed), NOW + 2); /* paused */
+	ed.now_ms = NOW + 4;
+	ed.enabled = true;
+	assert_int_equal(since(f, &ed), NOW + 4);
+}
+
 static struct Rec__Host *
 the_host(struct store_tx *tx)
 {
@@ -503,6 +544,7 @@ main(void)
 		TEST(hooks_are_the_groups_own_else_the_hosts),
 		TEST(hooks_that_do_not_open_say_so),
 		TEST(hooks_without_owner_leave_the_vault),
+		TEST(a_schedule_begins_anew_with_other_times),
 		TEST(a_schedule_knows_its_latest_run),
 		TEST(drift_is_told_in_words),
 	};

@@ -47,6 +47,35 @@ a_run_begins_after_its_spread(void **state)
 	assert_int_equal(n.due_ms, NOW + 42 * 60000 + 24 * HOUR);
 }
 
+/* The agent begins it with the next due time. */
+static void
+what_was_due_before_it_was_made_is_not_run(void **state)
+{
+	struct ulid id = id_n(5, 1), host = id_n(1, 1);
+	struct Rec__Schedule s = schedule(&id, &host, "0 15 * * *");
+	const int64_t due = NOW + 42 * 60000;
+	struct next_run_rule r;
+	struct next_run n;
+
+	(void)state;
+	s.jitter_s = 3600;
+	s.created_at_ms = s.updated_at_ms = due + 1000;
+	assert_true(spread_ms(&host, &id, 3600) > 1000);
+	assert_true(next_run_rule(&s, "UTC", &r));
+	assert_true(next_run(&r, due + 1000, &n));
+	assert_int_equal(n.due_ms, due + 24 * HOUR);
+	/* Made long ago, and given other source groups just now. */
+	s.created_at_ms = s.since_ms = due - 99 * HOUR;
+	assert_true(next_run_rule(&s, "UTC", &r));
+	assert_true(next_run(&r, due + 1000, &n));
+	assert_int_equal(n.due_ms, due);
+	/* Resumed just now. */
+	s.since_ms = due + 1000;
+	assert_true(next_run_rule(&s, "UTC", &r));
+	assert_true(next_run(&r, due + 1000, &n));
+	assert_int_equal(n.due_ms, due + 24 * HOUR);
+}
+
 static void
 the_zone_is_the_schedules_then_the_hosts(void **state)
 {
@@ -153,6 +182,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_begins_after_its_spread),
+		cmocka_unit_test(what_was_due_before_it_was_made_is_not_run),
 		cmocka_unit_test(the_zone_is_the_schedules_then_the_hosts),
 		cmocka_unit_test(every_stays_in_step_with_the_last_one),
 		cmocka_unit_test(nonsense_has_no_next_run),
