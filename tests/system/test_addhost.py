@@ -8,7 +8,7 @@ import pytest
 
 import lab as lab_module
 from lab import ROOT, Client, wait_for
-from test_edge import Browser, error
+from web import Browser, error
 from test_streams import Stream
 
 FAKE = ROOT / "tests/fake/restic"

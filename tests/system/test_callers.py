@@ -6,7 +6,7 @@ import re
 import pytest
 
 import foreign
-from test_edge import Browser, error, form_token
+from web import Browser, error, form_token
 
 HTML = "text/html; charset=utf-8"
 

@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from lab import Client
-from test_edge import Browser, error
+from web import Browser, error
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}")
 

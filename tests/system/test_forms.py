@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_edge import Browser, form_token
+from web import Browser, form_token
 
 
 @pytest.fixture(name="browser")

@@ -13,7 +13,7 @@ import pytest
 
 import lab as lab_module
 from lab import PASSWORD, Client, wait_for
-from test_edge import Browser, form_token
+from web import Browser, form_token
 from test_roles import example, matrix
 
 NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

@@ -8,7 +8,7 @@ import time
 import lab as lab_module
 from browser import Browser as Chromium
 from lab import PASSWORD, ROOT, wait_for
-from test_edge import Browser
+from web import Browser
 from test_streams import Stream as Follower
 
 FAKE = ROOT / "tests/fake/restic"

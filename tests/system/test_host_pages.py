@@ -9,7 +9,7 @@ import pytest
 
 import lab as lab_module
 from lab import ROOT, Client, wait_for
-from test_edge import Browser
+from web import Browser
 
 FAKE = ROOT / "tests/fake/restic"
 

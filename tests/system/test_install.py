@@ -17,7 +17,7 @@ import pytest
 import announcer
 import lab as lab_module
 from lab import BIN, ROOT, wait_for
-from test_edge import Browser
+from web import Browser
 from tree import Tree
 
 ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]

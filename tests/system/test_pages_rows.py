@@ -11,7 +11,7 @@ import lab as lab_module
 from browser import Browser as Chromium
 from lab import PASSWORD, ROOT, Client, wait_for
 from stream import Stream
-from test_edge import Browser
+from web import Browser
 from test_streams import Stream as Follower, regions
 
 FAKE = ROOT / "tests/fake/restic"

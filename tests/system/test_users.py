@@ -13,7 +13,7 @@ import a11y
 import browser as browser_module
 import lab as lab_module
 from lab import PASSWORD, Client, wait_for
-from test_edge import Browser, form_token
+from web import Browser, form_token
 
 OWN = "my own long password"
 
