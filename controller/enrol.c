@@ -312,17 +312,6 @@ mint_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	return store_rc(vault);
 }
 
-static void
-copy_strs(struct arena *a, const struct json_strs *from, struct json_strs *to)
-{
-	size_t i;
-
-	to->v = arena_array(a, from->n + 1, sizeof(*to->v));
-	to->n = 0;
-	for (i = 0; to->v != NULL && i < from->n; i++)
-		to->v[to->n++] = arena_dup(a, from->v[i]);
-}
-
 /* Seals here, on the loop: it takes microseconds, and the op's own copy
  * needs no password. */
 static enum rc
@@ -367,8 +356,8 @@ enrol_submit_mint(struct req *r, const struct mint_in *in, bool generated,
 	m->in.repo_url = arena_dup(&op->arena, in->repo_url);
 	m->in.repo_username = arena_dup(&op->arena, in->repo_username);
 	m->in.allow_duplicate = in->allow_duplicate;
-	copy_strs(&op->arena, &in->tags, &m->in.tags);
-	copy_strs(&op->arena, &in->initial_paths, &m->in.initial_paths);
+	m->in.tags = *op_keep_strs(op, &in->tags);
+	m->in.initial_paths = *op_keep_strs(op, &in->initial_paths);
 	if (seal(r, in, op, m) != RC_OK || arena_rc(&op->arena) != RC_OK) {
 		op_free(op);
 		(void)err_set(&e, RC_LIMIT, "the credentials are too long");
