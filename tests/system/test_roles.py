@@ -226,7 +226,8 @@ def controls(page):
         found.append((method.group(1).upper() if method else "GET",
                       where.group(1) if where else "/"))
     found += [("POST", a) for a in re.findall(r'formaction="([^"]+)"', page)]
-    return {(m, html.unescape(a)) for m, a in found if a[0] == "/"}
+    return {(m, html.unescape(a).partition("#")[0])
+            for m, a in found if a[0] == "/"}
 
 
 def crawl(person):
