@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Announcing to a controller made up here. */
-#include "tests/unit/agent/agent_help.h"
+#include "tests/unit/agent/dial_fake.h"
 
 #include "agent/announce.h"
 #include "lib/base/keyproof.h"
-#include "lib/net/grpc_client.h"
 #include "lib/net/tls.h"
 #include "proto/agent.pb-c.h"
 
@@ -28,20 +27,10 @@ enum answer {
 	NO_CONNECTION
 };
 
-struct grpc_conn {
-	struct grpc_dial_opts o;
-};
-
-struct grpc_ccall {
-	struct grpc_ccall_opts o;
-};
-
 static struct fake {
 	enum answer answer;
 	const char *config;
-	struct grpc_conn conn;
-	struct grpc_ccall call;
-	unsigned dials, frees, announced, signatures;
+	unsigned announced, signatures;
 	uint8_t key[CRYPT_SIGN_PUBLIC_SIZE];
 	struct keyproof proof;
 	bool pinned;
@@ -51,64 +40,12 @@ static struct fake {
 /* --------------------------------------------------------- the controller */
 
 static void
-fake_on_dialled(void *ctx)
-{
-	struct err e = { 0 };
-
-	(void)ctx;
-	if (fake.answer != NO_CONNECTION) {
-		fake.conn.o.on_ready(fake.conn.o.ctx, &fake.conn);
-		return;
-	}
-	err_set(&e, RC_OFFLINE, "connecting to h: refused");
-	fake.conn.o.on_down(fake.conn.o.ctx, &fake.conn, &e);
-}
-
-struct grpc_conn *
-grpc_dial(const struct grpc_dial_opts *o)
-{
-	fake.conn.o = *o;
-	fake.dials++;
-	loop_defer(o->loop, fake_on_dialled, NULL);
-	return &fake.conn;
-}
-
-void
-grpc_conn_free(struct grpc_conn *c)
-{
-	(void)c;
-	fake.frees++;
-}
-
-struct grpc_ccall *
-grpc_call_open(struct grpc_conn *c, const struct grpc_ccall_opts *o)
-{
-	(void)c;
-	assert_null(o->bearer);
-	fake.call.o = *o;
-	return &fake.call;
-}
-
-void
-grpc_call_cancel(struct grpc_ccall *c)
-{
-	(void)c;
-}
-
-static void
 say(const Wire__AnnounceReply *r)
 {
 	uint8_t bytes[1024];
 	size_t n = wire__announce_reply__pack(r, bytes);
 
-	fake.call.o.on_message(fake.call.o.ctx, &fake.call, str_from(bytes, n));
-}
-
-static void
-end(enum grpc_status st, const char *msg, const char *code)
-{
-	fake.call.o.on_end(fake.call.o.ctx, &fake.call, st, str_of(msg),
-	    str_of(code));
+	line_say(str_from(bytes, n));
 }
 
 static void
@@ -154,12 +91,12 @@ fake_on_announced(void *ctx)
 {
 	(void)ctx;
 	if (fake.answer == TOO_MANY)
-		end(GRPC_UNAVAILABLE, "100 hosts wait", "too_many_pending");
+		line_end(GRPC_UNAVAILABLE, "100 hosts wait",
+		    "too_many_pending");
 	else if (fake.answer == OUT_OF_TURN)
 		say_enrolled(HOST);
 	else if (fake.answer == GARBAGE)
-		fake.call.o.on_message(fake.call.o.ctx, &fake.call,
-		    STR("\xff\xff"));
+		line_say(STR("\xff\xff"));
 	else
 		say_pending();
 }
@@ -171,17 +108,18 @@ fake_on_signed(void *ctx)
 	Wire__AnnounceWaiting w = WIRE__ANNOUNCE_WAITING__INIT;
 
 	(void)ctx;
-	if (fake.answer == DROPS_ONCE && fake.dials == 1) {
-		end(GRPC_UNAVAILABLE, "the connection ended", "");
+	if (fake.answer == DROPS_ONCE && line.dials == 1) {
+		line_end(GRPC_UNAVAILABLE, "the connection ended", "");
 		return;
 	}
 	r.body_case = WIRE__ANNOUNCE_REPLY__BODY_WAITING;
 	r.waiting = &w;
 	say(&r);
 	if (fake.answer == REJECTS)
-		end(GRPC_PERMISSION_DENIED, "rejected by admin", "rejected");
+		line_end(GRPC_PERMISSION_DENIED, "rejected by admin",
+		    "rejected");
 	else if (fake.answer == EXPIRES)
-		end(GRPC_FAILED_PRECONDITION, "x", "announce_expired");
+		line_end(GRPC_FAILED_PRECONDITION, "x", "announce_expired");
 	else
 		say_enrolled(
 		    fake.answer == MALFORMED_ENROLLED ? "short" : HOST);
@@ -200,7 +138,7 @@ take_announcement(const Wire__AnnounceHost *w)
 	assert_rc(settings_load(&kept, fake.config, &e), RC_OK);
 	fake.key_was_saved = kept.announce_key != NULL && kept.host_id == NULL;
 	settings_free(&kept);
-	loop_defer(fake.conn.o.loop, fake_on_announced, NULL);
+	loop_defer(line.conn.o.loop, fake_on_announced, NULL);
 }
 
 enum rc
@@ -219,16 +157,10 @@ grpc_call_send(struct grpc_ccall *c, struct str msg)
 		    CRYPT_SIGN_SIZE);
 		assert_true(keyproof_verify(&fake.proof,
 		    m->signed_nonce->signature.data, fake.key));
-		loop_defer(fake.conn.o.loop, fake_on_signed, NULL);
+		loop_defer(line.conn.o.loop, fake_on_signed, NULL);
 	}
 	wire__announce_message__free_unpacked(m, NULL);
 	return RC_OK;
-}
-
-void
-grpc_call_half_close(struct grpc_ccall *c)
-{
-	(void)c;
 }
 
 enum rc
@@ -269,7 +201,9 @@ announce(struct settings *s, enum answer answer, struct err *e)
 	enum rc rc;
 
 	memset(&fake, 0, sizeof(fake));
+	memset(&line, 0, sizeof(line));
 	fake.answer = answer;
+	line.refused = answer == NO_CONNECTION;
 	fake.config = config;
 	*e = (struct err){ 0 };
 	rc = announce_run(s, l, SERVER, e);
@@ -363,8 +297,8 @@ a_lost_connection_is_made_again(void **state)
 
 	load(&s, *state);
 	assert_rc(announce(&s, DROPS_ONCE, &e), RC_OK);
-	assert_int_equal(fake.dials, 2);
-	assert_int_equal(fake.frees, 2);
+	assert_int_equal(line.dials, 2);
+	assert_int_equal(line.frees, 2);
 	assert_string_equal(s.host_id, HOST);
 	settings_free(&s);
 }
@@ -394,7 +328,7 @@ what_is_wrong_is_told_at_once(void **state)
 		load(&s, *state);
 		assert_rc(announce(&s, table[i].answer, &e), table[i].rc);
 		assert_true(str_contains(str_of(e.msg), str_of(table[i].says)));
-		assert_int_equal(fake.dials, 1);
+		assert_int_equal(line.dials, 1);
 		settings_free(&s);
 		load(&s, *state);
 		assert_null(s.host_id);
@@ -413,7 +347,7 @@ a_key_that_is_none_is_not_replaced(void **state)
 	settings_set(&s.announce_key, "c2hvcnQ=");
 	assert_rc(announce(&s, ACCEPTS, &e), RC_INVALID);
 	assert_true(str_contains(str_of(e.msg), STR("announce_key")));
-	assert_int_equal(fake.dials, 0);
+	assert_int_equal(line.dials, 0);
 	assert_string_equal(s.announce_key, "c2hvcnQ=");
 	settings_free(&s);
 }
@@ -426,9 +360,10 @@ no_key_is_shown_without_tls(void **state)
 	struct err e;
 
 	memset(&fake, 0, sizeof(fake));
+	memset(&line, 0, sizeof(line));
 	load(&s, *state);
 	assert_rc(announce_run(&s, l, "http://backup.example", &e), RC_INVALID);
-	assert_int_equal(fake.dials, 0);
+	assert_int_equal(line.dials, 0);
 	settings_free(&s);
 	loop_free(l);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Enrolment against a controller made up here. */
-#include "tests/unit/agent/agent_help.h"
+#include "tests/unit/agent/dial_fake.h"
 
 #include "agent/enrol.h"
 #include "agent/secrets.h"
-#include "lib/net/grpc_client.h"
 #include "lib/net/tls.h"
 #include "proto/agent.pb-c.h"
 
@@ -24,61 +23,13 @@ enum answer {
 	NO_CONNECTION
 };
 
-struct grpc_conn {
-	struct grpc_dial_opts o;
-};
-
-struct grpc_ccall {
-	struct grpc_ccall_opts o;
-};
-
 static struct fake {
 	enum answer answer;
 	const char *host_id;
-	struct grpc_conn conn;
-	struct grpc_ccall call;
-	unsigned frees, cancels, requests;
+	unsigned requests;
 	char token[64], enrol_id[64];
 	uint8_t pin[TLS_PIN_SIZE];
 } fake;
-
-static void
-fake_on_dialled(void *ctx)
-{
-	struct err e = { 0 };
-
-	(void)ctx;
-	if (fake.answer != NO_CONNECTION) {
-		fake.conn.o.on_ready(fake.conn.o.ctx, &fake.conn);
-		return;
-	}
-	err_set(&e, RC_OFFLINE, "connecting to h: refused");
-	fake.conn.o.on_down(fake.conn.o.ctx, &fake.conn, &e);
-}
-
-struct grpc_conn *
-grpc_dial(const struct grpc_dial_opts *o)
-{
-	fake.conn.o = *o;
-	loop_defer(o->loop, fake_on_dialled, NULL);
-	return &fake.conn;
-}
-
-void
-grpc_conn_free(struct grpc_conn *c)
-{
-	(void)c;
-	fake.frees++;
-}
-
-struct grpc_ccall *
-grpc_call_open(struct grpc_conn *c, const struct grpc_ccall_opts *o)
-{
-	(void)c;
-	assert_null(o->bearer);
-	fake.call.o = *o;
-	return &fake.call;
-}
 
 static void
 fake_reply(const char *host_id)
@@ -90,14 +41,7 @@ fake_reply(const char *host_id)
 	r.host_id = (char *)(uintptr_t)host_id;
 	r.agent_token = (char[]){ "the-bearer" };
 	n = wire__enroll_reply__pack(&r, bytes);
-	fake.call.o.on_message(fake.call.o.ctx, &fake.call, str_from(bytes, n));
-}
-
-static void
-fake_end(enum grpc_status st, const char *msg)
-{
-	fake.call.o.on_end(fake.call.o.ctx, &fake.call, st, str_of(msg),
-	    STR(""));
+	line_say(str_from(bytes, n));
 }
 
 static void
@@ -109,26 +53,26 @@ fake_on_sent(void *ctx)
 	switch (fake.answer) {
 	case ANSWERS:
 		fake_reply(fake.host_id);
-		fake_end(GRPC_OK, "");
+		line_end(GRPC_OK, "", "");
 		return;
 	case MALFORMED:
 		fake_reply("short");
-		fake_end(GRPC_OK, "");
+		line_end(GRPC_OK, "", "");
 		return;
 	case SILENT_END:
-		fake_end(GRPC_OK, "");
+		line_end(GRPC_OK, "", "");
 		return;
 	case USED:
-		fake_end(GRPC_FAILED_PRECONDITION,
-		    "the token was used by another host");
+		line_end(GRPC_FAILED_PRECONDITION,
+		    "the token was used by another host", "");
 		return;
 	case UNKNOWN:
-		fake_end(GRPC_UNAUTHENTICATED, "the token is unknown");
+		line_end(GRPC_UNAUTHENTICATED, "the token is unknown", "");
 		return;
 	case LOST:
-		fake_end(GRPC_UNAVAILABLE, "the connection ended");
+		line_end(GRPC_UNAVAILABLE, "the connection ended", "");
 		err_set(&e, RC_OFFLINE, "the connection ended");
-		fake.conn.o.on_down(fake.conn.o.ctx, &fake.conn, &e);
+		line.conn.o.on_down(line.conn.o.ctx, &line.conn, &e);
 		return;
 	case NO_CONNECTION:
 		break;
@@ -150,21 +94,8 @@ grpc_call_send(struct grpc_ccall *c, struct str msg)
 	    str_of(q->enrol_id)));
 	assert_string_equal(q->os, "linux");
 	wire__enroll_request__free_unpacked(q, NULL);
-	loop_defer(fake.conn.o.loop, fake_on_sent, NULL);
+	loop_defer(line.conn.o.loop, fake_on_sent, NULL);
 	return RC_OK;
-}
-
-void
-grpc_call_half_close(struct grpc_ccall *c)
-{
-	(void)c;
-}
-
-void
-grpc_call_cancel(struct grpc_ccall *c)
-{
-	(void)c;
-	fake.cancels++;
 }
 
 enum rc
@@ -204,7 +135,9 @@ enrol(struct settings *s, enum answer answer, const char *host_id,
 	enum rc rc;
 
 	memset(&fake, 0, sizeof(fake));
+	memset(&line, 0, sizeof(line));
 	fake.answer = answer;
+	line.refused = answer == NO_CONNECTION;
 	fake.host_id = host_id;
 	*e = (struct err){ 0 };
 	rc = enrol_run(s, l, "https://h:8443", TOKEN, e);
@@ -224,7 +157,7 @@ an_answer_becomes_the_configuration(void **state)
 	assert_string_equal(fake.token, SECRET);
 	for (i = 0; i < sizeof(fake.pin); i++)
 		assert_int_equal(fake.pin[i], 1);
-	assert_int_equal(fake.frees, 1);
+	assert_int_equal(line.frees, 1);
 	load(&again, *state);
 	assert_string_equal(again.host_id, HOST_A);
 	assert_string_equal(again.agent_token, "the-bearer");
@@ -302,6 +235,7 @@ what_is_no_token_is_not_sent(void **state)
 	size_t i;
 
 	memset(&fake, 0, sizeof(fake));
+	memset(&line, 0, sizeof(line));
 	load(&s, *state);
 	for (i = 0; i < ARRAY_LEN(tokens); i++) {
 		assert_rc(enrol_run(&s, l, "https://h", tokens[i], &e),
