@@ -24,7 +24,7 @@ enum {
 	LOOK_BACK = 100,  /* open jobs are among a host's newest */
 	MEND_HOSTS = 500, /* of one op, at a start */
 	ROW_ARENA = 4 << 20,
-	ASTRAY_MS = 60 * 60 * 1000 /* a clock that went back by more was wrong */
+	ASTRAY_MS = 3600000 /* a clock that went back by more was wrong */
 };
 
 struct upkeep {
@@ -133,9 +133,9 @@ look(const struct turn *t, struct upkeep_facts *f)
 	if (r == NULL || kind == REC__JOB_KIND__KIND_FORGET)
 		return;
 	f->shared_job = is_done_by_another(t, r);
-	f->repo_success_ms = past(t,
-	    kind == REC__JOB_KIND__KIND_PRUNE ? r->last_prune_at_ms
-	                                      : r->last_check_at_ms);
+	f->repo_success_ms =
+	    past(t, kind == REC__JOB_KIND__KIND_PRUNE ? r->last_prune_at_ms
+	                                              : r->last_check_at_ms);
 }
 
 static void
