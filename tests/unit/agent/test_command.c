@@ -151,24 +151,6 @@ fixture_start(struct fixture *f, const char *dir)
 	assert_rc(command_new(&f->a, &f->a.command, &e), RC_OK);
 }
 
-static void
-fixture_stop(struct fixture *f)
-{
-	bool idle = false;
-
-	command_stop(f->a.command, help_mark, &idle);
-	if (fake.runs)
-		fake_end_job();
-	help_run_until(f->a.loop, help_set, &idle);
-	help_sync(f->a.loop, f->a.events);
-	command_free(f->a.command);
-	events_free(f->a.events);
-	queue_close(f->a.queue);
-	secrets_close(f->a.secrets);
-	settle_free(f->a.settle);
-	loop_free(f->a.loop);
-}
-
 /* As after SIGKILL: what is in memory is gone. */
 static void
 fixture_kill(struct fixture *f)
@@ -180,6 +162,18 @@ fixture_kill(struct fixture *f)
 	secrets_close(f->a.secrets);
 	settle_free(f->a.settle);
 	loop_free(f->a.loop);
+}
+
+static void
+fixture_stop(struct fixture *f)
+{
+	bool idle = false;
+
+	command_stop(f->a.command, help_mark, &idle);
+	if (fake.runs)
+		fake_end_job();
+	help_run_until(f->a.loop, help_set, &idle);
+	fixture_kill(f);
 }
 
 static void
