@@ -35,8 +35,9 @@ PAGES = {
     "search-job": ("search for a job", "/search?q={job_begin}"),
     "audit": ("audit log", "/audit"),
     "json-jobs": ("GET /api/jobs", "/api/jobs"),
-    "json-snapshots": ("GET /api/hosts/{id}/snapshots",
-                       "/api/hosts/{host}/snapshots"),
+    # One: the short history has no more, and a longer answer costs more.
+    "json-snapshots": ("GET /api/hosts/{id}/snapshots?per_page=1",
+                       "/api/hosts/{host}/snapshots?per_page=1"),
     "metrics": ("GET /metrics", "/metrics"),
 }
 
