@@ -406,7 +406,7 @@ main(int argc, char **argv)
 	struct arguments a = parse(argc, argv);
 	struct err e = { .rc = RC_OK };
 
-	mem_share_heaps();
+	mem_stay_small();
 	log_open(STDERR_FILENO, LOG_INFO);
 	switch (a.action) {
 	case SHOW_USAGE:

@@ -29,9 +29,11 @@ void mem_wipe(void *p, size_t n);
 /* Gives the kernel what a start or a large piece of work needed and waiting
  * does not: free memory, and code, which comes back when it is used. */
 void mem_settle(void);
-/* At the start, before there are threads: all but the first share one heap.
- * Each with its own would keep what its largest batch ever took. */
-void mem_share_heaps(void);
+/* At the start of a program that runs for months, before there are threads.
+ * All but the first share one heap: each with its own would keep what its
+ * largest batch ever took.  Large blocks are never cut out of a heap, where
+ * they leave holes between what lives longer. */
+void mem_stay_small(void);
 /* a + b, a * b; false on overflow, *out untouched. */
 MUST_USE bool size_add(size_t a, size_t b, size_t *out);
 MUST_USE bool size_mul(size_t a, size_t b, size_t *out);

@@ -43,13 +43,19 @@ drop_object(struct dl_phdr_info *info, size_t size, void *ctx)
 	return 0;
 }
 
+enum {
+	LARGE_BYTES = 256 * 1024
+};
+
 /* Figure: with 10,000 agents whose jobs print, five heaps of threads held
- * 115 MB of which 1 MB was in use (tests/soak/soak.py). */
+ * 115 MB of which 1 MB was in use (tests/soak/soak.py).  glibc would raise
+ * the bound of what is large to 32 MB as it goes. */
 void
-mem_share_heaps(void)
+mem_stay_small(void)
 {
 #ifdef M_ARENA_MAX
 	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 #endif
 }
 
