@@ -51,7 +51,7 @@ def main():
                           lab.ROOT / "docs/screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     with lab.Lab() as box:
-        controller = box.controller().start()
+        controller = box.controller(RM_TIMEZONE="UTC").start()
         controller.bootstrap()
         agents = walk.populate(box, controller)
         b = Browser(controller.url, width=1440, height=860)
