@@ -10,6 +10,7 @@
 #include "agent/schedule.h"
 #include "agent/settle.h"
 #include "agent/tell.h"
+#include "agent/turn.h"
 #include "agent/unlock.h"
 #include "agent/uplink.h"
 #include "lib/base/buf.h"
@@ -52,6 +53,7 @@ struct command {
 	bool recovering; /* unlock runs, or ends wait to be durable */
 	unsigned recovered;
 	unsigned marking; /* ends being written to jobs/<id> */
+	struct turn turn; /* of the controller's next job */
 	bool stopping;    /* nothing is accepted any more */
 	struct unlock *unlock;
 	command_idle_fn *idle;
@@ -134,6 +136,12 @@ command_is_free(const struct command *c)
 	return c->current == NULL && !c->recovering && !c->stopping;
 }
 
+bool
+command_is_first(struct command *c, int64_t ready_ms)
+{
+	return turn_is_first(&c->turn, ready_ms);
+}
+
 static void
 command_check_idle(struct command *c)
 {
@@ -145,10 +153,11 @@ command_check_idle(struct command *c)
 	fn(c->idle_ctx);
 }
 
-/* The place is free: for the plan's next run first. */
+/* The place is free: for the plan's next run, unless it came later. */
 static void
 command_freed(struct command *c)
 {
+	turn_free(&c->turn);
 	schedule_idle(c->agent->schedule);
 	command_check_idle(c);
 }
@@ -281,6 +290,15 @@ command_accept(struct command *c, const Wire__CommandRun *run,
 	return en;
 }
 
+/* The place is taken, or a run of the plan came first. */
+static bool
+command_is_early(struct command *c, const Wire__CommandRun *run)
+{
+	turn_ask(&c->turn, run->waited_ms);
+	return !command_is_free(c) ||
+	       schedule_is_first(c->agent->schedule, c->turn.asked_ms);
+}
+
 static void
 command_run(struct command *c, const Wire__CommandRun *run)
 {
@@ -301,12 +319,12 @@ command_run(struct command *c, const Wire__CommandRun *run)
 			en->told_again = tell_one(c->agent, &id);
 		return;
 	}
-	if (objection != NULL || c->current != NULL || c->recovering ||
-	    c->stopping) {
+	if (objection != NULL || command_is_early(c, run)) {
 		command_answer(c, &id, false,
 		    objection != NULL ? objection : "busy");
 		return;
 	}
+	turn_done(&c->turn);
 	(void)command_accept(c, run, &id);
 }
 
@@ -430,6 +448,7 @@ command_cancel(struct command *c, const Wire__CommandCancel *cancel)
 		return;
 	en = map_get(c->seen, command_key(&id));
 	if (en == NULL) {
+		turn_done(&c->turn);
 		log_info(LOG_JOB, "cancel of a job never seen job=%s",
 		    log_safe(str_of(cancel->job_id)));
 		en = command_add(c, &id, COMMAND_RECOVERED);
@@ -571,6 +590,9 @@ command_handle(struct command *c, struct Wire__Command *cmd)
 		return;
 	case WIRE__COMMAND__BODY_CANCEL:
 		command_cancel(c, cmd->cancel);
+		return;
+	case WIRE__COMMAND__BODY_WAITS:
+		turn_ask(&c->turn, cmd->waits->waited_ms);
 		return;
 	case WIRE__COMMAND__BODY__NOT_SET:
 	case _WIRE__COMMAND__BODY__CASE_IS_INT_SIZE:

@@ -41,6 +41,9 @@ MUST_USE bool command_own(struct command *c, const struct Wire__CommandRun *run,
     const struct Wire__OwnRun *own, const struct err *why);
 /* Nothing runs, is being accepted or is left over from a former process. */
 bool command_is_free(const struct command *c);
+/* The place, once free, is kept for a job of the controller's that was asked
+ * for before then. */
+bool command_is_first(struct command *c, int64_t ready_ms);
 /* The id was seen and its job is over. */
 bool command_has_ended(const struct command *c, const struct ulid *id);
 /* For hello: the ids, at most max; returns how many. */

@@ -84,7 +84,8 @@ int64_t due_look(struct due *d, int64_t now_ms);
 /* The next look is one after a gap: the way to the repository is back. */
 void due_after_gap(struct due *d);
 
-/* Lent until the next call.  NULL: none that may begin by now, or one runs. */
+/* The one that has been ready for longest; lent until the next call.  NULL:
+ * none that may begin by now, or one runs. */
 const struct due_run *due_ready(const struct due *d, int64_t now_ms);
 /* NULL: not one of these. */
 const struct due_run *due_find(const struct due *d, const struct ulid *job);

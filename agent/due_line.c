@@ -90,14 +90,17 @@ due_covered(const struct due *d, const struct ulid *schedule)
 const struct due_run *
 due_ready(const struct due *d, int64_t now_ms)
 {
+	const struct due_run *first = NULL;
 	size_t i;
 
 	if (!ulid_is_zero(&d->running))
 		return NULL;
 	for (i = 0; i < d->n_line; i++)
-		if (d->line[i]->not_before_ms <= now_ms)
-			return d->line[i];
-	return NULL;
+		if (d->line[i]->not_before_ms <= now_ms &&
+		    (first == NULL ||
+		        d->line[i]->not_before_ms < first->not_before_ms))
+			first = d->line[i];
+	return first;
 }
 
 void

@@ -176,6 +176,16 @@ schedule_run(struct schedule *s, const struct due_run *r)
 	plan_free(plan);
 }
 
+/* A job of the controller's that came before it has the place. */
+static void
+schedule_turn(struct schedule *s, const struct due_run *r)
+{
+	if (command_is_first(s->agent->command, r->not_before_ms))
+		loop_timer_start(s->timer, SCHEDULE_SOON_MS, 0);
+	else
+		schedule_run(s, r);
+}
+
 /* What is due is on disk before it runs; what has run is on disk before the
  * next. */
 static void
@@ -194,7 +204,18 @@ schedule_step(struct schedule *s)
 		return;
 	r = due_ready(s->due, clock_now_ms());
 	if (r != NULL)
-		schedule_run(s, r);
+		schedule_turn(s, r);
+}
+
+bool
+schedule_is_first(const struct schedule *s, int64_t asked_ms)
+{
+	const struct due_run *r;
+
+	if (s == NULL || !s->begun || s->stopping)
+		return false;
+	r = due_ready(s->due, clock_now_ms());
+	return r != NULL && r->not_before_ms < asked_ms;
 }
 
 static void

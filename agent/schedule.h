@@ -47,6 +47,8 @@ void schedule_dismiss(struct schedule *s);
 void schedule_contact(struct schedule *s);
 /* Nothing runs any more. */
 void schedule_idle(struct schedule *s);
+/* A run has been ready since before then. */
+bool schedule_is_first(const struct schedule *s, int64_t asked_ms);
 
 /* A run of the plan that a former process began: what to tell of it.  False:
  * it is not one.  schedule_told() afterwards. */

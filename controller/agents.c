@@ -255,12 +255,13 @@ agents_configure(struct agents *a, const struct ulid *host)
 		call_poll_reply(c, NULL);
 }
 
-/* To stop is possible with any, and when there is none any more. */
+/* To stop, or to be told of what waits, is possible with any, and when there
+ * is none any more. */
 static bool
 needs_no_config(const struct Wire__ControllerMessage *m)
 {
 	return m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_COMMAND &&
-	       m->command->body_case == WIRE__COMMAND__BODY_CANCEL;
+	       m->command->body_case != WIRE__COMMAND__BODY_RUN;
 }
 
 bool

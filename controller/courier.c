@@ -189,6 +189,7 @@ courier_hello(struct courier *k, const struct ulid *host)
 	struct errand *er = errand_get(k, host);
 
 	er->sent_ms = er->cancel_ms = er->busy_until_ms = 0;
+	er->told = (struct ulid){ 0 };
 	wake(k, er);
 }
 

@@ -20,10 +20,19 @@
 
 /* ---------------------------------------------------------------- sending */
 
+static bool
+send_command(struct courier *k, struct errand *er, Wire__Command *cmd)
+{
+	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
+
+	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_COMMAND;
+	m.command = cmd;
+	return agents_send(k->ctl->agents, &er->host, &m);
+}
+
 bool
 errand_cancel(struct courier *k, struct errand *er, const struct ulid *job)
 {
-	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
 	Wire__Command cmd = WIRE__COMMAND__INIT;
 	Wire__CommandCancel c = WIRE__COMMAND_CANCEL__INIT;
 	char id[ULID_TEXT_CAP];
@@ -32,22 +41,19 @@ errand_cancel(struct courier *k, struct errand *er, const struct ulid *job)
 	c.job_id = id;
 	cmd.body_case = WIRE__COMMAND__BODY_CANCEL;
 	cmd.cancel = &c;
-	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_COMMAND;
-	m.command = &cmd;
-	return agents_send(k->ctl->agents, &er->host, &m);
+	return send_command(k, er, &cmd);
 }
 
-static bool
-send_command(struct courier *k, struct errand *er, Wire__CommandRun *c)
+bool
+errand_waits(struct courier *k, struct errand *er, const struct Rec__Job *j)
 {
-	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
 	Wire__Command cmd = WIRE__COMMAND__INIT;
+	Wire__CommandWaits w = WIRE__COMMAND_WAITS__INIT;
 
-	cmd.body_case = WIRE__COMMAND__BODY_RUN;
-	cmd.run = c;
-	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_COMMAND;
-	m.command = &cmd;
-	return agents_send(k->ctl->agents, &er->host, &m);
+	w.waited_ms = clock_now_ms() - j->created_at_ms;
+	cmd.body_case = WIRE__COMMAND__BODY_WAITS;
+	cmd.waits = &w;
+	return send_command(k, er, &cmd);
 }
 
 /* What cannot be run any more ends as failed. */
@@ -90,16 +96,20 @@ errand_run(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
 	struct courier_run from = { .state = v->tx,
 		.key = v->k->ctl->key,
 		.host = v->host,
-		.job = j };
+		.job = j,
+		.now_ms = clock_now_ms() };
+	Wire__Command cmd = WIRE__COMMAND__INIT;
 	Wire__CommandRun c;
 	bool sent = false;
 	struct err e;
 	enum rc rc;
 
 	from.vault = store_begin_read(v->k->ctl->vault, store_arena(v->tx));
+	cmd.body_case = WIRE__COMMAND__BODY_RUN;
+	cmd.run = &c;
 	rc = courier_run_make(&from, &c, &e);
 	if (rc == RC_OK)
-		sent = send_command(v->k, v->er, &c);
+		sent = send_command(v->k, v->er, &cmd);
 	else if (rc == RC_CONFLICT)
 		close_job(v->k, v->er, job, &e);
 	else

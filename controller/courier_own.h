@@ -40,7 +40,9 @@ struct errand {
 	/* Until then what its repository held up still waits. */
 	int64_t gate_ms;
 	int64_t calm_ms; /* until then the tick passes it over */
-	bool marking;    /* an op stores that it is being sent, or cannot be */
+	/* The job whose end another waits for, which its agent was told. */
+	struct ulid told;
+	bool marking; /* an op stores that it is being sent, or cannot be */
 };
 
 struct courier {
@@ -58,8 +60,9 @@ struct visit {
 	struct store_tx *tx;
 	const struct Rec__Host *host;
 	int64_t now_ms;
-	bool occupied; /* the agent has a job */
-	bool pending;  /* something is to be sent, now or again */
+	struct ulid at_work; /* what the agent was at as this began, or zero */
+	bool occupied;       /* the agent has a job */
+	bool pending;        /* something is to be sent, now or again */
 };
 
 struct errand *errand_get(struct courier *k, const struct ulid *host);
@@ -75,6 +78,9 @@ bool errand_cancel(struct courier *k, struct errand *er,
     const struct ulid *job);
 /* The same; what cannot be run any more ends as failed. */
 bool errand_run(struct visit *v, const struct ulid *job,
+    const struct Rec__Job *j);
+/* The same: the job waits for what the agent does. */
+bool errand_waits(struct courier *k, struct errand *er,
     const struct Rec__Job *j);
 /* Before the first sending the job says so: a cancel must know whether the
  * agent may have it, and others of its repository that it is at work there.

@@ -183,6 +183,7 @@ courier_run_make(const struct courier_run *from, Wire__CommandRun *out,
 	out->tag = j->group_name;
 	out->bandwidth_up_kbps = j->bandwidth_up_kbps;
 	out->bandwidth_down_kbps = j->bandwidth_down_kbps;
+	out->waited_ms = from->now_ms - j->created_at_ms;
 	if ((rc = add_ids(from, out, e)) != RC_OK ||
 	    (rc = add_bounds(from, out, e)) != RC_OK)
 		return rc;

@@ -20,6 +20,7 @@ struct courier_run {
 	const uint8_t *key;
 	const struct Rec__Host *host;
 	const struct Rec__Job *job;
+	int64_t now_ms;
 };
 
 /* RC_CONFLICT: it cannot be run, for the reason in e, whose code is the job's

@@ -77,6 +77,20 @@ visit_queued(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
 	er->sent_ms = v->now_ms;
 }
 
+/* What the agent begins by itself goes behind a job that came before, if it
+ * knows of one.  Told once for each thing it does. */
+static void
+visit_waiting(struct visit *v, const struct Rec__Job *j)
+{
+	struct errand *er = v->er;
+
+	if (ulid_is_zero(&v->at_work) || ulid_eq(&er->told, &v->at_work) ||
+	    !lease_free(v->tx, v->host, j, clock_now_ms()))
+		return;
+	if (errand_waits(v->k, er, j))
+		er->told = v->at_work;
+}
+
 /* False: it has ended. */
 static bool
 visit_job(struct visit *v, const struct ulid *job)
@@ -97,23 +111,28 @@ visit_job(struct visit *v, const struct ulid *job)
 		v->occupied = may_go(v, job, j);
 		if (v->occupied)
 			visit_queued(v, job, j);
+	} else {
+		visit_waiting(v, j);
 	}
 	return true;
 }
 
-/* An agent's own run may be younger than what is queued. */
-static bool
-agent_is_occupied(struct visit *v)
+/* An agent's own run may be younger than what is queued.  When it is over
+ * there is no reason to call the agent busy any more. */
+static void
+find_work(struct visit *v)
 {
 	const struct Rec__Job *j;
 	size_t n;
 
-	for (n = 0; n < v->er->count; n++) {
+	for (n = 0; n < v->er->count && !v->occupied; n++) {
 		j = job_store_find(v->tx, &v->er->open[n]);
-		if (j != NULL && rules_with_agent(j))
-			return true;
+		if (j == NULL || !rules_with_agent(j))
+			continue;
+		v->at_work = v->er->open[n];
+		v->er->busy_until_ms = 0;
+		v->occupied = true;
 	}
-	return false;
 }
 
 void
@@ -127,7 +146,8 @@ errand_visit(struct courier *k, struct errand *er)
 	v.tx = store_begin_read(k->ctl->state, &arena);
 	job_store_open_of_host(v.tx, &er->host, NEWEST, courier_on_new, er);
 	v.host = host_store_find(v.tx, &er->host);
-	v.occupied = v.host == NULL || agent_is_occupied(&v);
+	v.occupied = v.host == NULL;
+	find_work(&v);
 	for (n = 0; n < er->count; n++)
 		if (visit_job(&v, &er->open[n]))
 			er->open[kept++] = er->open[n];

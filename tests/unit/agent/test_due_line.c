@@ -47,6 +47,38 @@ retry_max_counts_retries_and_they_come_ever_later(void **state)
 	}
 }
 
+/* A run that is tried again has no place of its own in front of those that
+ * were ready before. */
+static void
+who_was_ready_first_goes_first(void **state)
+{
+	struct bench *b = *state;
+	struct ulid a = small_id(GROUP_A), g = small_id(GROUP_B), job;
+	const struct due_run *r;
+	unsigned n;
+
+	b->s.group[0].retry_max = 9;
+	small_schedule(&b->s, 0, DAILY, "0 2 * * *", 1);
+	small_schedule(&b->s, 1, OTHER, "1 2 * * *", 2);
+	at_two(b);
+	job = begin(b, two);
+	due_ended(b->d, &job, DUE_FAILED, two + 61000);
+	look(b, two + 30000);
+	look(b, two + 60000); /* joins A, and B comes */
+	look(b, two + 61000);
+	r = due_ready(b->d, two + 61000);
+	assert_true(ulid_eq(&r->group, &a)); /* at 02:01:00, as B is */
+	job = begin(b, two + 61000);
+	due_ended(b->d, &job, DUE_FAILED, two + 62000);
+	for (n = 0; n < 2; n++) {
+		r = due_ready(b->d, two + 62000);
+		assert_true(ulid_eq(&r->group, n == 0 ? &g : &a));
+		job = begin(b, two + 62000);
+		due_ended(b->d, &job, DUE_SUCCEEDED, 0);
+	}
+	assert_idle(b);
+}
+
 static void
 what_would_fail_the_same_way_is_not_tried_again(void **state)
 {
@@ -198,6 +230,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(retry_max_counts_retries_and_they_come_ever_later),
+		ON_BENCH(who_was_ready_first_goes_first),
 		ON_BENCH(what_would_fail_the_same_way_is_not_tried_again),
 		ON_BENCH(one_run_waits_per_group_and_bears_the_newest_due_time),
 		ON_BENCH(one_run_does_for_two_schedules_of_its_group),

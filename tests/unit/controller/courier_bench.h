@@ -29,7 +29,8 @@ enum {
 struct line {
 	bool reachable; /* there is a stream */
 	bool online;    /* seen within 90 s */
-	unsigned runs, cancels, accepted;
+	unsigned runs, cancels, accepted, waits;
+	int64_t waited_ms;
 	char run[ULID_TEXT_CAP], cancel[ULID_TEXT_CAP];
 	char kind[32], tag[32], admin[32];
 	size_t includes, groups;
@@ -77,6 +78,9 @@ take(const Wire__Command *c)
 		line.cancels++;
 		fits = str_copy(line.cancel, sizeof(line.cancel),
 		    str_of(c->cancel->job_id));
+	} else if (c->body_case == WIRE__COMMAND__BODY_WAITS) {
+		line.waits++;
+		line.waited_ms = c->waits->waited_ms;
 	} else {
 		line.runs++;
 		fits =
@@ -86,6 +90,7 @@ take(const Wire__Command *c)
 		        str_of(c->run->kind)) &&
 		    str_copy(line.tag, sizeof(line.tag), str_of(c->run->tag));
 		line.includes = c->run->n_includes;
+		line.waited_ms = c->run->waited_ms;
 	}
 	assert_true(fits);
 	if (c->body_case == WIRE__COMMAND__BODY_RUN)

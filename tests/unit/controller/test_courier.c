@@ -96,6 +96,47 @@ one_job_at_a_time_in_order(void **state)
 	assert_string_equal(line.run, JOB_B);
 }
 
+/* By its own plan it would go on with what came due meanwhile. */
+static void
+an_agent_at_work_is_told_that_a_job_waits(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	answer(b, JOB_A, false, "busy");
+	put_job(b, JOB_B, 0); /* the plan's */
+	set_state(b, JOB_B, REC__JOB_STATE__JOB_RUNNING, false);
+	assert_int_equal(line.waits, 1);
+	assert_int_equal(line.waited_ms, clock_now_ms() - 1);
+	pass(b, 40000);
+	assert_int_equal(line.waits, 1);
+	/* As one that does not remember. */
+	courier_hello(b->c.courier, &b->host);
+	settle(b);
+	assert_int_equal(line.waits, 2);
+	assert_int_equal(line.runs, 1);
+	/* Nothing of the plan is known to be at work any more. */
+	set_state(b, JOB_B, REC__JOB_STATE__JOB_SUCCEEDED, false);
+	assert_int_equal(line.runs, 2);
+	assert_int_equal(line.waited_ms, clock_now_ms() - 1);
+}
+
+static void
+the_end_of_what_kept_the_agent_busy_is_the_time_to_ask_again(void **state)
+{
+	struct bench *b = *state;
+
+	put_job(b, JOB_A, 5);
+	wake(b);
+	answer(b, JOB_A, false, "busy");
+	put_job(b, JOB_B, 5);
+	set_state(b, JOB_B, REC__JOB_STATE__JOB_RUNNING, false);
+	set_state(b, JOB_B, REC__JOB_STATE__JOB_SUCCEEDED, false);
+	assert_int_equal(line.runs, 2);
+	assert_string_equal(line.run, JOB_A);
+}
+
 static void
 a_busy_agent_keeps_the_job_queued(void **state)
 {
@@ -256,6 +297,9 @@ main(void)
 		ON_BENCH(a_hello_brings_it_at_once),
 		ON_BENCH(nobody_there_is_no_sending),
 		ON_BENCH(one_job_at_a_time_in_order),
+		ON_BENCH(an_agent_at_work_is_told_that_a_job_waits),
+		ON_BENCH(
+		    the_end_of_what_kept_the_agent_busy_is_the_time_to_ask_again),
 		ON_BENCH(a_busy_agent_keeps_the_job_queued),
 		ON_BENCH(a_refusal_ends_the_job),
 		ON_BENCH(a_cancel_is_repeated_until_the_end),
