@@ -30,7 +30,8 @@ struct op_queue {
 	struct loop_wake *wake;
 	uv_thread_t thread;
 	/* The store thread's own: why the vault holds changes of ops whose
-	 * state part was not committed, and how it was before them. */
+	 * state part was not committed, and how it was before them; NULL:
+	 * it was a former process's, and rows without owner are to go. */
 	struct err vault_ahead; /* rc is set while it does */
 	struct store_tx *vault_before;
 	/* The loop's own. */
@@ -184,7 +185,7 @@ op_submit(struct op_queue *q, struct op **op)
 		loop_wake(q->wake);
 }
 
-/* From here to reconcile(): the store thread. */
+/* From here to op_on_thread(): the store thread. */
 static bool
 await_work(struct op_queue *q)
 {
@@ -398,6 +399,7 @@ static void
 reconcile(struct op_queue *q)
 {
 	struct store_tx *state, *vault;
+	bool was_ahead = q->vault_ahead.rc != RC_OK;
 	struct err e = { 0 };
 	struct arena arena;
 	size_t n;
@@ -413,14 +415,24 @@ reconcile(struct op_queue *q)
 		e.rc = RC_OK;
 	q->vault_ahead = e;
 	arena_fini(&arena);
-	if (e.rc != RC_OK)
+	if (e.rc != RC_OK && !was_ahead)
 		log_error(LOG_STORE,
 		    "the vault cannot be cleared of rows "
 		    "without owner rc=%s error=%s",
 		    rc_info(e.rc)->name, log_safe(str_of(e.msg)));
-	else if (n > 0)
+	else if (e.rc == RC_OK && n > 0)
 		log_info(LOG_STORE, "rows without owner left the vault n=%zu",
 		    n);
+}
+
+/* What had no room before: a commit's, or the start's. */
+static void
+mend_vault(struct op_queue *q)
+{
+	if (q->vault_before != NULL)
+		undo_vault(q);
+	else if (q->vault_ahead.rc != RC_OK)
+		reconcile(q);
 }
 
 static void
@@ -431,8 +443,7 @@ run_batch(struct op_queue *q)
 	uint64_t at;
 
 	fifo_init(&b.ops);
-	if (q->vault_before != NULL)
-		undo_vault(q);
+	mend_vault(q);
 	while ((op = take_next(q, &b)) != NULL) {
 		run_next(q, &b, op);
 		fifo_put(&b.ops, op);

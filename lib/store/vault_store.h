@@ -87,7 +87,8 @@ size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
  * it has and state lacks is left of an op that was cut off between the two.
  * Removes the secrets of hosts, hooks, the passwords, sessions and setup links
  * of users and the API tokens that state does not know; a token used by such a
- * host is unused again.  Returns how many rows.  Run by op_queue_new() at start.
+ * host is unused again.  Returns how many rows.  Run by op_queue_new() at start,
+ * and by the queue while that found no room.
  */
 size_t vault_reconcile(struct store_tx *state, struct store_tx *vault);
 /* Every row is as it was in `before`, a look at the vault from before a commit

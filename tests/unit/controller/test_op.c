@@ -556,9 +556,9 @@ a_start_clears_the_vault_of_rows_without_owner(void **state)
 	assert_false(vault_has(b, 99));
 }
 
-/* Moves the state to a small file system and fills it. */
+/* Moves state or vault, whose directory dir is, to a small file system. */
 static void
-fill_state_disk(struct bench *b)
+move_to_small_disk(struct bench *b, char *dir, size_t cap)
 {
 	if (!have_small_fs) {
 		print_message("no small file system: needs root or user "
@@ -569,10 +569,15 @@ fill_state_disk(struct bench *b)
 	assert_true(str_fmt(b->mount, sizeof(b->mount), "%s/small", b->f.dir));
 	assert_true(
 	    str_fmt(b->filler, sizeof(b->filler), "%s/filler", b->mount));
-	assert_true(str_fmt(b->f.state_dir, sizeof(b->f.state_dir), "%s/state",
-	    b->mount));
+	assert_true(str_fmt(dir, cap, "%s/db", b->mount));
 	assert_true(small_fs_mount(b->mount, 2048));
 	bench_open(b);
+}
+
+static void
+fill_state_disk(struct bench *b)
+{
+	move_to_small_disk(b, b->f.state_dir, sizeof(b->f.state_dir));
 	assert_false(small_fs_fill(b->filler, MIB(4)));
 }
 
@@ -681,6 +686,62 @@ a_refused_change_leaves_the_vault_as_it_was(void **state)
 	check_secret(b, "the last");
 }
 
+enum {
+	LOST = 1001,
+	HOSTS_END = 1400
+};
+
+/* Every second one has an owner: each page has rows that stay. */
+static void
+put_lost_hosts(struct bench *b)
+{
+	struct Rec__HostSecrets s = REC__HOST_SECRETS__INIT;
+	struct store_tx *tx = fixture_write(&b->f);
+	struct Rec__Host h = REC__HOST__INIT;
+	char secret[500];
+	struct ulid id;
+	uint32_t n;
+
+	h.name = text("owner");
+	for (n = LOST - 1; n < HOSTS_END; n += 2) {
+		id = id_n(1, n);
+		h.id = id_bytes(&id);
+		host_store_put(tx, &h);
+	}
+	fixture_commit(tx);
+	tx = fixture_write_vault(&b->f);
+	memset(secret, 's', sizeof(secret));
+	s.sealed_repo = bytes_of(secret, sizeof(secret));
+	for (n = LOST - 1; n < HOSTS_END; n++) {
+		id = id_n(1, n);
+		vault_put_host(tx, &id, &s);
+	}
+	fixture_commit(tx);
+}
+
+/* A start that has no room for it goes on with it when there is. */
+static void
+rows_without_owner_go_when_there_is_room(void **state)
+{
+	struct bench *b = *state;
+	struct stat st;
+
+	move_to_small_disk(b, b->f.vault_dir, sizeof(b->f.vault_dir));
+	put_lost_hosts(b);
+	bench_close(b);
+	assert_false(small_fs_fill(b->filler, MIB(4)));
+	assert_int_equal(stat(b->filler, &st), 0);
+	assert_int_equal(truncate(b->filler, st.st_size - (off_t)KIB(48)), 0);
+	bench_open(b); /* for which that is enough */
+	assert_true(vault_has(b, LOST));
+	add_with_vault(b);
+	assert_int_equal(b->results[RC_FULL], 1);
+	assert_int_equal(unlink(b->filler), 0);
+	add_with_vault(b);
+	assert_int_equal(b->results[RC_OK], 1);
+	assert_false(vault_has(b, LOST));
+}
+
 #define op_test(f) \
 	cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
@@ -704,6 +765,7 @@ main(void)
 		op_test(a_full_disk_fails_the_whole_commit_and_is_outlived),
 		op_test(the_vaults_half_of_a_failed_commit_is_undone),
 		op_test(a_refused_change_leaves_the_vault_as_it_was),
+		op_test(rows_without_owner_go_when_there_is_room),
 	};
 
 	have_small_fs = small_fs_enter();
