@@ -9,7 +9,8 @@
 #include "lib/store/table.h"
 
 enum {
-	SNAP_ID_KEY = 16
+	SNAP_ID_KEY = 16,
+	RECORD_MAX = 2 * TABLE_VALUE_MAX /* one of them, unpacked */
 };
 
 /* The count of a host's rows is kept beside them: reports are bounded by
@@ -218,15 +219,21 @@ snap_on_newest(void *ctx, const struct Rec__Snapshot *s)
 	return false;
 }
 
+/* A start may do so for all hosts: nothing of their records is kept. */
 static void
 keep_paths(struct store_tx *tx, const struct ulid *host)
 {
+	struct arena *whole = tx->arena, one;
 	struct buf paths;
 	struct key k;
 
 	host_prefix(&k, host);
 	buf_init(&paths, TABLE_VALUE_MAX);
+	arena_init(&one, RECORD_MAX);
+	tx->arena = &one;
 	snap_store_of_host(tx, host, 0, 1, snap_on_newest, &paths);
+	tx->arena = whole;
+	arena_fini(&one);
 	if (buf_str(&paths).n == 0)
 		table_del(tx, TB_SNAP_PATHS, &k);
 	else

@@ -180,6 +180,32 @@ paths_follow_the_newest_snapshot(void **state)
 	assert_int_equal(find(fx, "/opt")->n_snapshots, 0);
 }
 
+/* A start that makes the index reads one record after the other. */
+static void
+the_index_is_made_in_bounded_memory(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_tx *tx = fixture_write(fx);
+	static char path[KIB(512)];
+	struct arena small;
+	struct ulid host;
+	uint32_t n;
+
+	memset(path, 'p', sizeof(path) - 1);
+	path[0] = '/';
+	for (n = 1; n <= MANY; n++) {
+		host = id_n(1, n);
+		put_snapshot(tx, n, "cccc000011112222333344445555", path, 3000);
+		snap_store_replace(tx, &host);
+	}
+	fixture_commit(tx);
+	arena_init(&small, MIB(1));
+	tx = store_begin_write(fx->state, &small);
+	snap_store_build_paths(tx);
+	assert_rc(store_commit(tx, NULL), RC_OK);
+	arena_fini(&small);
+}
+
 static void
 more_than_fits_is_told(void **state)
 {
@@ -232,6 +258,7 @@ main(void)
 		search_test(jobs_are_found_by_the_beginning_of_their_id),
 		search_test(snapshots_are_found_by_id_and_by_path),
 		search_test(paths_follow_the_newest_snapshot),
+		search_test(the_index_is_made_in_bounded_memory),
 		search_test(more_than_fits_is_told),
 	};
 
