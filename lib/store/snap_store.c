@@ -23,20 +23,13 @@ static const struct list_table listed = { TB_SNAP, 0 };
 static const struct list_table staged = { TB_SNAP_STAGE, 1 };
 
 static void
-host_prefix(struct key *k, const struct ulid *host)
-{
-	*k = (struct key){ 0 };
-	key_ulid(k, host);
-}
-
-static void
 snap_key(struct key *k, const struct ulid *host, const struct Rec__Snapshot *s)
 {
 	char id[SNAP_ID_KEY] = { 0 };
 	size_t n = strlen(s->id);
 
 	memcpy(id, s->id, n < sizeof(id) ? n : sizeof(id));
-	host_prefix(k, host);
+	key_of_id(k, host);
 	key_u64(k, ~(uint64_t)s->time_ms);
 	key_bytes(k, id, sizeof(id));
 }
@@ -44,7 +37,7 @@ snap_key(struct key *k, const struct ulid *host, const struct Rec__Snapshot *s)
 static void
 count_key(struct key *k, const struct ulid *host, const struct list_table *l)
 {
-	host_prefix(k, host);
+	key_of_id(k, host);
 	key_u8(k, l->count_row);
 }
 
@@ -140,7 +133,7 @@ snap_store_del(struct store_tx *tx, const struct ulid *host, size_t max)
 	struct key prefix;
 	size_t i, n = 0;
 
-	host_prefix(&prefix, host);
+	key_of_id(&prefix, host);
 	for (i = 0; i < ARRAY_LEN(tables); i++) {
 		table_scan_init(&sc, tx, tables[i], &prefix, SCAN_UP);
 		while (n < max && table_scan_next(&sc, &key, &value))
@@ -161,7 +154,7 @@ delete_rows(struct store_tx *tx, const struct ulid *host, enum table t,
 	struct key prefix;
 	bool any = false;
 
-	host_prefix(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, t, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value))
 		if (keep == NULL || !table_has(tx, keep->rows, &sc.at))
@@ -190,7 +183,7 @@ copy_rows(struct store_tx *tx, const struct ulid *host)
 	bool any = false;
 
 	buf_init(&copy, TABLE_VALUE_MAX);
-	host_prefix(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, staged.rows, &prefix, SCAN_UP);
 	while (table_scan_next(&sc, &key, &value)) {
 		/* A lent value may move when something is written. */
@@ -227,7 +220,7 @@ keep_paths(struct store_tx *tx, const struct ulid *host)
 	struct buf paths;
 	struct key k;
 
-	host_prefix(&k, host);
+	key_of_id(&k, host);
 	buf_init(&paths, TABLE_VALUE_MAX);
 	arena_init(&one, RECORD_MAX);
 	tx->arena = &one;
@@ -284,7 +277,7 @@ snap_store_of_host(struct store_tx *tx, const struct ulid *host, uint64_t skip,
 	struct str key, value;
 	struct key prefix;
 
-	host_prefix(&prefix, host);
+	key_of_id(&prefix, host);
 	table_scan_init(&sc, tx, listed.rows, &prefix, SCAN_UP);
 	while (max > 0 && table_scan_next(&sc, &key, &value)) {
 		if (skip > 0) {
@@ -315,7 +308,7 @@ snap_store_place(struct store_tx *tx, const struct ulid *host,
 	struct key prefix, own;
 	uint64_t n = 0;
 
-	host_prefix(&prefix, host);
+	key_of_id(&prefix, host);
 	snap_key(&own, host, s);
 	table_scan_init(&sc, tx, listed.rows, &prefix, SCAN_UP);
 	while (n < max && table_scan_next(&sc, &key, &value) &&
