@@ -61,6 +61,7 @@ static enum rc
 add_groups(const struct courier_run *from, Wire__CommandRun *out, struct err *e)
 {
 	struct gather all = { store_arena(from->state), out };
+	struct jobs_twin twin;
 	struct ulid host;
 
 	out->forget_groups =
@@ -68,6 +69,9 @@ add_groups(const struct courier_run *from, Wire__CommandRun *out, struct err *e)
 	if (out->forget_groups == NULL || !pb_id_get(&from->host->id, &host))
 		return err_set(e, RC_LIMIT, "no room for the source groups");
 	plan_store_of_host(from->state, &host, courier_on_group, &all);
+	/* It may have waited a day for its host. */
+	if (jobs_find_twin(from->state, from->host, &twin))
+		return jobs_twin_err(from->host, &twin, e);
 	if (out->n_forget_groups > 0)
 		return RC_OK;
 	return err_code(e, RC_CONFLICT, "no_retention",

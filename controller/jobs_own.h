@@ -94,13 +94,17 @@ void jobs_upkeep_note(struct store_tx *tx, const struct Rec__Host *h,
 bool jobs_has_retention(struct store_tx *tx, const struct ulid *host);
 bool jobs_keeps(const struct Rec__Retention *r);
 /* Another host of the same repository whose machine has the same name, and a
- * source group by which this one forgets: their snapshots look alike.  Of a
- * write transaction; texts last as long as it. */
+ * source group by which this one forgets: their snapshots look alike.  Asked
+ * when a forget is queued, and again when it is sent.  Texts last as long as
+ * the transaction. */
 struct jobs_twin {
 	const char *host, *group;
 };
 bool jobs_find_twin(struct store_tx *tx, const struct Rec__Host *h,
     struct jobs_twin *out);
+/* RC_CONFLICT shared_name, about one that was found. */
+enum rc jobs_twin_err(const struct Rec__Host *h, const struct jobs_twin *twin,
+    struct err *e);
 /* "5" of check: 0 to 100, more is 100; false: no number. */
 bool jobs_subset(struct str s, uint32_t *out);
 

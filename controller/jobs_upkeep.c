@@ -43,63 +43,41 @@ jobs_has_retention(struct store_tx *tx, const struct ulid *host)
 
 /* ------------------------------------------------------------------- twins */
 
-enum {
-	TWIN_ARENA = 2 << 20 /* one host's record */
-};
-
 /* A host's snapshots are those with its machine's name and a group's tag. */
 struct twins {
 	struct store_tx *tx;
-	struct ulid host, other;
 	const struct Rec__Host *h;
+	struct ulid host;
+	const char *group; /* by which it forgets */
 	struct jobs_twin *out;
-	bool found;
 };
+
+static bool
+jobs_on_namesake(void *ctx, const struct ulid *host)
+{
+	const struct Rec__Host *other;
+	struct twins *t = ctx;
+
+	if (ulid_eq(host, &t->host) ||
+	    !plan_store_has_name(t->tx, host, t->group, NULL))
+		return true;
+	other = host_store_find(t->tx, host);
+	t->out->host = other != NULL ? other->name : "";
+	t->out->group = t->group;
+	return false;
+}
 
 static bool
 jobs_on_own_group(void *ctx, const struct Rec__SourceGroup *g)
 {
 	struct twins *t = ctx;
 
-	if (!jobs_keeps(g->retention) ||
-	    !plan_store_has_name(t->tx, &t->other, g->name, NULL))
+	if (!jobs_keeps(g->retention))
 		return true;
-	t->out->group = g->name;
-	t->found = true;
-	return false;
-}
-
-/* Thousands may share a repository: nothing of their records is kept. */
-static bool
-has_machines_name(struct twins *t)
-{
-	const struct Rec__Host *o;
-	struct store_tx *tx;
-	struct arena a;
-	bool same;
-
-	arena_init(&a, TWIN_ARENA);
-	tx = store_begin_child(t->tx, &a);
-	o = host_store_find(tx, &t->other);
-	same = o != NULL && strcmp(o->reported_name, t->h->reported_name) == 0;
-	if (same)
-		t->out->host = arena_dup(store_arena(t->tx), o->name);
-	store_abort(tx);
-	arena_fini(&a);
-	return same && t->out->host != NULL;
-}
-
-static bool
-jobs_on_sharing_host(void *ctx, const struct ulid *host)
-{
-	struct twins *t = ctx;
-
-	if (ulid_eq(host, &t->host))
-		return true;
-	t->other = *host;
-	if (has_machines_name(t))
-		plan_store_of_host(t->tx, &t->host, jobs_on_own_group, t);
-	return !t->found;
+	t->group = g->name;
+	repo_store_hosts_named(t->tx, t->h->repo_id.data, t->h->reported_name,
+	    jobs_on_namesake, t);
+	return t->out->group == NULL;
 }
 
 bool
@@ -108,12 +86,23 @@ jobs_find_twin(struct store_tx *tx, const struct Rec__Host *h,
 {
 	struct twins t = { .tx = tx, .h = h, .out = out };
 
-	if (h->repo_id.len == 0 || h->reported_name[0] == '\0' ||
+	*out = (struct jobs_twin){ NULL, NULL };
+	if (h->repo_id.len != REPO_ID_SIZE || h->reported_name[0] == '\0' ||
 	    !pb_id_get(&h->id, &t.host))
 		return false;
-	repo_store_hosts_named(tx, h->repo_id.data, h->reported_name,
-	    jobs_on_sharing_host, &t);
-	return t.found;
+	plan_store_of_host(tx, &t.host, jobs_on_own_group, &t);
+	return out->group != NULL;
+}
+
+enum rc
+jobs_twin_err(const struct Rec__Host *h, const struct jobs_twin *twin,
+    struct err *e)
+{
+	return err_code(e, RC_CONFLICT, "shared_name",
+	    "host %.60s has the machine name %.60s and a source group %.64s, "
+	    "too, in the same repository: forget could not tell their "
+	    "snapshots apart; rename one of the groups",
+	    twin->host, h->reported_name, twin->group);
 }
 
 /* ------------------------------------------------------------------- parts */
@@ -166,7 +155,8 @@ enum rc
 jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
     struct jobs_wish *w)
 {
-	struct jobs_twin twin = { NULL, NULL };
+	struct jobs_twin twin;
+	struct err e;
 
 	if (w->kind == REC__JOB_KIND__KIND_PRUNE && !h->has_admin)
 		return store_fail_code(tx, RC_CONFLICT, "admin_creds_required",
@@ -180,12 +170,10 @@ jobs_upkeep_prepare(struct store_tx *tx, const struct Rec__Host *h,
 		    "retention first, nothing is forgotten without one",
 		    h->name);
 	if (w->kind == REC__JOB_KIND__KIND_FORGET &&
-	    jobs_find_twin(tx, h, &twin))
-		return store_fail_code(tx, RC_CONFLICT, "shared_name",
-		    "host %.60s has the machine name %.60s and a source group "
-		    "%.64s, too, in the same repository: forget could not tell "
-		    "their snapshots apart; rename one of the groups",
-		    twin.host, h->reported_name, twin.group);
+	    jobs_find_twin(tx, h, &twin)) {
+		(void)jobs_twin_err(h, &twin, &e);
+		return store_fail_code(tx, e.rc, e.code, "%s", e.msg);
+	}
 	if (w->kind == REC__JOB_KIND__KIND_CHECK)
 		next_part(tx, h, w);
 	return store_rc(tx);

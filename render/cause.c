@@ -58,6 +58,8 @@ static const struct {
 	  "Start it again when the host is there." },
 	{ "no_admin", "There are no admin credentials that open",
 	  "Save the host's admin credentials again." },
+	{ "shared_name", "Another host's snapshots look like its own",
+	  "Rename the source group here or there: nothing was forgotten." },
 	{ "no_retention", "No source group says what to keep any more",
 	  "Set a retention; nothing is forgotten without one." },
 	{ "append_only", "The repository's server removes nothing",

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/store/host_store.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
 enum {
 	DAY_KEY_DAY_AT = 16,
-	DAY_KEY_SIZE = 20
+	DAY_KEY_SIZE = 20,
+	RECORD_MAX = 2 * TABLE_VALUE_MAX /* one of them, unpacked */
 };
 
 /* ------------------------------------------------------------ repositories */
@@ -165,6 +167,24 @@ repo_store_hosts(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
 	table_scan_fini(&sc);
 }
 
+/* By its record, for a row that was made before rows had names.  Thousands may
+ * share a repository: nothing of their records is kept. */
+static bool
+repo_is_called(struct store_tx *tx, const struct ulid *host, const char *name)
+{
+	struct arena *whole = tx->arena, one;
+	const struct Rec__Host *h;
+	bool same;
+
+	arena_init(&one, RECORD_MAX);
+	tx->arena = &one;
+	h = host_store_find(tx, host);
+	same = h != NULL && strcmp(h->reported_name, name) == 0;
+	tx->arena = whole;
+	arena_fini(&one);
+	return same;
+}
+
 void
 repo_store_hosts_named(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
     const char *name, repo_store_host_fn *fn, void *ctx)
@@ -176,11 +196,12 @@ repo_store_hosts_named(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
 
 	repo_key(&prefix, id);
 	table_scan_init(&sc, tx, TB_REPO_HOST, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		if (value.n > 0 && !str_eqz(value, name))
-			continue;
-		if (!key_id_at(tx, TB_REPO_HOST, key, KEY_TAIL, &host) ||
-		    !fn(ctx, &host))
+	while (table_scan_next(&sc, &key, &value) &&
+	       key_id_at(tx, TB_REPO_HOST, key, KEY_TAIL, &host)) {
+		bool same = value.n > 0 ? str_eqz(value, name)
+		                        : repo_is_called(tx, &host, name);
+
+		if (same && !fn(ctx, &host))
 			break;
 	}
 	table_scan_fini(&sc);

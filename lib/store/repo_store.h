@@ -30,8 +30,8 @@ typedef bool repo_store_host_fn(void *ctx, const struct ulid *host);
 
 void repo_store_hosts(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
     repo_store_host_fn *fn, void *ctx);
-/* Those whose machine may have that name.  Each row has the name that its host
- * told last; one that was made before rows had names counts as any. */
+/* Those whose machine has that name, byte by byte as restic compares them.
+ * Each row has the one that its host told last. */
 void repo_store_hosts_named(struct store_tx *tx, const uint8_t id[REPO_ID_SIZE],
     const char *name, repo_store_host_fn *fn, void *ctx);
 /* For host_store_put() alone: the host's name is in its row, too. */

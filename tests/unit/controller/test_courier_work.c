@@ -22,7 +22,8 @@ put_work(struct bench *b, const struct ulid *host, const char *id,
 }
 
 static void
-put_group(struct bench *b, uint32_t n, const char *name, uint32_t daily)
+put_group(struct bench *b, const struct ulid *host, uint32_t n,
+    const char *name, uint32_t daily)
 {
 	struct Rec__SourceGroup g = REC__SOURCE_GROUP__INIT;
 	struct Rec__Retention keep = REC__RETENTION__INIT;
@@ -31,7 +32,7 @@ put_group(struct bench *b, uint32_t n, const char *name, uint32_t daily)
 
 	keep.daily = daily;
 	g.id = id_bytes(&id);
-	g.host_id = id_bytes(&b->host);
+	g.host_id = id_bytes(host);
 	g.name = text(name);
 	g.retention = &keep;
 	plan_store_put(tx, &g);
@@ -73,8 +74,8 @@ a_forget_takes_the_groups_that_keep_and_the_admin_slot(void **state)
 {
 	struct bench *b = *state;
 
-	put_group(b, 1, "loose", 0);
-	put_group(b, 2, "kept", 7);
+	put_group(b, &b->host, 1, "loose", 0);
+	put_group(b, &b->host, 2, "kept", 7);
 	put_admin(b, "may delete");
 	put_work(b, &b->host, JOB_A, REC__JOB_KIND__KIND_FORGET);
 	wake(b);
@@ -119,6 +120,46 @@ what_cannot_be_run_any_more_has_failed(void **state)
 }
 
 #define JOB_OTHER "01HZZZZZZZZZZZZZZZZZZZZZZ9"
+
+/* The two are in one repository; its machine is called as b's. */
+static void
+put_namesake(struct bench *b, struct ulid *other)
+{
+	struct store_tx *tx;
+	struct Rec__Host *h;
+	uint8_t repo[REPO_ID_SIZE];
+	int i;
+
+	memset(repo, 3, sizeof(repo));
+	fixture_host(&b->f, "web-2", other);
+	tx = fixture_write(&b->f);
+	for (i = 0; i < 2; i++) {
+		h = host_store_get(tx, i == 0 ? &b->host : other);
+		h->reported_name = text("localhost");
+		repo_store_link(tx, h, repo);
+		host_store_put(tx, h);
+	}
+	fixture_commit(tx);
+}
+
+/* It was queued when there was no such host. */
+static void
+a_forget_that_would_take_anothers_has_failed(void **state)
+{
+	struct bench *b = *state;
+	struct ulid other;
+
+	put_group(b, &b->host, 1, "etc", 7);
+	put_work(b, &b->host, JOB_A, REC__JOB_KIND__KIND_FORGET);
+	put_namesake(b, &other);
+	put_group(b, &other, 2, "etc", 0);
+	wake(b);
+	pass(b, 1000);
+	assert_int_equal(line.runs, 0);
+	assert_int_equal(job(b, JOB_A)->state, REC__JOB_STATE__JOB_FAILED);
+	assert_string_equal(job(b, JOB_A)->cause, "shared_name");
+	assert_non_null(strstr(job(b, JOB_A)->error, "web-2"));
+}
 
 /* Another host of the same repository has a job under way. */
 static void
@@ -179,6 +220,7 @@ main(void)
 		    a_forget_takes_the_groups_that_keep_and_the_admin_slot),
 		ON_BENCH(a_check_takes_its_part_and_no_admin_slot),
 		ON_BENCH(what_cannot_be_run_any_more_has_failed),
+		ON_BENCH(a_forget_that_would_take_anothers_has_failed),
 		ON_BENCH(what_its_repository_holds_up_lets_others_by),
 	};
 

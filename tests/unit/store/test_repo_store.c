@@ -2,6 +2,7 @@
 #include "lib/store/repo_store.h"
 
 #include "lib/store/host_store.h"
+#include "lib/store/table.h"
 #include "tests/unit/store/store_fixture.h"
 
 static const uint8_t repo_a[REPO_ID_SIZE] = { 1 };
@@ -90,6 +91,7 @@ hosts_are_found_by_the_name_they_told_last(void **state)
 		REC__HOST__INIT };
 	static const char *const names[] = { "web", "db", "" };
 	struct store_tx *tx = fixture_write(f);
+	struct key k = { .n = 0 };
 	struct ulid id[3];
 	uint32_t i;
 
@@ -101,20 +103,25 @@ hosts_are_found_by_the_name_they_told_last(void **state)
 		repo_store_link(tx, &h[i], repo_a);
 		host_store_put(tx, &h[i]);
 	}
-	/* Of the third no name is known. */
-	expect_named(tx, "web", "13");
-	expect_named(tx, "db", "23");
+	expect_named(tx, "web", "1");
+	expect_named(tx, "Web", "");
 	h[1].reported_name = text("web");
 	host_store_put(tx, &h[1]);
-	expect_named(tx, "web", "123");
-	expect_named(tx, "db", "3");
+	expect_named(tx, "web", "12");
+	expect_named(tx, "db", "");
+	/* Rows of earlier versions have no name. */
+	key_bytes(&k, repo_a, sizeof(repo_a));
+	key_ulid(&k, &id[1]);
+	table_put(tx, TB_REPO_HOST, &k, STR(""));
+	expect_named(tx, "web", "12");
+	expect_named(tx, "db", "");
 	/* A copy from before it left does not bring it back. */
 	repo_store_link(tx, &h[0], repo_b);
 	host_store_put(tx, &h[0]);
-	expect_named(tx, "web", "23");
+	expect_named(tx, "web", "2");
 	h[0].repo_id.data = (uint8_t *)(uintptr_t)repo_a;
 	repo_store_keep_name(tx, &h[0]);
-	expect_named(tx, "web", "23");
+	expect_named(tx, "web", "2");
 	assert_rc(store_rc(tx), RC_OK);
 	store_abort(tx);
 }
