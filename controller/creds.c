@@ -21,6 +21,13 @@ creds_printable(const char *z)
 	return true;
 }
 
+/* [2001:db8::1], user@[::1], of which this is what stands before a colon. */
+static bool
+is_v6(struct str host)
+{
+	return str_starts(host, STR("[")) || str_contains(host, STR("@["));
+}
+
 /* Bytes of user:password@ behind the "://" of a URL, else 0.  Either may hold
  * an '@', and a '/' as people type it: what stands behind the host's colon is
  * a port, or it is none. */
@@ -37,8 +44,7 @@ password_bytes(struct str rest)
 	if (!str_cut(host, ':', &host, &port))
 		return 0; /* sftp://user@host has none */
 	if (!str_contains(port, STR("@")) &&
-	    (port.n == 0 || str_ends(host, STR("[")) ||
-	        str_u64(port, UINT16_MAX, &v)))
+	    (port.n == 0 || is_v6(host) || str_u64(port, UINT16_MAX, &v)))
 		return 0;
 	return at;
 }

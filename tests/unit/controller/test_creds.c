@@ -13,10 +13,11 @@ urls_hold_no_credentials(void **state)
 		"rest:https://backup.example/a@b", "rest:https://u@backup",
 		"sftp://u@backup:2222//srv/x", "s3:https://s3/bucket",
 		"rest:https://backup:8000/a@b", "rest:https://u@[::1]:8000/a@b",
-		"b2:bucket:path" };
+		"rest:https://[2001:db8::1]:8000/a@b", "b2:bucket:path" };
 	static const char *const bad[] = { "", "rest:https://u:p@backup/x",
 		"https://u:p@backup", "https://u:p/q@backup",
-		"https://u:@backup", "rest:a\nb", "/srv/\x7f" };
+		"https://u:@backup", "https://[:p@backup",
+		"https://u[x:p/q@backup", "rest:a\nb", "/srv/\x7f" };
 	struct err e;
 	size_t i;
 
