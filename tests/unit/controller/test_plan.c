@@ -169,6 +169,45 @@ each_change_is_a_version(void **state)
 	assert_rc(run(f, schedules_delete_op, &gone, &e), RC_NOTFOUND);
 }
 
+static enum rc
+save_group(struct fixture *f, const struct ulid *group, uint32_t hourly,
+    int64_t seen_ms, int64_t now_ms)
+{
+	struct sources_edit ed = { .host = host,
+		.group = *group,
+		.keep_given = true,
+		.keep = REC__RETENTION__INIT,
+		.seen_ms = seen_ms,
+		.now_ms = now_ms };
+	struct err e;
+	enum rc rc;
+
+	ed.keep.hourly = hourly;
+	rc = run(f, sources_put_op, &ed, &e);
+	if (rc != RC_OK)
+		assert_string_equal(e.code, "changed_meanwhile");
+	return rc;
+}
+
+/* Two tabs were opened at NOW. */
+static void
+a_form_replaces_nothing_that_it_has_not_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct ulid group;
+
+	make_host(f);
+	group = make_group(f, "g", 1);
+	assert_rc(save_group(f, &group, 2, NOW, NOW + 1), RC_OK);
+	assert_rc(save_group(f, &group, 3, NOW, NOW + 2), RC_CONFLICT);
+	/* Once more the same, as a second click sends it. */
+	assert_rc(save_group(f, &group, 2, NOW, NOW + 3), RC_OK);
+	/* The other one is shown again as of then. */
+	assert_rc(save_group(f, &group, 3, NOW + 1, NOW + 4), RC_CONFLICT);
+	assert_rc(save_group(f, &group, 3, NOW + 3, NOW + 5), RC_OK);
+	assert_rc(save_group(f, &group, 4, 0, NOW + 6), RC_OK); /* JSON */
+}
+
 /* A schedule that is off, or another group's, makes nothing more often. */
 static void
 a_conflict_is_of_the_groups_own_schedules(void **state)
@@ -538,6 +577,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_change_is_a_version),
 		TEST(a_conflict_is_of_the_groups_own_schedules),
+		TEST(a_form_replaces_nothing_that_it_has_not_seen),
 		TEST(a_group_goes_with_its_waiting_runs_unless_it_is_needed),
 		TEST(a_large_plan_is_changed_at_once),
 		TEST(wrong_values_are_refused),
