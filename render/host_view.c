@@ -83,6 +83,8 @@ host_view_load(struct view *v, struct host_view *hv)
 		    host_view_on_job, hv);
 }
 
+static const char repository_not_ready[] = "Repository not ready";
+
 /* "The repository is locked by another process, 3 in a row" */
 static const char *
 failed_reason(struct view *v, const struct host_view *hv)
@@ -90,6 +92,9 @@ failed_reason(struct view *v, const struct host_view *hv)
 	const char *words =
 	    hv->failed == NULL ? "" : cause_words(hv->failed, v->arena);
 
+	/* New credentials, or another repository, that do not work. */
+	if (hv->host->last_backup_state != REC__JOB_STATE__JOB_FAILED)
+		return repository_not_ready;
 	if (hv->streak < 2 || *words == '\0')
 		return words;
 	return arena_printf(v->arena, "%s, %u%s in a row", words, hv->streak,
@@ -115,16 +120,11 @@ stale_reason(struct view *v, const struct host_view *hv)
 	    status_asleep(h) ? "Away" : "Offline", span, allowed);
 }
 
-static const char repository_not_ready[] = "Repository not ready";
-
 static const char *
 ok_reason(struct view *v, const struct host_view *hv)
 {
 	const struct Rec__Job *j = hv->last;
 
-	/* New credentials, or another repository, that do not work. */
-	if (hv->host->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
-		return repository_not_ready;
 	if (j == NULL || j->finished_at_ms == 0)
 		return "";
 	return arena_printf(v->arena, "%s \xc2\xb7 %s added",
@@ -139,7 +139,9 @@ new_reason(struct view *v, const struct Rec__Host *h)
 		return repository_not_ready;
 	if (h->repo_status == REC__REPO_STATUS__REPO_UNKNOWN &&
 	    h->init_job.len > 0)
-		return "Preparing the repository";
+		return h->last_backup_at_ms == 0
+		           ? "Preparing the repository"
+		           : "Repository or credentials were changed";
 	return arena_printf(v->arena, "Enrolled %s",
 	    text_when(v->arena, &v->clock, h->enrolled_at_ms));
 }
@@ -293,7 +295,7 @@ host_view_put(struct view *v, struct value *map, const struct host_view *hv)
 	value_text(map, "name", h->name);
 	value_text(map, "link",
 	    arena_printf(v->arena, "/hosts/%s", view_id(v, h->id)));
-	status_put(map, "state", status_host_look(hv->status));
+	status_put(map, "state", status_look_of(h, hv->status));
 	value_text(map, "reason", reason(v, hv));
 	host_view_progress(v, map, "progress", h->online ? hv->running : NULL);
 	value_bool(map, "running", hv->running != NULL);

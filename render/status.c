@@ -16,6 +16,8 @@ static const struct status_look hosts[] = {
 	[STATUS_OK]         = { "ok", "ok", "ok", "OK", "OK", false, false },
 	[STATUS_NEW]        = { "new", "idle", "never", "No backup yet", "New", false, false },
 };
+static const struct status_look host_untried =
+	{ "new", "idle", "queued", "Not tried yet", "New", false, false };
 
 static const struct status_look job_queued =
 	{ "queued", "idle", "queued", "Queued", "Queued", false, false };
@@ -37,6 +39,14 @@ const struct status_look *
 status_host_look(enum status_host s)
 {
 	return &hosts[s];
+}
+
+const struct status_look *
+status_look_of(const struct Rec__Host *h, enum status_host s)
+{
+	return s == STATUS_NEW && h->last_backup_at_ms != 0
+	           ? &host_untried
+	           : status_host_look(s);
 }
 
 const struct status_look *

@@ -23,6 +23,9 @@ struct status_look {
 };
 
 const struct status_look *status_host_look(enum status_host s);
+/* The same of one host in that state. */
+const struct status_look *status_look_of(const struct Rec__Host *h,
+    enum status_host s);
 const struct status_look *status_job_look(const struct Rec__Job *j);
 /* "Backup", "Repository check" */
 const char *status_kind_words(Rec__JobKind kind);

@@ -44,7 +44,7 @@ put_host(struct view *v, struct value *list, const struct Rec__Host *h)
 	value_text(item, "link",
 	    arena_printf(v->arena, "/hosts/%s", view_id(v, h->id)));
 	value_text(item, "name", h->name);
-	status_put(item, "state", status_host_look(hv.status));
+	status_put(item, "state", status_look_of(h, hv.status));
 	value_text(item, "os", h->os);
 	put_tags(item, h);
 	view_time(v, item, "last", h->last_backup_at_ms);

@@ -64,7 +64,14 @@ status_of_host(const struct Rec__Host *h, bool running, int64_t now_ms)
 		return STATUS_FAILED;
 	if (h->last_backup_at_ms == 0)
 		return STATUS_NEW;
-	return h->last_backup_incomplete ? STATUS_INCOMPLETE : STATUS_OK;
+	/* What is told now was never used, or does not open: an old success
+	 * proves nothing of the next run. */
+	if (h->repo_status == REC__REPO_STATUS__REPO_INIT_FAILED)
+		return STATUS_FAILED;
+	if (h->last_backup_incomplete)
+		return STATUS_INCOMPLETE;
+	return h->repo_status == REC__REPO_STATUS__REPO_READY ? STATUS_OK
+	                                                      : STATUS_NEW;
 }
 
 bool

@@ -12,7 +12,9 @@
 #include "lib/base/str.h"
 #include "proto/store.pb-c.h"
 
-/* In the order that needs people most. */
+/* In the order that needs people most.  Failed is also whose repository does
+ * not open any more; new is also whose repository or credentials were changed
+ * and not tried since. */
 enum status_host {
 	STATUS_STALE,
 	STATUS_NEVER,

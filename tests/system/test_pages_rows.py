@@ -373,7 +373,7 @@ def test_a_row_tells_how_its_host_is(site):
     console.client.ok(
         "PUT", f"/api/hosts/{site.agent.host_id}/repo-credentials",
         {"repo_url": str(lab.path / "file/repo")})
-    wait_for("init to fail", lambda: "OK Repository not ready"
+    wait_for("init to fail", lambda: "Failed Repository not ready"
              in row_of(site, site.agent)[1])
 
 

@@ -11,10 +11,13 @@
 static const int64_t now_ms = INT64_C(1795097880000);
 static const int64_t hour_ms = INT64_C(3600000);
 
+#define READY REC__REPO_STATUS__REPO_READY
+
 struct row {
 	bool online, running;
 	int64_t seen_h, backup_h; /* ago */
 	const char *want;
+	Rec__RepoStatus repo;
 };
 
 static void
@@ -32,6 +35,8 @@ put_one(struct fixture *f, const struct row *r)
 	h.enrolled_at_ms = now_ms - 1000 * hour_ms;
 	h.last_seen_at_ms = now_ms - r->seen_h * hour_ms;
 	h.last_backup_at_ms = now_ms - r->backup_h * hour_ms;
+	h.repo_status = r->repo;
+	h.init_job = id_bytes(&id);
 	host_store_put(tx, &h);
 	assert_rc(store_commit(tx, &e), RC_OK);
 }
@@ -73,10 +78,12 @@ static void
 what_is_too_long_is_what_is_named(void **state)
 {
 	static const struct row rows[] = {
-		{ true, false, 0, 100, "No backup for 4 d, allowed 26 h" },
-		{ false, false, 100, 100, "Offline 4 d, allowed 26 h" },
+		{ true, false, 0, 100, "No backup for 4 d, allowed 26 h",
+		    READY },
+		{ false, false, 100, 100, "Offline 4 d, allowed 26 h", READY },
 		/* It went away long after its last backup. */
-		{ false, false, 1, 100, "No backup for 4 d, allowed 26 h" },
+		{ false, false, 1, 100, "No backup for 4 d, allowed 26 h",
+		    READY },
 	};
 	size_t i;
 
@@ -88,8 +95,25 @@ static void
 a_run_on_a_host_that_is_away_says_so(void **state)
 {
 	static const struct row rows[] = {
-		{ true, true, 0, 10, "" },
-		{ false, true, 2, 10, "unreachable for 2 h" },
+		{ true, true, 0, 10, "", READY },
+		{ false, true, 2, 10, "unreachable for 2 h", READY },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		expect(*state, &rows[i]);
+}
+
+/* Of a host that was well before its repository was changed. */
+static void
+a_repository_that_does_not_open_is_the_reason(void **state)
+{
+	static const struct row rows[] = {
+		{ true, false, 0, 1, "", READY },
+		{ true, false, 0, 1, "Repository not ready",
+		    REC__REPO_STATUS__REPO_INIT_FAILED },
+		{ true, false, 0, 1, "Repository or credentials were changed",
+		    REC__REPO_STATUS__REPO_UNKNOWN },
 	};
 	size_t i;
 
@@ -102,6 +126,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(what_is_too_long_is_what_is_named),
+		store_test(a_repository_that_does_not_open_is_the_reason),
 		store_test(a_run_on_a_host_that_is_away_says_so),
 	};
 

@@ -11,11 +11,16 @@
 #define FAIL REC__JOB_STATE__JOB_FAILED
 #define NONE REC__JOB_STATE__JOB_NONE
 
+#define READY REC__REPO_STATUS__REPO_READY
+#define BROKEN REC__REPO_STATUS__REPO_INIT_FAILED
+#define UNTRIED REC__REPO_STATUS__REPO_UNKNOWN
+
 struct row {
 	int64_t enrolled_ago, backup_ago; /* 0: never backed up */
 	Rec__JobState last;
 	bool incomplete, running;
 	enum status_host want;
+	Rec__RepoStatus repo;
 };
 
 static void
@@ -23,19 +28,26 @@ the_first_state_that_applies_is_the_hosts(void **state)
 {
 	/* clang-format off */
 	static const struct row rows[] = {
-		{ 900 * HOUR, 2 * HOUR,  DONE, false, false, STATUS_OK },
-		{ 900 * HOUR, 26 * HOUR, DONE, false, false, STATUS_OK },
-		{ 900 * HOUR, 26 * HOUR + 1, DONE, false, false, STATUS_STALE },
-		{ 900 * HOUR, 2 * HOUR,  DONE, true,  false, STATUS_INCOMPLETE },
-		{ 900 * HOUR, 2 * HOUR,  FAIL, false, false, STATUS_FAILED },
-		{ 900 * HOUR, 30 * HOUR, FAIL, false, false, STATUS_STALE },
-		{ 900 * HOUR, 30 * HOUR, FAIL, false, true,  STATUS_RUNNING },
-		{ 24 * HOUR,  0, NONE, false, false, STATUS_NEW },
-		{ 24 * HOUR + 1, 0, NONE, false, false, STATUS_NEVER },
-		{ 2 * HOUR,   0, FAIL, false, false, STATUS_FAILED },
-		{ 48 * HOUR,  0, FAIL, false, false, STATUS_NEVER },
+		{ 900 * HOUR, 2 * HOUR,  DONE, false, false, STATUS_OK, READY },
+		{ 900 * HOUR, 26 * HOUR, DONE, false, false, STATUS_OK, READY },
+		{ 900 * HOUR, 26 * HOUR + 1, DONE, false, false, STATUS_STALE, READY },
+		{ 900 * HOUR, 2 * HOUR,  DONE, true,  false, STATUS_INCOMPLETE, READY },
+		{ 900 * HOUR, 2 * HOUR,  FAIL, false, false, STATUS_FAILED, READY },
+		{ 900 * HOUR, 30 * HOUR, FAIL, false, false, STATUS_STALE, READY },
+		{ 900 * HOUR, 30 * HOUR, FAIL, false, true,  STATUS_RUNNING, READY },
+		{ 24 * HOUR,  0, NONE, false, false, STATUS_NEW, READY },
+		{ 24 * HOUR + 1, 0, NONE, false, false, STATUS_NEVER, READY },
+		{ 2 * HOUR,   0, FAIL, false, false, STATUS_FAILED, READY },
+		{ 48 * HOUR,  0, FAIL, false, false, STATUS_NEVER, READY },
 		{ 900 * HOUR, 2 * HOUR, REC__JOB_STATE__JOB_CANCELLED, false,
-		  false, STATUS_OK },
+		  false, STATUS_OK, READY },
+		/* Nothing is green that its repository does not bear out. */
+		{ 900 * HOUR, 2 * HOUR,  DONE, false, false, STATUS_FAILED, BROKEN },
+		{ 900 * HOUR, 2 * HOUR,  DONE, true,  false, STATUS_FAILED, BROKEN },
+		{ 900 * HOUR, 2 * HOUR,  DONE, false, false, STATUS_NEW, UNTRIED },
+		{ 900 * HOUR, 2 * HOUR,  DONE, true,  false, STATUS_INCOMPLETE, UNTRIED },
+		{ 900 * HOUR, 30 * HOUR, DONE, false, false, STATUS_STALE, BROKEN },
+		{ 2 * HOUR,   0, NONE, false, false, STATUS_NEW, BROKEN },
 	};
 	/* clang-format on */
 	size_t i;
@@ -50,6 +62,7 @@ the_first_state_that_applies_is_the_hosts(void **state)
 			h.last_backup_at_ms = NOW - rows[i].backup_ago;
 		h.last_backup_state = rows[i].last;
 		h.last_backup_incomplete = rows[i].incomplete;
+		h.repo_status = rows[i].repo;
 		if (status_of_host(&h, rows[i].running, NOW) != rows[i].want)
 			fail_msg("row %zu", i);
 	}

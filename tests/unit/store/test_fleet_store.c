@@ -29,6 +29,7 @@ put_row(struct store_tx *tx, uint32_t n, const struct row *r)
 	h.name = text(r->name);
 	h.enrolled_at_ms = NOW - 900 * HOUR;
 	h.always_on = true;
+	h.repo_status = REC__REPO_STATUS__REPO_READY;
 	h.repo_size_bytes = r->size;
 	if (r->backup_ago != 0)
 		h.last_backup_at_ms = NOW - r->backup_ago;
