@@ -218,6 +218,29 @@ host_page_init(struct view *v, const struct Rec__Host *h)
 	                                     : NULL;
 }
 
+/* Backups are known of where they were made: after a move, or where what is
+ * told now does not open, that is the repository before. */
+static const char *
+former_repository(struct view *v, const struct Rec__Host *h)
+{
+	if (h->last_backup_at_ms == 0)
+		return "";
+	if (h->repo_status != REC__REPO_STATUS__REPO_READY)
+		return "Snapshots and \xe2\x80\x9cProtected "
+		       "until\xe2\x80\x9d are of the repository that opened "
+		       "last. The one that is set now has not opened yet.";
+	if (h->last_backup_at_ms >= h->repo_changed_at_ms)
+		return "";
+	return arena_printf(v->arena,
+	    "%s \xe2\x80\x9cProtected until\xe2\x80\x9d counts from a "
+	    "backup in the repository that was used before %s. The next one "
+	    "goes to the repository that is set now.",
+	    h->snapshots_at_ms < h->repo_changed_at_ms
+	        ? "These snapshots are of the former repository."
+	        : "",
+	    text_when(v->arena, &v->clock, h->repo_changed_at_ms));
+}
+
 /* M-243: how far the repository is, with the way to its log. */
 static void
 put_repository(struct view *v, struct value *root, const struct Rec__Host *h)
@@ -237,6 +260,7 @@ put_repository(struct view *v, struct value *root, const struct Rec__Host *h)
 		words = "not ready";
 	value_text(root, "repo_words", words);
 	value_text(root, "repo_url", h->repo_url);
+	value_text(root, "former_repo", former_repository(v, h));
 	value_text(root, "repo_log",
 	    job == NULL || (ready && !open)
 	        ? ""
