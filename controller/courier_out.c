@@ -134,17 +134,20 @@ mark_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	const struct mark *m = op->in;
 	struct Rec__Job *j = job_store_get(state, &m->job);
 	const struct Rec__Host *h = host_store_find(state, &m->host);
+	struct ulid by;
 
 	(void)vault;
 	if (j == NULL || h == NULL || j->state != REC__JOB_STATE__JOB_QUEUED ||
 	    j->sent_at_ms != 0)
 		return store_rc(state);
-	if (lease_take(state, h, j, m->now_ms)) {
+	if (lease_take(state, h, j, m->now_ms, &by)) {
 		j->sent_at_ms = m->now_ms;
 		j->blocked = pb_text("");
 	} else {
 		j->blocked = pb_text(JOBS_BUSY);
+		lease_turn(state, h, j, m->now_ms);
 	}
+	j->blocked_by = pb_id(&by);
 	job_store_put(state, j);
 	return store_rc(state);
 }

@@ -61,6 +61,7 @@ struct visit {
 	const struct Rec__Host *host;
 	int64_t now_ms;
 	struct ulid at_work; /* what the agent was at as this began, or zero */
+	bool gate;           /* what the repository held up is looked at, too */
 	bool occupied;       /* the agent has a job */
 	bool pending;        /* something is to be sent, now or again */
 };

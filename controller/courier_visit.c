@@ -42,16 +42,19 @@ visit_cancel(struct visit *v, const struct ulid *job)
 static bool
 may_go(struct visit *v, const struct ulid *job, const struct Rec__Job *j)
 {
-	bool noted = j->blocked[0] != '\0';
+	int64_t now = clock_now_ms();
+	struct ulid by, noted;
 
 	if (j->sent_at_ms != 0)
 		return true;
-	if (noted && v->now_ms < v->er->gate_ms)
+	if (j->blocked[0] != '\0' && !v->gate)
 		return false;
-	if (lease_free(v->tx, v->host, j, clock_now_ms()))
+	if (lease_free(v->tx, v->host, j, now, &by))
 		return true;
 	v->er->gate_ms = v->now_ms + GATE_MS;
-	if (!noted && !v->er->marking)
+	(void)pb_id_get(&j->blocked_by, &noted);
+	if (!v->er->marking &&
+	    (!ulid_eq(&noted, &by) || lease_turn_due(v->tx, v->host, j, now)))
 		errand_mark(v->k, v->er, job);
 	return false;
 }
@@ -83,9 +86,10 @@ static void
 visit_waiting(struct visit *v, const struct Rec__Job *j)
 {
 	struct errand *er = v->er;
+	struct ulid by;
 
 	if (ulid_is_zero(&v->at_work) || ulid_eq(&er->told, &v->at_work) ||
-	    !lease_free(v->tx, v->host, j, clock_now_ms()))
+	    !lease_free(v->tx, v->host, j, clock_now_ms(), &by))
 		return;
 	if (errand_waits(v->k, er, j))
 		er->told = v->at_work;
@@ -146,6 +150,7 @@ errand_visit(struct courier *k, struct errand *er)
 	v.tx = store_begin_read(k->ctl->state, &arena);
 	job_store_open_of_host(v.tx, &er->host, NEWEST, courier_on_new, er);
 	v.host = host_store_find(v.tx, &er->host);
+	v.gate = v.now_ms >= er->gate_ms;
 	v.occupied = v.host == NULL;
 	find_work(&v);
 	for (n = 0; n < er->count; n++)

@@ -58,14 +58,15 @@ jobs_on_open(void *ctx, const struct Rec__Job *j)
  * takes it at once, and saves a commit. */
 static void
 try_send(struct store_tx *tx, const struct Rec__Host *h,
-    const struct jobs_wish *w, struct Rec__Job *j)
+    const struct jobs_wish *w, struct Rec__Job *j, struct ulid *by)
 {
 	if (!w->send_now)
 		return;
-	if (lease_take(tx, h, j, w->now_ms))
+	if (lease_take(tx, h, j, w->now_ms, by))
 		j->sent_at_ms = w->now_ms;
 	else
 		j->blocked = pb_text(JOBS_BUSY);
+	j->blocked_by = pb_id(by);
 }
 
 static void
@@ -73,6 +74,7 @@ queue_job(struct store_tx *tx, const struct op *op, const struct Rec__Host *h,
     const struct jobs_wish *w, const struct Rec__SourceGroup *g)
 {
 	struct Rec__Job j = REC__JOB__INIT;
+	struct ulid by;
 
 	j.id = pb_id(&w->job);
 	j.host_id = pb_id(&w->host);
@@ -101,7 +103,7 @@ queue_job(struct store_tx *tx, const struct op *op, const struct Rec__Host *h,
 		j.excludes = g->excludes;
 		j.n_excludes = g->n_excludes;
 	}
-	try_send(tx, h, w, &j);
+	try_send(tx, h, w, &j, &by);
 	job_store_put(tx, &j);
 }
 

@@ -359,6 +359,7 @@ jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 	json_put(j, "cause", job->cause);
 	json_put_bool(j, "cancel_requested", job->cancel_requested);
 	json_put(j, "blocked", job->blocked);
+	pb_put_id(j, "blocked_by", &job->blocked_by);
 	json_put_time(j, "expires_at", job->expires_at_ms);
 	put_results(j, job);
 	json_put(j, "restic_version", job->restic_version);

@@ -129,6 +129,7 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 	rules_host_backup(h, j, end->now_ms);
 	rules_host_repo(h, j);
 	j->blocked = pb_text("");
+	j->blocked_by = (ProtobufCBinaryData){ 0, NULL };
 	lease_end(tx, h, j);
 	lease_on_backup(tx, h, j);
 	upkeep_ended(tx, h, j, end);

@@ -98,7 +98,7 @@ is_in_the_way(const struct look *l, const struct job_out *o)
 
 /* The leased one is asked first: it is nearly always the reason. */
 static bool
-holder_is_in_the_way(const struct look *l)
+holder_is_in_the_way(const struct look *l, struct ulid *by)
 {
 	struct job_out o = { 0 };
 	struct ulid holder;
@@ -107,29 +107,130 @@ holder_is_in_the_way(const struct look *l)
 		return false;
 	o.host = holder;
 	while (job_out_next(l->tx, &o) && ulid_eq(&o.host, &holder))
-		if (is_in_the_way(l, &o))
+		if (is_in_the_way(l, &o)) {
+			*by = o.job;
 			return true;
+		}
 	return false;
+}
+
+static bool
+anybody_is_in_the_way(const struct look *l, struct ulid *by)
+{
+	struct job_out o = { 0 };
+
+	if (!is_leased(l->repo, l->asking) && !lease_exclusive(l->asking->kind))
+		return false;
+	if (holder_is_in_the_way(l, by))
+		return true;
+	while (next_out(l, &o))
+		if (is_in_the_way(l, &o)) {
+			*by = o.job;
+			return true;
+		}
+	return false;
+}
+
+/* ------------------------------------------------------------- whose turn */
+
+/* A silent host's work may last for a day: who waits for that helps nobody by
+ * holding up others. */
+static bool
+waits_for_silent(const struct look *l)
+{
+	const struct Rec__Host *h;
+	struct job_out o = { 0 };
+
+	while (next_out(l, &o)) {
+		if (!is_in_the_way(l, &o))
+			continue;
+		h = host_store_find(l->tx, &o.host);
+		if (h != NULL && !h->online)
+			return true;
+	}
+	return false;
+}
+
+static const struct Rec__Job *
+job_in_turn(struct store_tx *tx, const struct Rec__Repo *r)
+{
+	const struct Rec__Job *j;
+	struct ulid id;
+
+	if (!pb_id_get(&r->turn_job, &id))
+		return NULL;
+	j = job_store_find(tx, &id);
+	return j != NULL && j->state == REC__JOB_STATE__JOB_QUEUED &&
+	               j->sent_at_ms == 0
+	           ? j
+	           : NULL;
+}
+
+/* Whether another job has the turn, and could make use of it. */
+static bool
+turn_is_taken(const struct look *l, struct ulid *by)
+{
+	struct look next = { .tx = l->tx,
+		.repo = l->repo,
+		.now_ms = l->now_ms };
+	const struct Rec__Host *h;
+
+	next.asking = job_in_turn(l->tx, l->repo);
+	if (next.asking == NULL ||
+	    same_bytes(&next.asking->id, &l->asking->id) ||
+	    !pb_id_get(&next.asking->id, &next.job) ||
+	    !pb_id_get(&next.asking->host_id, &next.host) ||
+	    !repo_store_uses(l->tx, l->repo->id.data, &next.host))
+		return false;
+	h = host_store_find(l->tx, &next.host);
+	if (h == NULL || !h->online || h->current_job.len > 0 ||
+	    waits_for_silent(&next))
+		return false;
+	*by = next.job;
+	return true;
 }
 
 bool
 lease_free(struct store_tx *tx, const struct Rec__Host *h,
-    const struct Rec__Job *j, int64_t now_ms)
+    const struct Rec__Job *j, int64_t now_ms, struct ulid *by)
 {
 	struct look l = { .tx = tx, .asking = j, .now_ms = now_ms };
-	struct job_out o = { 0 };
 
+	*by = (struct ulid){ 0 };
 	l.repo = repo_store_of_host(tx, h);
 	if (l.repo == NULL || !pb_id_get(&h->id, &l.host))
 		return true;
-	if (!is_leased(l.repo, j) && !lease_exclusive(j->kind))
-		return true;
-	if (holder_is_in_the_way(&l))
+	if (anybody_is_in_the_way(&l, by))
 		return false;
-	while (next_out(&l, &o))
-		if (is_in_the_way(&l, &o))
-			return false;
-	return true;
+	return j->kind == REC__JOB_KIND__KIND_UNLOCK || !turn_is_taken(&l, by);
+}
+
+bool
+lease_turn_due(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j, int64_t now_ms)
+{
+	struct look l = { .tx = tx, .asking = j, .now_ms = now_ms };
+	struct ulid by;
+
+	if (!lease_exclusive(j->kind) ||
+	    now_ms < j->created_at_ms + LEASE_PATIENCE_MS)
+		return false;
+	l.repo = repo_store_of_host(tx, h);
+	return l.repo != NULL && !same_bytes(&l.repo->turn_job, &j->id) &&
+	       !turn_is_taken(&l, &by);
+}
+
+void
+lease_turn(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j, int64_t now_ms)
+{
+	struct Rec__Repo *r;
+
+	if (!lease_turn_due(tx, h, j, now_ms))
+		return;
+	r = repo_store_of_host(tx, h);
+	r->turn_job = j->id;
+	repo_store_put(tx, r);
 }
 
 /* ----------------------------------------------------------------- the lease */
@@ -144,16 +245,18 @@ set_lease(struct store_tx *tx, struct Rec__Repo *r, const struct Rec__Job *j,
 	r->lease_host = j != NULL ? j->host_id : none;
 	r->lease_kind = j != NULL ? j->kind : REC__JOB_KIND__KIND_UNKNOWN;
 	r->lease_since_ms = now_ms;
+	if (j != NULL && same_bytes(&r->turn_job, &j->id))
+		r->turn_job = none;
 	repo_store_put(tx, r);
 }
 
 bool
 lease_take(struct store_tx *tx, const struct Rec__Host *h,
-    const struct Rec__Job *j, int64_t now_ms)
+    const struct Rec__Job *j, int64_t now_ms, struct ulid *by)
 {
 	struct Rec__Repo *r;
 
-	if (!lease_free(tx, h, j, now_ms))
+	if (!lease_free(tx, h, j, now_ms, by))
 		return false;
 	r = lease_exclusive(j->kind) ? repo_store_of_host(tx, h) : NULL;
 	if (r == NULL)

@@ -22,6 +22,14 @@
  * tries again.  unlock does not wait for silent hosts at all: it is what an operator mends them
  * with, and takes no lock away that is renewed.
  *
+ * Who waits for a moment without any other work could wait for ever on a
+ * repository that many hosts share.  So exclusive work that was asked for
+ * LEASE_PATIENCE_MS ago is given the turn (Repo.turn_job), one job at a time:
+ * all other work of the repository but unlock goes behind it.  Runs of the
+ * agents' own are not ours to hold up.  The turn, too, is what its job is: it
+ * counts while that is queued, its host is there and has nothing else to do,
+ * and nothing of a silent host is in its way.
+ *
  * A repository nobody has told the id of is its host's own.
  * Any thread, with its own transaction.
  */
@@ -31,21 +39,30 @@
 #include "proto/store.pb-c.h"
 
 struct store_tx;
+struct ulid;
 
 enum {
 	/* restic renews its locks every 5 minutes and calls those stale that
 	 * are older than this. */
 	LEASE_SILENCE_MS = 30 * 60 * 1000,
-	LEASE_DAY_MS = 24 * 60 * 60 * 1000
+	LEASE_DAY_MS = 24 * 60 * 60 * 1000,
+	LEASE_PATIENCE_MS = 30 * 60 * 1000
 };
 
 /* Work that nothing may meet. */
 bool lease_exclusive(Rec__JobKind kind);
-/* Whether the host's job may be sent now. */
+/* Whether the host's job may be sent now; *by: a job that it has to wait
+ * for. */
 bool lease_free(struct store_tx *tx, const struct Rec__Host *h,
-    const struct Rec__Job *j, int64_t now_ms);
+    const struct Rec__Job *j, int64_t now_ms, struct ulid *by);
 /* The same, and the lease is its own: in the op that marks it as sent. */
 bool lease_take(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j, int64_t now_ms, struct ulid *by);
+/* It is not free: whether the job is to have the turn, which nobody has. */
+bool lease_turn_due(struct store_tx *tx, const struct Rec__Host *h,
+    const struct Rec__Job *j, int64_t now_ms);
+/* It has it, if so. */
+void lease_turn(struct store_tx *tx, const struct Rec__Host *h,
     const struct Rec__Job *j, int64_t now_ms);
 /* The job has ended; so has its lease. */
 void lease_end(struct store_tx *tx, const struct Rec__Host *h,

@@ -6,6 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/ulid.h"
+#include "lib/store/host_store.h"
 #include "lib/store/job_query.h"
 #include "lib/store/job_store.h"
 #include "lib/store/user_store.h"
@@ -108,8 +109,27 @@ blocked_words(const struct Rec__Job *j)
 	return "";
 }
 
+/* "waits for prune of web-2"; it may have ended since that was noted. */
+static const char *
+busy_words(struct view *v, const struct Rec__Job *j)
+{
+	const struct Rec__Host *h = NULL;
+	const struct Rec__Job *by = NULL;
+	struct ulid id;
+
+	if (view_ulid(j->blocked_by, &id))
+		by = job_store_find(v->state, &id);
+	if (by != NULL && !job_state_final(by->state) &&
+	    view_ulid(by->host_id, &id))
+		h = host_store_find(v->state, &id);
+	return h == NULL ? blocked_words(j)
+	                 : arena_printf(v->arena, "waits for %s of %s",
+	                       job_kind_name(by->kind), h->name);
+}
+
 const char *
-job_view_waiting(const struct Rec__Job *j, const struct Rec__Host *h)
+job_view_waiting(struct view *v, const struct Rec__Job *j,
+    const struct Rec__Host *h)
 {
 	if (j->cancel_requested)
 		return "being cancelled";
@@ -120,8 +140,8 @@ job_view_waiting(const struct Rec__Job *j, const struct Rec__Host *h)
 	    (h->current_job.len != j->id.len ||
 	        memcmp(h->current_job.data, j->id.data, j->id.len) != 0))
 		return "waits for the job that runs there";
-	if (blocked_words(j)[0] != '\0')
-		return blocked_words(j);
+	if (j->blocked[0] != '\0')
+		return busy_words(v, j);
 	return j->accepted_at_ms != 0 ? "starts" : "waits for its host";
 }
 

@@ -29,7 +29,7 @@ void job_view_kinds(struct value *root, struct str chosen);
 /* "schedule", "alice", "restic-manager" */
 const char *job_view_actor(struct view *v, const struct Rec__Job *j);
 /* Of one that is queued: "the host is offline".  h: NULL when it is gone. */
-const char *job_view_waiting(const struct Rec__Job *j,
+const char *job_view_waiting(struct view *v, const struct Rec__Job *j,
     const struct Rec__Host *h);
 /* "No errors, data part 3 of 20", "No errors, structure only" */
 const char *job_view_check(struct view *v, const struct Rec__Job *j);

@@ -228,7 +228,7 @@ put_waiting(struct view *v, struct value *root, const struct Rec__Job *j,
 {
 	bool queued = j->state == REC__JOB_STATE__JOB_QUEUED;
 
-	value_text(root, "waits_for", queued ? job_view_waiting(j, h) : "");
+	value_text(root, "waits_for", queued ? job_view_waiting(v, j, h) : "");
 	view_time(v, root, "expires", queued ? j->expires_at_ms : 0);
 }
 

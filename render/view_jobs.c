@@ -89,7 +89,7 @@ static const char *
 waiting_words(struct view *v, const struct Rec__Job *j,
     const struct Rec__Host *h)
 {
-	const char *words = job_view_waiting(j, h);
+	const char *words = job_view_waiting(v, j, h);
 
 	if (j->expires_at_ms == 0 || j->cancel_requested)
 		return words;

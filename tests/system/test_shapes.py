@@ -98,7 +98,7 @@ JOB = {
     "retry_at": TIME,
     "created_at": when, "accepted_at": TIME, "started_at": TIME,
     "finished_at": TIME, "exit_code": Or(int, None), "error": str,
-    "blocked": str, "expires_at": TIME, "check_part": int, "check_of": int,
+    "blocked": str, "blocked_by": Or(ulid, None), "expires_at": TIME, "check_part": int, "check_of": int,
     "check_errors": Or(int, None),
     "forgot": [{"tag": str, "kept": int, "removed": int}],
     "cause": str, "cancel_requested": bool, "restic_version": str,

@@ -212,6 +212,49 @@ what_its_repository_holds_up_lets_others_by(void **state)
 	assert_string_equal(job(b, JOB_A)->blocked, "");
 }
 
+/* A backup that a lease holds up, behind a prune that waits for longer. */
+static void
+what_is_held_up_behind_another_is_looked_at_as_well(void **state)
+{
+	struct bench *b = *state;
+	struct store_tx *tx;
+	struct Rec__Repo *r;
+	struct Rec__Job *j;
+	struct ulid id;
+
+	share(b);
+	assert_true(ulid_parse(STR(JOB_OTHER), &id));
+	tx = fixture_write(&b->f);
+	j = job_store_get(tx, &id);
+	j->kind = REC__JOB_KIND__KIND_CHECK;
+	job_store_put(tx, j);
+	r = repo_store_of_host(tx, host_store_get(tx, &b->host));
+	r->lease_job = j->id;
+	r->lease_host = j->host_id;
+	repo_store_put(tx, r);
+	fixture_commit(tx);
+	put_work(b, &b->host, JOB_A, REC__JOB_KIND__KIND_CHECK);
+	put_job(b, JOB_B, 0);
+	wake(b);
+	pass(b, 3000);
+	assert_int_equal(line.runs, 0);
+	assert_string_equal(job(b, JOB_B)->blocked, "repository_busy");
+	assert_memory_equal(job(b, JOB_B)->blocked_by.data, id.b, sizeof(id.b));
+	/* It is over, and a backup is out instead. */
+	tx = fixture_write(&b->f);
+	j = job_store_get(tx, &id);
+	j->kind = REC__JOB_KIND__KIND_BACKUP;
+	job_store_put(tx, j);
+	r = repo_store_of_host(tx, host_store_get(tx, &b->host));
+	r->lease_job = r->lease_host = (ProtobufCBinaryData){ 0, NULL };
+	repo_store_put(tx, r);
+	fixture_commit(tx);
+	pass(b, 3000);
+	assert_int_equal(line.runs, 1);
+	assert_string_equal(line.run, JOB_B);
+	assert_int_equal(job(b, JOB_B)->blocked_by.len, 0);
+}
+
 int
 main(void)
 {
@@ -222,6 +265,7 @@ main(void)
 		ON_BENCH(what_cannot_be_run_any_more_has_failed),
 		ON_BENCH(a_forget_that_would_take_anothers_has_failed),
 		ON_BENCH(what_its_repository_holds_up_lets_others_by),
+		ON_BENCH(what_is_held_up_behind_another_is_looked_at_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ struct bench {
 	struct upkeep_host hosts[HOSTS];
 	uint8_t repos[REPOS][REPO_ID_SIZE];
 	int64_t now_ms;
+	struct ulid by; /* whom the last try_send() has to wait for */
 };
 
 static int
@@ -87,17 +88,23 @@ try_send(struct bench *b, const struct ulid *job)
 {
 	struct Rec__Job *j = job_store_get(b->tx, job);
 	const struct Rec__Host *h;
-	struct ulid host;
+	struct ulid host, by, taken;
 	bool sent;
 
 	assert_non_null(j);
 	assert_true(key_id_field(&j->host_id, &host));
 	h = host_store_get(b->tx, &host);
-	sent = lease_free(b->tx, h, j, b->now_ms);
-	assert_int_equal(lease_take(b->tx, h, j, b->now_ms), sent);
+	sent = lease_free(b->tx, h, j, b->now_ms, &by);
+	assert_int_equal(lease_take(b->tx, h, j, b->now_ms, &taken), sent);
+	assert_true(ulid_eq(&by, &taken));
+	assert_int_equal(ulid_is_zero(&by), sent);
+	b->by = by;
 	if (sent) {
 		j->sent_at_ms = b->now_ms;
 		job_store_put(b->tx, j);
+	} else {
+		lease_turn(b->tx, h, j, b->now_ms);
+		assert_false(lease_turn_due(b->tx, h, j, b->now_ms));
 	}
 	return sent;
 }
@@ -343,6 +350,139 @@ what_a_host_runs_does_not_hide_what_was_sent_to_it(void **state)
 	assert_true(try_send(b, &backup));
 }
 
+/* ----------------------------------------------------------- whose turn it is */
+
+/* Hosts 0, 4 and 8 share a repository.  A backup of host 0 is out, and the
+ * prune of host 4 was asked for that long ago. */
+static struct ulid
+put_patient_prune(struct bench *b, int64_t waited_ms, struct ulid *backup)
+{
+	struct ulid prune = put_job(b, 4, REC__JOB_KIND__KIND_PRUNE);
+
+	b->now_ms += waited_ms;
+	*backup = put_job(b, 0, REC__JOB_KIND__KIND_BACKUP);
+	assert_true(try_send(b, backup));
+	assert_false(try_send(b, &prune));
+	assert_true(ulid_eq(&b->by, backup));
+	return prune;
+}
+
+static void
+set_state(struct bench *b, const struct ulid *job, Rec__JobState s)
+{
+	struct Rec__Job *j = job_store_get(b->tx, job);
+
+	j->state = s;
+	job_store_put(b->tx, j);
+}
+
+/* With a backup of one host or another always out it would wait for ever. */
+static void
+exclusive_work_that_waited_long_comes_next(void **state)
+{
+	struct bench *b = *state;
+	struct ulid first, later, own, forget, unlock, other;
+	struct ulid prune = put_patient_prune(b, LEASE_PATIENCE_MS, &first);
+
+	/* Also of the host itself, and exclusive work; the turn is kept. */
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	own = put_job(b, 4, REC__JOB_KIND__KIND_BACKUP);
+	forget = put_job(b, 8, REC__JOB_KIND__KIND_FORGET);
+	other = put_job(b, 1, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(try_send(b, &later));
+	assert_true(ulid_eq(&b->by, &prune));
+	assert_false(try_send(b, &own));
+	assert_true(try_send(b, &other)); /* another repository */
+	end_job(b, &first);
+	assert_false(try_send(b, &forget));
+	assert_true(ulid_eq(&b->by, &prune));
+	/* What operators mend things with waits for no turn. */
+	unlock = put_job(b, 8, REC__JOB_KIND__KIND_UNLOCK);
+	assert_true(try_send(b, &unlock));
+	assert_false(try_send(b, &prune));
+	end_job(b, &unlock);
+	fixture_commit(b->tx);
+	fixture_reopen(&b->f);
+	b->tx = fixture_write(&b->f);
+	assert_false(try_send(b, &later));
+	assert_true(try_send(b, &prune));
+	assert_false(try_send(b, &later));
+	end_job(b, &prune);
+	assert_true(try_send(b, &later));
+}
+
+static void
+who_waited_for_less_lets_others_by(void **state)
+{
+	struct bench *b = *state;
+	struct ulid first, later;
+	struct ulid prune = put_patient_prune(b, LEASE_PATIENCE_MS - 1, &first);
+
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_true(try_send(b, &later));
+	end_job(b, &later);
+	b->now_ms += 1;
+	assert_false(try_send(b, &prune));
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(try_send(b, &later));
+}
+
+/* Ended, cancelled or expired, with its host away or busy, or deleted. */
+static void
+a_turn_nobody_can_use_holds_up_nobody(void **state)
+{
+	struct bench *b = *state;
+	struct ulid first, later, run;
+	struct ulid prune = put_patient_prune(b, LEASE_PATIENCE_MS, &first);
+
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	set_online(b, 4, false);
+	assert_true(try_send(b, &later));
+	end_job(b, &later);
+	set_online(b, 4, true);
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(try_send(b, &later));
+	run = put_job(b, 4, REC__JOB_KIND__KIND_BACKUP); /* its own plan's */
+	accept_job(b, &run);
+	assert_true(try_send(b, &later));
+	end_job(b, &later);
+	end_job(b, &run);
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(try_send(b, &later));
+	set_state(b, &prune, REC__JOB_STATE__JOB_CANCELLED);
+	assert_true(try_send(b, &later));
+	end_job(b, &later);
+	/* And another one has it after that. */
+	prune = put_job(b, 4, REC__JOB_KIND__KIND_CHECK);
+	b->now_ms += LEASE_PATIENCE_MS;
+	assert_false(try_send(b, &prune));
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(try_send(b, &later));
+	gone_store_begin(b->tx, host_store_get(b->tx, &b->hosts[4].id), "anna",
+	    b->now_ms);
+	assert_true(try_send(b, &later));
+}
+
+/* That may last for a day. */
+static void
+who_waits_for_a_silent_host_holds_up_nobody(void **state)
+{
+	struct bench *b = *state;
+	struct ulid first, later;
+	struct ulid prune = put_patient_prune(b, LEASE_PATIENCE_MS, &first);
+
+	accept_job(b, &first);
+	set_online(b, 0, false);
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_true(try_send(b, &later));
+	end_job(b, &later);
+	set_online(b, 0, true);
+	later = put_job(b, 8, REC__JOB_KIND__KIND_BACKUP);
+	assert_false(try_send(b, &later));
+	end_job(b, &first);
+	assert_true(try_send(b, &prune));
+}
+
 /* Many hosts share the repository, and few of them are at work. */
 static void
 a_look_reads_nobody_who_is_idle(void **state)
@@ -367,11 +507,12 @@ a_look_reads_nobody_who_is_idle(void **state)
 	h = host_store_get(b->tx, &b->hosts[0].id);
 	j = job_store_get(b->tx, &prune);
 	before = b->f.arena.used;
-	assert_true(lease_free(b->tx, h, j, b->now_ms));
+	assert_true(lease_free(b->tx, h, j, b->now_ms, &b->by));
 	assert_true(b->f.arena.used - before < LOOK_BYTES);
 	assert_true(try_send(b, &backup));
 	before = b->f.arena.used;
-	assert_false(lease_free(b->tx, h, j, b->now_ms));
+	assert_false(lease_free(b->tx, h, j, b->now_ms, &b->by));
+	assert_true(ulid_eq(&b->by, &backup));
 	assert_true(b->f.arena.used - before < LOOK_BYTES);
 }
 
@@ -388,7 +529,7 @@ struct world {
 	int64_t heard_ms[HOSTS];  /* 0: there */
 	int64_t clear_ms[REPOS];  /* no lock was listed */
 	int64_t shared_ms[REPOS]; /* a backup began that succeeded */
-	unsigned sent, held_up, exclusive, freed;
+	unsigned sent, held_up, exclusive, freed, turns;
 };
 
 static bool
@@ -428,6 +569,23 @@ meets_nobody(const struct world *w, unsigned host)
 	}
 }
 
+/* It is behind work that has waited for long, and could go. */
+static bool
+goes_behind(const struct world *w, unsigned host, Rec__JobKind kind)
+{
+	const struct Rec__Job *j = job_store_find(w->b->tx, &w->b->by);
+	unsigned n;
+
+	for (n = host % REPOS; n < HOSTS; n += REPOS)
+		if (ulid_eq(&w->queued[n], &w->b->by))
+			break;
+	return n < HOSTS && n != host && w->heard_ms[n] == 0 &&
+	       ulid_is_zero(&w->out[n]) && j != NULL &&
+	       lease_exclusive(j->kind) &&
+	       j->created_at_ms <= w->b->now_ms - LEASE_PATIENCE_MS &&
+	       kind != REC__JOB_KIND__KIND_UNLOCK;
+}
+
 /* And whoever is held up is held up by somebody. */
 static bool
 has_reason(const struct world *w, unsigned host, Rec__JobKind kind)
@@ -458,7 +616,10 @@ move_send(struct world *w, unsigned host)
 	j = job_store_get(w->b->tx, &w->queued[host]);
 	if (!try_send(w->b, &w->queued[host])) {
 		w->held_up++;
-		assert_true(has_reason(w, host, j->kind));
+		if (!has_reason(w, host, j->kind)) {
+			w->turns++;
+			assert_true(goes_behind(w, host, j->kind));
+		}
 		return;
 	}
 	w->out[host] = w->queued[host];
@@ -552,6 +713,7 @@ exclusive_work_never_meets_other_work(void **state)
 		move(&w);
 	assert_true(w.sent > 1000 && w.exclusive > 500);
 	assert_true(w.held_up > 1000 && w.freed > 100);
+	assert_true(w.turns > 100);
 }
 
 #define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -570,6 +732,10 @@ main(void)
 		ON_BENCH(unlock_does_not_wait_for_the_silent),
 		ON_BENCH(a_deleted_hosts_lease_goes),
 		ON_BENCH(what_a_host_runs_does_not_hide_what_was_sent_to_it),
+		ON_BENCH(exclusive_work_that_waited_long_comes_next),
+		ON_BENCH(who_waited_for_less_lets_others_by),
+		ON_BENCH(a_turn_nobody_can_use_holds_up_nobody),
+		ON_BENCH(who_waits_for_a_silent_host_holds_up_nobody),
 		ON_BENCH(a_look_reads_nobody_who_is_idle),
 		ON_BENCH(exclusive_work_never_meets_other_work),
 	};

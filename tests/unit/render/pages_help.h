@@ -110,6 +110,32 @@ struct ask {
 	const char *params[2 * PARAMS];
 };
 
+/* The state as the controller would change it; edit_done() afterwards. */
+static inline struct store_tx *
+edit_site(struct site *s, struct store **writer)
+{
+	char path[DIR_CAP + 16];
+
+	store_close(s->answer.state);
+	(void)snprintf(path, sizeof(path), "%s/db/state", (const char *)s->dir);
+	assert_rc(store_open(STORE_STATE, STORE_WRITER, path, writer, &s->err),
+	    RC_OK);
+	return store_begin_write(*writer, &s->arena);
+}
+
+static inline void
+edit_done(struct site *s, struct store_tx *tx, struct store *writer)
+{
+	char path[DIR_CAP + 16];
+
+	assert_rc(store_commit(tx, &s->err), RC_OK);
+	store_close(writer);
+	(void)snprintf(path, sizeof(path), "%s/db/state", (const char *)s->dir);
+	assert_rc(store_open(STORE_STATE, STORE_READER, path, &s->answer.state,
+	              &s->err),
+	    RC_OK);
+}
+
 static inline char *
 mut(const char *z)
 {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/base/fsio.h"
+#include "lib/store/job_store.h"
 #include "spool/joblog.h"
 
 /* W-26: the whole fleet's jobs; every state is told by word and glyph. */
@@ -31,6 +32,40 @@ the_jobs_page_shows_now_next_and_history(void **state)
 	/* Who may not stop is offered nothing. */
 	ask(s, &(struct ask){ "jobs", NULL, 1, { NULL } }, 200);
 	must_not(s, "/cancel");
+}
+
+/* What the repository is busy with has a name, for as long as it lasts. */
+static void
+a_job_says_whose_work_it_waits_for(void **state)
+{
+	struct site *s = *state;
+	struct ulid by = seed_job_id(SEED_JOB_RUNNING), app, id;
+	struct Rec__Job j = REC__JOB__INIT, *other;
+	struct store *w;
+	struct store_tx *tx = edit_site(s, &w);
+
+	app = seed_host_id(SEED_APP);
+	id = seed_job_id(SEED_JOB_QUEUED);
+	id.b[15] = 98;
+	j.id = (ProtobufCBinaryData){ sizeof(id.b), id.b };
+	j.host_id = (ProtobufCBinaryData){ sizeof(app.b), app.b };
+	j.kind = REC__JOB_KIND__KIND_PRUNE;
+	j.state = REC__JOB_STATE__JOB_QUEUED;
+	j.created_at_ms = SEED_NOW_MS - 60000;
+	j.blocked = mut("repository_busy");
+	j.blocked_by = (ProtobufCBinaryData){ sizeof(by.b), by.b };
+	job_store_put(tx, &j);
+	edit_done(s, tx, w);
+	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
+	must(s, "waits for backup of db-01");
+	tx = edit_site(s, &w);
+	other = job_store_get(tx, &by);
+	other->state = REC__JOB_STATE__JOB_SUCCEEDED;
+	job_store_put(tx, other);
+	edit_done(s, tx, w);
+	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
+	must(s, "other work has the repository");
+	must_not(s, "waits for backup of db-01");
 }
 
 static void
@@ -237,6 +272,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FLEET(the_jobs_page_shows_now_next_and_history),
+		FLEET(a_job_says_whose_work_it_waits_for),
 		FLEET(jobs_are_filtered_and_links_keep_the_filter),
 		EMPTY(no_job_at_all_is_told),
 		FLEET(the_search_page_shows_what_was_found),

@@ -37,23 +37,13 @@ put(struct store_tx *tx, const char *id, const char *name, int64_t expires_ms)
 static void
 with_rows(struct site *s)
 {
-	char path[DIR_CAP + 16];
-	struct store_tx *tx;
 	struct store *w;
+	struct store_tx *tx = edit_site(s, &w);
 
-	store_close(s->answer.state);
-	(void)snprintf(path, sizeof(path), "%s/db/state", (const char *)s->dir);
-	assert_rc(store_open(STORE_STATE, STORE_WRITER, path, &w, &s->err),
-	    RC_OK);
-	tx = store_begin_write(w, &s->arena);
 	put(tx, ID_ONE, "app-77", SEED_NOW_MS + 600000);
 	put(tx, ID_TWO, "app-77", SEED_NOW_MS + 600000);
 	put(tx, ID_OVER, "expired-1", SEED_NOW_MS);
-	assert_rc(store_commit(tx, &s->err), RC_OK);
-	store_close(w);
-	assert_rc(store_open(STORE_STATE, STORE_READER, path, &s->answer.state,
-	              &s->err),
-	    RC_OK);
+	edit_done(s, tx, w);
 }
 
 /* M-097, M-100 */
