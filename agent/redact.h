@@ -3,8 +3,8 @@
 #define AGENT_REDACT_H
 /*
  * Keeps secrets out of text that leaves the job: known secrets in any place
- * (plain, percent-encoded, and as Go quotes them), and user:password@ of anything that looks
- * like a URL.  Each becomes "***".
+ * (plain, percent-encoded, and as Go quotes them), and user:password@ of
+ * anything that looks like a URL.  Each becomes "***".
  */
 #include "lib/base/str.h"
 

@@ -37,11 +37,10 @@ enum {
 
 struct forget {
 	struct controller *ctl;
-	bool busy; /* a step is under way */
-	bool gone; /* freed by its owner meanwhile */
-	bool read; /* what former runs left is in left */
-	struct list
-	    left; /* hosts with something left, but for the one at hand */
+	bool busy;        /* a step is under way */
+	bool gone;        /* freed by its owner meanwhile */
+	bool read;        /* what former runs left is in left */
+	struct list left; /* struct left: hosts, but for the one at hand */
 	unsigned ticks;
 	uint64_t jobs; /* of the host at hand */
 	struct ulid host;

@@ -62,7 +62,8 @@ enum {
 };
 
 struct op *op_new(op_fn *run, op_done_fn *done, void *ctx);
-/* One without a done, or for req_submit(): op->in is a copy of the size bytes of in. */
+/* One without a done, or for req_submit(): op->in is a copy of the size bytes
+ * of in. */
 struct op *op_with(op_fn *run, const void *in, size_t size);
 /* What it keeps of the request: copies in its arena, NULL stays NULL.  A
  * request's body is smaller than the arena. */
