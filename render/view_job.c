@@ -221,6 +221,20 @@ put_own(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_bool(m, "again_soon", j->retry_at_ms > v->req->now_ms);
 }
 
+/* The way to the other runs of the schedule whose it was. */
+static void
+put_schedule(struct view *v, struct value *root, const struct Rec__Job *j,
+    const struct Rec__Host *h)
+{
+	struct ulid id;
+
+	value_text(root, "schedule_runs",
+	    h == NULL || !view_ulid(j->schedule_id, &id)
+	        ? ""
+	        : arena_printf(v->arena, "/hosts/%s/jobs?schedule=%s",
+	              view_id(v, h->id), view_id(v, j->schedule_id)));
+}
+
 /* While it waits: why, and how long at most. */
 static void
 put_waiting(struct view *v, struct value *root, const struct Rec__Job *j,
@@ -316,6 +330,7 @@ view_job(struct view *v, struct value *root)
 	put_result(v, root, j);
 	put_report(v, root, j);
 	put_own(v, root, j);
+	put_schedule(v, root, j, h);
 	put_waiting(v, root, j, h);
 	put_banner(v, root, j);
 	put_protection(v, root, j, h);

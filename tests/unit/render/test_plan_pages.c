@@ -445,6 +445,14 @@ a_job_of_a_schedule_tells_due_attempt_and_next_try(void **state)
 	must(s, "attempt <b class=\"m\">2</b>");
 	must(s, "tried again <b class=\"m\" title=\"19 Nov 2026 15:00:00\">in "
 	        "42 min</b>");
+	must(s, "/jobs?schedule=");
+	must(s, ">all runs of this schedule</a>");
+	ask(s,
+	    &(struct ask){ .page = "job",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", job_text(SEED_JOB_OK) } },
+	    200);
+	must_not(s, "all runs of this schedule");
 }
 
 /* W-16 */
