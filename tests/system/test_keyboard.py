@@ -76,6 +76,10 @@ def test_the_first_hour_by_keyboard(lab, controller, b):
     controller.wait_ready(agent.host_id)
     b.open("/")
     follow(b, "the host", lambda at: at["href"] == f"/hosts/{agent.host_id}")
+    tab_to(b, "the skip link", lambda at: at["href"] == "#tabs")
+    press(b, Keys.ENTER, Keys.TAB)
+    assert b.driver.execute_script(FOCUSED)["words"].startswith("Snapshots")
+    b.open(f"/hosts/{agent.host_id}")
     follow(b, "back up now", lambda at: at["tag"] == "button"
            and at["action"].endswith("/run"))
     assert b.path().startswith("/jobs/")
