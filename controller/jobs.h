@@ -51,10 +51,6 @@ extern const struct route_json jobs_run_hosts_body;
 extern const struct route_json jobs_run_body;    /* bandwidth_up/down_kbps */
 extern const struct route_json jobs_reinit_body; /* confirm */
 
-/* One job as the API shows it. */
-void jobs_json(struct json_out *j, const char *name,
-    const struct Rec__Job *job);
-
 /* Its member "stats": restic's summary, or null. */
 void jobs_stats_json(struct json_out *j, const struct Rec__JobStats *s);
 

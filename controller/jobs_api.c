@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
+#include "lib/store/job_retry.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/store.h"
@@ -330,8 +331,10 @@ put_results(struct json_out *j, const struct Rec__Job *job)
 }
 
 void
-jobs_json_members(struct json_out *j, const struct Rec__Job *job)
+jobs_json_members(const struct jobs_listing *l, const struct Rec__Job *job)
 {
+	struct json_out *j = l->j;
+
 	pb_put_id(j, "id", &job->id);
 	pb_put_id(j, "host_id", &job->host_id);
 	json_put(j, "kind", job_kind_name(job->kind));
@@ -346,7 +349,7 @@ jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 	json_put_time(j, "due_at", job->due_at_ms);
 	json_put_uint(j, "attempt", job->attempt);
 	json_put_bool(j, "catch_up", job->catch_up);
-	json_put_time(j, "retry_at", job->retry_at_ms);
+	json_put_time(j, "retry_at", job_retry_at(l->tx, job, clock_now_ms()));
 	json_put_time(j, "created_at", job->created_at_ms);
 	json_put_time(j, "accepted_at", job->accepted_at_ms);
 	json_put_time(j, "started_at", job->started_at_ms);
@@ -367,18 +370,14 @@ jobs_json_members(struct json_out *j, const struct Rec__Job *job)
 	put_log(j, job);
 }
 
-void
-jobs_json(struct json_out *j, const char *name, const struct Rec__Job *job)
-{
-	json_obj(j, name);
-	jobs_json_members(j, job);
-	json_obj_end(j);
-}
-
 static bool
 jobs_on_listed(void *ctx, const struct Rec__Job *job)
 {
-	jobs_json(ctx, NULL, job);
+	const struct jobs_listing *l = ctx;
+
+	json_obj(l->j, NULL);
+	jobs_json_members(l, job);
+	json_obj_end(l->j);
 	return true;
 }
 
@@ -386,19 +385,20 @@ void
 jobs_list_before(struct req *r)
 {
 	struct ulid host, before;
-	struct json_out *j;
+	struct jobs_listing l;
 	struct answer an;
 	bool older;
 
 	older = ulid_parse(req_query(r, "before"), &before);
 	if (!req_need_ulid(r, 0, NO_HOST, &host))
 		return;
-	j = answer_begin(&an, r, MIB(2), MIB(16));
+	l.j = answer_begin(&an, r, MIB(2), MIB(16));
+	l.tx = an.tx;
 	host_store_need(an.tx, &host);
-	json_arr(j, "items");
+	json_arr(l.j, "items");
 	job_store_of_host(an.tx, &host, older ? &before : NULL, LIST_MAX,
-	    jobs_on_listed, j);
-	json_arr_end(j);
+	    jobs_on_listed, &l);
+	json_arr_end(l.j);
 	answer_end(&an, 200);
 }
 
@@ -425,14 +425,16 @@ put_progress(struct json_out *j, struct req *r, const struct ulid *id)
 }
 
 static void
-answer_one(struct req *r, const struct ulid *id, const struct Rec__Job *job)
+answer_one(struct req *r, struct store_tx *tx, const struct ulid *id,
+    const struct Rec__Job *job)
 {
 	char text[ULID_TEXT_CAP];
 	struct json_doc doc;
+	const struct jobs_listing l = { tx, &doc.j };
 
 	ulid_text(id, text);
 	json_doc_init(&doc, MIB(1));
-	jobs_json_members(&doc.j, job);
+	jobs_json_members(&l, job);
 	put_progress(&doc.j, r, id);
 	json_put(&doc.j, "log_txt_url",
 	    arena_printf(&r->arena, "/api/jobs/%s/log.txt", text));
@@ -458,6 +460,6 @@ jobs_get(struct req *r)
 	if (job == NULL)
 		req_fail(r, store_err(tx));
 	else
-		answer_one(r, &id, job);
+		answer_one(r, tx, &id, job);
 	store_abort(tx);
 }

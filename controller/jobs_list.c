@@ -124,22 +124,17 @@ read_question(struct req *r, struct asked *a, struct err *e)
 
 /* --------------------------------------------------------------- the answer */
 
-struct listing {
-	struct store_tx *tx;
-	struct json_out *j;
-};
-
 static bool
 jobs_on_found(void *ctx, const struct Rec__Job *job)
 {
-	struct listing *a = ctx;
+	struct jobs_listing *a = ctx;
 	const struct Rec__Host *h = NULL;
 	struct ulid host;
 
 	if (pb_id_get(&job->host_id, &host))
 		h = host_store_find(a->tx, &host);
 	json_obj(a->j, NULL);
-	jobs_json_members(a->j, job);
+	jobs_json_members(a, job);
 	if (h == NULL)
 		json_put_null(a->j, "host_name");
 	else
@@ -149,7 +144,7 @@ jobs_on_found(void *ctx, const struct Rec__Job *job)
 }
 
 static void
-put_answer(struct listing *out, struct asked *a)
+put_answer(struct jobs_listing *out, struct asked *a)
 {
 	struct job_found found;
 
@@ -170,7 +165,7 @@ put_answer(struct listing *out, struct asked *a)
 static void
 answer(struct req *r, struct asked *a)
 {
-	struct listing out;
+	struct jobs_listing out;
 	struct answer an;
 
 	out.j = answer_begin(&an, r, ANSWER_MAX, RECORDS_MAX);

@@ -17,8 +17,14 @@ struct json_out;
 struct req;
 struct store_tx;
 
+/* Jobs of a read, on their way into an answer. */
+struct jobs_listing {
+	struct store_tx *tx;
+	struct json_out *j;
+};
 /* What the API shows of a job, into the object that is open. */
-void jobs_json_members(struct json_out *j, const struct Rec__Job *job);
+void jobs_json_members(const struct jobs_listing *l,
+    const struct Rec__Job *job);
 
 /* Job.blocked: other work on its repository has to end first. */
 #define JOBS_BUSY "repository_busy"

@@ -8,6 +8,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/store/fleet_store.h"
+#include "lib/store/job_retry.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/plan_store.h"
@@ -322,9 +323,11 @@ struct next_words {
 static int64_t
 retry_at(const struct view *v, const struct host_view *hv)
 {
-	int64_t at = hv->failed == NULL ? 0 : hv->failed->retry_at_ms;
+	int64_t now = v->req->now_ms;
+	int64_t at =
+	    hv->failed == NULL ? 0 : job_retry_at(v->state, hv->failed, now);
 
-	return at > v->req->now_ms ? at : 0;
+	return at > now ? at : 0;
 }
 
 /* Today the clock alone. */

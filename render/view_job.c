@@ -6,6 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/store/host_store.h"
+#include "lib/store/job_retry.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
 #include "lib/store/snap_store.h"
@@ -207,6 +208,7 @@ put_own(struct view *v, struct value *root, const struct Rec__Job *j)
 {
 	struct ulid id;
 	struct value *m;
+	int64_t again;
 
 	if (!view_ulid(j->schedule_id, &id) || j->due_at_ms == 0) {
 		value_bool(root, "own", false);
@@ -217,8 +219,10 @@ put_own(struct view *v, struct value *root, const struct Rec__Job *j)
 	value_text(m, "attempt",
 	    j->attempt < 2 ? "" : text_count(v->arena, (uint64_t)j->attempt));
 	value_bool(m, "catch_up", j->catch_up);
-	view_time(v, m, "again", j->retry_at_ms);
-	value_bool(m, "again_soon", j->retry_at_ms > v->req->now_ms);
+	again = job_retry_at(v->state, j, v->req->now_ms);
+	view_time(v, m, "again", again);
+	value_bool(m, "again_soon", again > v->req->now_ms);
+	value_bool(m, "again_dropped", again == 0 && j->retry_at_ms != 0);
 }
 
 /* The way to the other runs of the schedule whose it was. */

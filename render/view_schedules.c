@@ -6,6 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
+#include "lib/store/job_retry.h"
 #include "lib/store/job_store.h"
 #include "lib/store/upkeep_store.h"
 #include "render/host_page.h"
@@ -152,13 +153,12 @@ put_retry(const struct plan_view *p, struct value *item,
     const struct Rec__Schedule *s)
 {
 	const struct Rec__Job *job = plan_view_job(p->v, s->last_job);
-	int64_t at = job == NULL ? 0 : job->retry_at_ms;
+	int64_t now = p->v->req->now_ms;
+	int64_t at = job == NULL ? 0 : job_retry_at(p->v->state, job, now);
 
 	plan_view_put_result(p, item, "result", job, s->last_at_ms);
 	value_text(item, "retry",
-	    at <= p->v->req->now_ms
-	        ? ""
-	        : text_minute(p->v->arena, &p->v->clock, at));
+	    at <= now ? "" : text_minute(p->v->arena, &p->v->clock, at));
 }
 
 static void

@@ -2,6 +2,9 @@
 /* The tabs Sources and Schedules, and their forms. */
 #include "tests/unit/render/pages_help.h"
 
+#include "lib/store/host_store.h"
+#include "lib/store/schedule_store.h"
+
 #include "tests/fake/seed_plans.h"
 
 static int
@@ -455,6 +458,44 @@ a_job_of_a_schedule_tells_due_attempt_and_next_try(void **state)
 	must_not(s, "all runs of this schedule");
 }
 
+/* Its schedule was paused, and the agent knows. */
+static void
+what_no_schedule_asks_for_is_not_tried_again(void **state)
+{
+	struct site *s = *state;
+	struct ulid host = seed_host_id(SEED_DB2);
+	struct ulid sid = seed_schedule_id(SEED_DB2, 0);
+	struct Rec__Schedule *sched;
+	struct Rec__Host *h;
+	struct store *w;
+	struct store_tx *tx = edit_site(s, &w);
+
+	sched = schedule_store_get(tx, &host, &sid);
+	sched->enabled = false;
+	schedule_store_put(tx, sched);
+	h = host_store_get(tx, &host);
+	h->applied_config_version = h->config_version;
+	h->plan_format = 1;
+	h->plan_refused = mut("");
+	host_store_put(tx, h);
+	edit_done(s, tx, w);
+	ask(s,
+	    &(struct ask){ .page = "job",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "id", job_text(SEED_JOB_FAILED) } },
+	    200);
+	check_safe(s);
+	must(s, "not tried again: no schedule asks for it any more");
+	must_not(s, "tried again <b");
+	ask(s,
+	    &(struct ask){ .page = "dashboard",
+	        .fragment = "host.row",
+	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .params = { "host", host_text(SEED_DB2) } },
+	    200);
+	must_not(s, "retry in");
+}
+
 /* W-16 */
 static void
 jobs_that_wait_say_why_and_how_long_and_what_comes(void **state)
@@ -576,6 +617,7 @@ main(void)
 		PLANS(a_row_tells_what_comes_next_and_offers_what_fits),
 		PLANS(a_host_that_comes_and_goes_sleeps),
 		PLANS(a_job_of_a_schedule_tells_due_attempt_and_next_try),
+		PLANS(what_no_schedule_asks_for_is_not_tried_again),
 		PLANS(jobs_that_wait_say_why_and_how_long_and_what_comes),
 		PLANS(a_forget_tells_what_it_removed_and_kept),
 		PLANS(the_jobs_of_one_schedule_are_listed_alone),
