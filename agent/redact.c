@@ -6,9 +6,14 @@
 #include "lib/base/buf.h"
 #include "lib/base/crypt.h"
 #include "lib/base/mem.h"
+#include "lib/base/repo_env.h"
 
 enum {
-	REDACT_MAX = 256,
+	REDACT_MAX = 512,
+	REDACT_DRESSES = 3, /* forms of one secret beside its own */
+	/* Documents leave so much to the passwords, URLs and variables of
+	 * both slots, which may be told behind them. */
+	REDACT_KEPT = 2 * (2 + REPO_ENV_MAX) * (1 + REDACT_DRESSES),
 	REDACT_SHORTEST = 4,
 	REDACT_PIECE = 20 /* of a document: as long as the lines of a key */
 };
@@ -96,13 +101,13 @@ redact_json(struct str s, struct buf *out)
 void
 redact_secret(struct redact *r, struct str secret)
 {
-	static void (*const dress[])(struct str s,
+	static void (*const dress[REDACT_DRESSES])(struct str s,
 	    struct buf * out) = { redact_percent, redact_quote, redact_json };
 	struct buf enc;
 	size_t i;
 
 	if (secret.n < REDACT_SHORTEST ||
-	    r->n + 1 + ARRAY_LEN(dress) > REDACT_MAX)
+	    r->n + 1 + REDACT_DRESSES > REDACT_MAX)
 		return;
 	redact_keep(r, secret);
 	for (i = 0; i < ARRAY_LEN(dress); i++) {
@@ -137,7 +142,7 @@ redact_document(struct redact *r, struct str text)
 		redact_secret(r, text);
 		return;
 	}
-	while (text.n > 0 && r->n + 2 < REDACT_MAX) {
+	while (text.n > 0 && r->n + REDACT_KEPT < REDACT_MAX) {
 		n = redact_piece(text);
 		piece = str_trim(str_sub(text, 0, n));
 		if (piece.n >= REDACT_PIECE)
