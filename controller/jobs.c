@@ -69,10 +69,38 @@ try_send(struct store_tx *tx, const struct Rec__Host *h,
 	j->blocked_by = pb_id(by);
 }
 
+/* What a run is limited to, its own or the host's. */
+struct caps {
+	uint32_t up_kbps, down_kbps;
+};
+
+static struct caps
+caps_wished(const struct Rec__Host *h, const struct jobs_wish *w)
+{
+	return (struct caps){
+		w->up_given ? w->up_kbps : h->bandwidth_up_kbps,
+		w->down_given ? w->down_kbps : h->bandwidth_down_kbps,
+	};
+}
+
+static bool
+has_other_limits(const struct Rec__Host *h, const struct jobs_wish *w,
+    const struct Rec__Job *j)
+{
+	const struct caps c = caps_wished(h, w);
+
+	if (j->caps_given)
+		return c.up_kbps != j->bandwidth_up_kbps ||
+		       c.down_kbps != j->bandwidth_down_kbps;
+	return c.up_kbps != h->bandwidth_up_kbps ||
+	       c.down_kbps != h->bandwidth_down_kbps;
+}
+
 static void
 queue_job(struct store_tx *tx, const struct op *op, const struct Rec__Host *h,
     const struct jobs_wish *w, const struct Rec__SourceGroup *g)
 {
+	const struct caps c = caps_wished(h, w);
 	struct Rec__Job j = REC__JOB__INIT;
 	struct ulid by;
 
@@ -90,10 +118,8 @@ queue_job(struct store_tx *tx, const struct op *op, const struct Rec__Host *h,
 	j.check_of = w->check_of;
 	j.caps_given = w->up_given || w->down_given;
 	if (j.caps_given) {
-		j.bandwidth_up_kbps =
-		    w->up_given ? w->up_kbps : h->bandwidth_up_kbps;
-		j.bandwidth_down_kbps =
-		    w->down_given ? w->down_kbps : h->bandwidth_down_kbps;
+		j.bandwidth_up_kbps = c.up_kbps;
+		j.bandwidth_down_kbps = c.down_kbps;
 	}
 	if (g != NULL) {
 		j.group_id = pb_id(&w->group);
@@ -211,6 +237,7 @@ jobs_run(struct store_tx *state, const struct op *op, struct jobs_wish *w)
 	struct look look = { .wish = w };
 	struct Rec__SourceGroup *g = NULL;
 	struct Rec__Host *h = find_host(state, w);
+	const struct Rec__Job *j;
 
 	if (h == NULL)
 		return store_rc(state);
@@ -223,6 +250,8 @@ jobs_run(struct store_tx *state, const struct op *op, struct jobs_wish *w)
 	if (!ulid_is_zero(&look.found)) {
 		w->job = look.found;
 		w->old = true;
+		j = job_store_get(state, &w->job);
+		w->other_limits = j != NULL && has_other_limits(h, w, j);
 		return store_rc(state);
 	}
 	ulid_new(&w->job);

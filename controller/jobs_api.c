@@ -53,24 +53,41 @@ const struct route_json jobs_run_body = { run_fields, ARRAY_LEN(run_fields),
 
 /* -------------------------------------------------------------- starting */
 
-void
-jobs_reply(struct req *r, int status, const struct ulid *job)
+static void
+reply(struct req *r, int status, const struct jobs_wish *w)
 {
 	char id[ULID_TEXT_CAP];
 	struct json_doc doc;
 	char *url;
 
-	ulid_text(job, id);
+	ulid_text(&w->job, id);
 	url = arena_printf(&r->arena, "/jobs/%s", id);
 	if (r->wants_html) {
-		req_redirect(r, url);
+		req_redirect(r, w->other_limits
+		                    ? arena_printf(&r->arena,
+		                          "%s?saved=" JOBS_SAVED_WAITS, url)
+		                    : url);
 		return;
 	}
 	json_doc_init(&doc, KIB(1));
 	json_put(&doc.j, "job_id", id);
 	json_put(&doc.j, "job_url", url);
+	if (w->old && w->kind == REC__JOB_KIND__KIND_BACKUP)
+		json_put_bool(&doc.j, "other_limits", w->other_limits);
 	req_doc(r, status, &doc);
 	json_doc_fini(&doc);
+}
+
+void
+jobs_reply(struct req *r, int status, const struct ulid *job)
+{
+	reply(r, status, &(const struct jobs_wish){ .job = *job });
+}
+
+void
+jobs_reply_run(struct req *r, const struct jobs_wish *w)
+{
+	reply(r, w->old ? 200 : 202, w);
 }
 
 static void
@@ -88,7 +105,7 @@ jobs_on_queued(struct req *r, struct op *op)
 		sse_job_changed(r->ctl->sse, &w->host, &w->job);
 		sse_host_changed(r->ctl->sse, &w->host);
 	}
-	jobs_reply(r, w->old ? 200 : 202, &w->job);
+	jobs_reply_run(r, w);
 }
 
 static void

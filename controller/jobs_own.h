@@ -57,7 +57,8 @@ struct jobs_wish {
 	int64_t now_ms;
 	/* out */
 	struct ulid job;
-	bool old; /* it was queued already */
+	bool old;          /* it was queued already */
+	bool other_limits; /* and not with the bandwidth asked for now */
 };
 /* Bandwidth of one run, as asked for: by JSON (in) or by the form (in NULL).
  * What is not given is the host's, 0 is no limit (M-199). */
@@ -78,6 +79,11 @@ enum rc jobs_run_op(struct store_tx *state, struct store_tx *vault,
 
 /* {job_id, job_url}; browsers are led to the job. */
 void jobs_reply(struct req *r, int status, const struct ulid *job);
+/* The same of a backup asked for: 202, or 200 for one that waits already and
+ * keeps its limits, which is told when they are others. */
+void jobs_reply_run(struct req *r, const struct jobs_wish *w);
+/* Of a page's notice (page.h): what waited keeps its own limits. */
+#define JOBS_SAVED_WAITS "waits"
 
 /* The same inside another op. */
 enum rc jobs_run(struct store_tx *state, const struct op *op,

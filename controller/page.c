@@ -521,6 +521,7 @@ static const struct {
 	{ "source-deleted", "Source group deleted; its snapshots are still there" },
 	{ "schedule",   "Schedule saved" },
 	{ "schedule-deleted", "Schedule deleted" },
+	{ "waits",      "What waited already keeps its own bandwidth; what was given now was not taken" },
 };
 /* clang-format on */
 

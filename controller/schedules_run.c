@@ -44,7 +44,9 @@ struct run {
 	struct {
 		struct ulid group, job;
 		bool old; /* it waited already */
+		bool other_limits;
 	} jobs[PLAN_GROUPS_MAX];
+	bool other_limits; /* of any */
 };
 
 static enum rc
@@ -60,6 +62,8 @@ run_group(struct store_tx *state, const struct op *op, struct run *run,
 		return store_rc(state);
 	run->jobs[run->n].group = w.group;
 	run->jobs[run->n].job = w.job;
+	run->jobs[run->n].other_limits = w.other_limits;
+	run->other_limits |= w.other_limits;
 	run->jobs[run->n++].old = w.old;
 	return RC_OK;
 }
@@ -105,6 +109,8 @@ answer_json(struct req *r, const struct run *run, size_t old)
 		json_put(&doc.j, "job_url",
 		    arena_printf(&r->arena, "/jobs/%s", id));
 		json_put_bool(&doc.j, "waited_already", run->jobs[i].old);
+		json_put_bool(&doc.j, "other_limits",
+		    run->jobs[i].other_limits);
 		json_obj_end(&doc.j);
 	}
 	json_arr_end(&doc.j);
@@ -117,14 +123,17 @@ static void
 answer_html(struct req *r, const struct run *run, size_t old)
 {
 	if (run->n == 1)
-		jobs_reply(r, 202, &run->jobs[0].job);
+		jobs_reply_run(r,
+		    &(const struct jobs_wish){ .job = run->jobs[0].job,
+		        .other_limits = run->other_limits });
 	else
 		req_redirect(r,
 		    arena_printf(&r->arena,
 		        "/hosts/%.*s/schedules?ran=%.*s&started=%zu&"
-		        "waiting=%zu",
+		        "waiting=%zu%s",
 		        STR_ARG(r->vars[0]), STR_ARG(r->vars[1]), run->n - old,
-		        old));
+		        old,
+		        run->other_limits ? "&saved=" JOBS_SAVED_WAITS : ""));
 }
 
 static void

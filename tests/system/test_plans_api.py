@@ -229,6 +229,14 @@ def test_a_schedule_runs_now(console, agent):
     assert not any(j["waited_already"] for j in jobs)
     again = console.client.post(run, {"confirm": True})
     assert again.json()["jobs"][1]["waited_already"]
+    assert not any(j["other_limits"] for j in again.json()["jobs"])
+    other = console.client.post(run, {"confirm": True,
+                                      "bandwidth_up_kbps": 77})
+    assert other.json()["jobs"][1]["other_limits"]
+    alone = console.client.post(
+        path(agent, "source-groups", first["id"], "run"),
+        {"bandwidth_up_kbps": 77})
+    assert alone.status == 200 and alone.json()["other_limits"]
     assert not schedules(console, agent)["items"][0]["enabled"]
     for job in jobs:
         wait_for("its end", lambda j=job: (agent.poll(200), console.job(

@@ -199,3 +199,16 @@ def test_the_command_line_makes_and_changes_a_plan(lab, console, agent):
                   ("schedules", "create", "foreign", "0 3 30 2 *"),
                   ("groups", "show", "foreign", "web")):
         assert cli.run(*wrong).code != 0, wrong
+
+
+def test_limits_that_a_waiting_run_does_not_take_are_told(console, agent):
+    """M-199: the second click leads to the run that waits, and says so"""
+    settle(console, agent)
+    group = groups(console, agent)[0]
+    run = f"source-groups/{group['id']}/run"
+    first = led_to(post(console, agent, run, bandwidth_up_kbps="10"))
+    assert led_to(post(console, agent, run, bandwidth_up_kbps="10")) == first
+    other = led_to(post(console, agent, run, bandwidth_up_kbps="11"))
+    assert other == first + "?saved=waits"
+    assert "keeps its own bandwidth" in console.client.get(other).text
+    assert "keeps its own bandwidth" not in console.client.get(first).text

@@ -167,6 +167,44 @@ a_run_takes_its_groups_paths(void **state)
 	assert_string_equal(audits(b).last, "job.run_now");
 }
 
+static bool
+asks_for_others(struct bench *b, bool given, uint32_t up_kbps)
+{
+	struct jobs_wish w = wish(b, REC__JOB_KIND__KIND_BACKUP);
+	struct err e;
+
+	w.group = b->group;
+	w.up_given = given;
+	w.up_kbps = up_kbps;
+	assert_rc(run_op(b, jobs_run_op, &w, &e), RC_OK);
+	return w.other_limits;
+}
+
+/* M-199: the one that waits keeps what it was given. */
+static void
+other_limits_than_those_of_the_waiting_job_are_told(void **state)
+{
+	struct bench *b = *state;
+	uint32_t host_up = host(b)->bandwidth_up_kbps;
+
+	assert_false(asks_for_others(b, true, 10)); /* the first */
+	assert_false(asks_for_others(b, true, 10));
+	assert_true(asks_for_others(b, true, 11));
+	assert_true(asks_for_others(b, true, 0));
+	assert_int_equal(asks_for_others(b, false, 0), host_up != 10);
+}
+
+static void
+those_of_the_host_are_limits_as_well(void **state)
+{
+	struct bench *b = *state;
+	uint32_t host_up = host(b)->bandwidth_up_kbps;
+
+	assert_false(asks_for_others(b, false, 0));
+	assert_false(asks_for_others(b, true, host_up));
+	assert_true(asks_for_others(b, true, host_up + 1));
+}
+
 static void
 asking_again_gives_the_waiting_job(void **state)
 {
@@ -570,6 +608,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ON_BENCH(a_run_takes_its_groups_paths),
 		ON_BENCH(asking_again_gives_the_waiting_job),
+		ON_BENCH(other_limits_than_those_of_the_waiting_job_are_told),
+		ON_BENCH(those_of_the_host_are_limits_as_well),
 		ON_BENCH(a_job_the_agent_has_taken_does_not_stand_for_the_next),
 		ON_BENCH(what_cannot_be_started_is_told),
 		ON_BENCH(a_host_without_repository_runs_nothing),
