@@ -170,14 +170,20 @@ req_fail_status(struct req *r, int status, const struct err *e)
 		fail_json(r, status, e);
 }
 
+/* What was to be changed was not; to sign out is done already. */
+static bool
+changes_nothing(const struct route *route)
+{
+	return route != NULL && strcmp(route->method, "POST") == 0 &&
+	       strcmp(route->pattern, "/logout") != 0;
+}
+
 void
 req_fail(struct req *r, const struct err *e)
 {
 	if (e->rc == RC_AUTH && r->wants_html && r->x != NULL)
 		req_redirect(r,
-		    r->route != NULL && strcmp(r->route->method, "POST") == 0
-		        ? "/login?ended=1"
-		        : "/login");
+		    changes_nothing(r->route) ? "/login?ended=1" : "/login");
 	else
 		req_fail_status(r, rc_info(e->rc)->http_status, e);
 }

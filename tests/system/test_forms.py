@@ -29,6 +29,10 @@ def test_a_form_without_a_session_says_that_nothing_was_changed(console,
     page = late.get(answer.headers["Location"])
     assert "nothing was changed" in words(page)
     assert "nothing was changed" not in words(late.get("/login"))
+    # Who wanted to sign out has what they wanted.
+    answer = late.request("POST", "/logout", "csrf=x", {
+        "Content-Type": "application/x-www-form-urlencoded"})
+    assert (answer.status, answer.headers["Location"]) == (303, "/login")
 
 
 def test_a_form_of_an_earlier_session_says_what_to_do(console, browser):
