@@ -157,7 +157,7 @@ change_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	if (u->disabled_at_ms != 0)
 		return store_fail(state, RC_AUTH, "the account is disabled");
 	p.argon2id = in->password;
-	vault_put_password(vault, &op->actor.user, &p);
+	u->password_number = vault_put_password(vault, &op->actor.user, &p);
 	in->ended = vault_end_sessions(vault, &op->actor.user, in->keep);
 	vault_del_ticket(vault, VAULT_SETUP, &op->actor.user);
 	u->must_change_password = false;

@@ -321,6 +321,7 @@ login_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	u->last_login_ms = clock_now_ms();
 	u->setup_pending = false; /* there was a password */
 	in->role = u->role;
+	vault_settle_password(vault, &in->user);
 	users_put_session(vault, in);
 	user_store_put(state, u);
 	op_audit(state, op, "auth.login", "user", &in->user, in->name, NULL);

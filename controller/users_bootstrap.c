@@ -294,7 +294,7 @@ bootstrap_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	u.created_at_ms = now;
 	u.last_login_ms = now;
 	p.argon2id = in->password;
-	vault_put_password(vault, &in->user, &p);
+	u.password_number = vault_put_password(vault, &in->user, &p);
 	users_put_session(vault, in);
 	user_store_put(state, &u);
 	op_audit(state, op, "auth.bootstrap", "user", &in->user, in->name,

@@ -141,7 +141,7 @@ setup_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	memcpy(op->actor.name, s->name, sizeof(op->actor.name));
 	s->role = u->role;
 	p.argon2id = s->password;
-	vault_put_password(vault, &s->user, &p);
+	u->password_number = vault_put_password(vault, &s->user, &p);
 	vault_del_ticket(vault, VAULT_SETUP, &s->user);
 	(void)vault_end_sessions(vault, &s->user, NULL);
 	users_put_session(vault, s);

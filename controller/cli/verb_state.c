@@ -162,6 +162,7 @@ struct reset {
 	struct secret password;
 	char stored[CRYPT_PASSWORD_CAP];
 	struct ulid user;
+	uint32_t number; /* of the new password */
 };
 
 /* Both under the controller's own locks: RC_BUSY while it runs. */
@@ -252,8 +253,8 @@ ask_password(struct reset *r, struct err *e)
 	                   : err_set(e, rc, "no memory to hash a password");
 }
 
-/* The vault first: without the second commit the new password is good and
- * only the audit entry is missing, which is said. */
+/* The vault first: without the second commit the next start of the controller
+ * puts the former password back, which is said. */
 static enum rc
 write_vault(struct reset *r, struct err *e)
 {
@@ -265,7 +266,7 @@ write_vault(struct reset *r, struct err *e)
 	arena_init(&a, STATE_ARENA);
 	tx = store_begin_write(r->vault, &a);
 	p.argon2id = r->stored;
-	vault_put_password(tx, &r->user, &p);
+	r->number = vault_put_password(tx, &r->user, &p);
 	(void)vault_end_sessions(tx, &r->user, NULL);
 	vault_del_ticket(tx, VAULT_SETUP, &r->user);
 	rc = store_commit(tx, e);
@@ -310,14 +311,14 @@ write_state(struct reset *r, struct err *e)
 		u->setup_pending = false;
 		u->setup_expires_at_ms = 0;
 		u->must_change_password = false;
+		u->password_number = r->number;
 		user_store_put(tx, u);
 		put_audit(r, tx);
 	}
 	rc = store_commit(tx, e);
 	arena_fini(&a);
-	return rc == RC_OK
-	           ? RC_OK
-	           : err_wrap(e, "the password is set, but not audited");
+	return rc == RC_OK ? RC_OK
+	                   : err_wrap(e, "the password stays as it was");
 }
 
 enum exit_code

@@ -42,14 +42,36 @@ vault_find_password(struct store_tx *tx, const struct ulid *user)
 	return table_find(tx, TB_PASSWORD, &k, &rec__password__descriptor);
 }
 
-void
+uint32_t
 vault_put_password(struct store_tx *tx, const struct ulid *user,
     const struct Rec__Password *p)
 {
+	const struct Rec__Password *old = vault_find_password(tx, user);
+	struct Rec__Password row = *p;
 	struct key k;
 
+	row.number = old != NULL ? old->number + 1 : 1;
+	if (old != NULL)
+		row.was = old->argon2id;
 	key_of_id(&k, user);
-	table_put_record(tx, TB_PASSWORD, &k, &p->base);
+	table_put_record(tx, TB_PASSWORD, &k, &row.base);
+	return row.number;
+}
+
+void
+vault_settle_password(struct store_tx *tx, const struct ulid *user)
+{
+	const struct Rec__Password *p = vault_find_password(tx, user);
+	struct Rec__Password row;
+	char none[] = "";
+	struct key k;
+
+	if (p == NULL || p->was[0] == '\0')
+		return;
+	row = *p;
+	row.was = none;
+	key_of_id(&k, user);
+	table_put_record(tx, TB_PASSWORD, &k, &row.base);
 }
 
 void

@@ -14,8 +14,12 @@
 
 struct Rec__Password *vault_find_password(struct store_tx *tx,
     const struct ulid *user);
-void vault_put_password(struct store_tx *tx, const struct ulid *user,
+/* Returns its number, for User.password_number in the same op; by that a start
+ * knows whether the state's half of the change was committed, too. */
+uint32_t vault_put_password(struct store_tx *tx, const struct ulid *user,
     const struct Rec__Password *p);
+/* It was signed in with: the one before it will not be needed any more. */
+void vault_settle_password(struct store_tx *tx, const struct ulid *user);
 
 struct Rec__Session *vault_find_session(struct store_tx *tx,
     const uint8_t hash[CRYPT_HASH_SIZE]);
@@ -87,7 +91,8 @@ size_t vault_sweep(struct store_tx *tx, int64_t now_ms, size_t max);
  * it has and state lacks is left of an op that was cut off between the two.
  * Removes the secrets of hosts, hooks, the passwords, sessions and setup links
  * of users and the API tokens that state does not know; a token used by such a
- * host is unused again.  Returns how many rows.  Run by op_queue_new() at start,
+ * host is unused again, and a password that state does not know of gives way to
+ * the one before it.  Returns how many rows.  Run by op_queue_new() at start,
  * and by the queue while that found no room.
  */
 size_t vault_reconcile(struct store_tx *state, struct store_tx *vault);

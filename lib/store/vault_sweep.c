@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/store/store_impl.h"
+#include "lib/store/user_store.h"
 #include "lib/store/vault_own.h"
 
 /* How long a row outlives its end. */
@@ -129,6 +130,45 @@ vault_on_reconcile_token(void *ctx, const uint8_t hash[CRYPT_HASH_SIZE],
 	return true;
 }
 
+/* The state's half of the latest change was never committed: it was refused, and
+ * the one before it is good. */
+static void
+reconcile_password(struct reconcile *r, const struct ulid *user)
+{
+	const struct Rec__Password *p = vault_find_password(r->vault, user);
+	const struct Rec__User *u = user_store_find(r->state, user);
+	struct Rec__Password before = REC__PASSWORD__INIT;
+	struct key k;
+
+	if (p == NULL || u == NULL || p->number != u->password_number + 1)
+		return;
+	key_of_id(&k, user);
+	before.argon2id = p->was;
+	before.must_change = p->must_change;
+	before.number = u->password_number;
+	if (p->was[0] != '\0')
+		table_put_record(r->vault, TB_PASSWORD, &k, &before.base);
+	else if (p->number == 1) /* the first one, of a setup link */
+		table_del(r->vault, TB_PASSWORD, &k);
+	else
+		return;
+	r->removed++;
+}
+
+static void
+reconcile_passwords(struct reconcile *r)
+{
+	struct table_scan sc;
+	struct str key, value;
+	struct ulid id;
+
+	table_scan_init(&sc, r->vault, TB_PASSWORD, NULL, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value) &&
+	       key_id_at(r->vault, TB_PASSWORD, key, 0, &id))
+		reconcile_password(r, &id);
+	table_scan_fini(&sc);
+}
+
 /* Rows of a table whose keys begin with a user's id. */
 static void
 reconcile_users(struct reconcile *r, enum table t)
@@ -185,6 +225,7 @@ vault_reconcile(struct store_tx *state, struct store_tx *vault)
 	r.removed += vault_sweep_hooks(state, vault);
 	reconcile_users(&r, TB_PASSWORD);
 	reconcile_users(&r, TB_SESSION_USER);
+	reconcile_passwords(&r);
 	reconcile_tickets(&r, VAULT_API_TOKEN, TB_API_TOKEN);
 	reconcile_tickets(&r, VAULT_SETUP, TB_USER);
 	return r.removed;

@@ -293,6 +293,7 @@ put_user(struct store_tx *tx, const struct ulid *id, const char *name)
 
 	u.id = id_bytes(id);
 	u.name = text(name);
+	u.password_number = 1;
 	user_store_put(tx, &u);
 }
 
@@ -363,6 +364,87 @@ rows_without_owner_leave_the_vault(void **state)
 	assert_int_equal(reconcile(f), 0);
 }
 
+static uint32_t
+change_password(struct fixture *f, const struct ulid *user, const char *hash)
+{
+	struct store_tx *tx = fixture_write_vault(f);
+	struct Rec__Password p = REC__PASSWORD__INIT;
+	uint32_t number;
+
+	p.argon2id = text(hash);
+	number = vault_put_password(tx, user, &p);
+	fixture_commit(tx);
+	return number;
+}
+
+static void
+set_number(struct fixture *f, const struct ulid *user, uint32_t number)
+{
+	struct store_tx *tx = fixture_write(f);
+	struct Rec__User *u = user_store_get(tx, user);
+
+	assert_non_null(u);
+	u->password_number = number;
+	user_store_put(tx, u);
+	fixture_commit(tx);
+}
+
+/* hash NULL: there is none. */
+static void
+check_password(struct fixture *f, const struct ulid *user, const char *hash,
+    const char *was)
+{
+	struct store_tx *tx = fixture_read_vault(f);
+	const struct Rec__Password *p = vault_find_password(tx, user);
+
+	if (hash == NULL) {
+		assert_null(p);
+	} else {
+		assert_string_equal(p->argon2id, hash);
+		assert_string_equal(p->was, was);
+	}
+	fixture_end(tx);
+}
+
+/* Killed between the two commits, or while a full disk let nothing be undone:
+ * what was refused does not work after the next start. */
+static void
+a_password_that_state_does_not_know_gives_way_to_the_one_before(void **state)
+{
+	struct fixture *f = *state;
+	struct ulid anna = id_n(3, 1);
+	struct store_tx *tx = fixture_write(f);
+
+	put_user(tx, &anna, "anna");
+	fixture_commit(tx);
+	set_number(f, &anna, 0);
+	/* A setup link that was not committed. */
+	assert_int_equal(change_password(f, &anna, "first"), 1);
+	assert_int_equal(reconcile(f), 1);
+	check_password(f, &anna, NULL, "");
+	set_number(f, &anna, change_password(f, &anna, "first"));
+	assert_int_equal(reconcile(f), 0);
+	assert_int_equal(change_password(f, &anna, "refused"), 2);
+	assert_int_equal(reconcile(f), 1);
+	check_password(f, &anna, "first", "");
+	assert_int_equal(reconcile(f), 0);
+	/* The number was not used up. */
+	assert_int_equal(change_password(f, &anna, "second"), 2);
+	set_number(f, &anna, 2);
+	assert_int_equal(reconcile(f), 0);
+	check_password(f, &anna, "second", "first");
+	/* Signed in with, it needs none before it. */
+	tx = fixture_write_vault(f);
+	vault_settle_password(tx, &anna);
+	fixture_commit(tx);
+	check_password(f, &anna, "second", "");
+	assert_int_equal(reconcile(f), 0);
+	/* Nobody is locked out for what cannot be put back. */
+	set_number(f, &anna, 1);
+	assert_int_equal(reconcile(f), 0);
+	check_password(f, &anna, "second", "");
+}
+
 static void
 a_state_that_cannot_be_read_removes_nothing(void **state)
 {
@@ -421,6 +503,8 @@ main(void)
 		store_test(a_bearer_is_one_hosts_only),
 		store_test(deleting_a_host_deletes_the_tokens_it_used),
 		store_test(rows_without_owner_leave_the_vault),
+		store_test(
+		    a_password_that_state_does_not_know_gives_way_to_the_one_before),
 		store_test(a_state_that_cannot_be_read_removes_nothing),
 		store_test(hosts_are_listed),
 	};
