@@ -148,7 +148,7 @@ reconcile_password(struct reconcile *r, const struct ulid *user)
 	before.number = u->password_number;
 	if (p->was[0] != '\0')
 		table_put_record(r->vault, TB_PASSWORD, &k, &before.base);
-	else if (p->number == 1) /* the first one, of a setup link */
+	else if (p->number == 1 && u->setup_pending) /* the first one */
 		table_del(r->vault, TB_PASSWORD, &k);
 	else
 		return;

@@ -385,6 +385,7 @@ set_number(struct fixture *f, const struct ulid *user, uint32_t number)
 
 	assert_non_null(u);
 	u->password_number = number;
+	u->setup_pending = number == 0;
 	user_store_put(tx, u);
 	fixture_commit(tx);
 }
@@ -443,6 +444,29 @@ a_password_that_state_does_not_know_gives_way_to_the_one_before(void **state)
 	set_number(f, &anna, 1);
 	assert_int_equal(reconcile(f), 0);
 	check_password(f, &anna, "second", "");
+}
+
+/* Passwords of before had no number, and a copy of state is somewhat older than
+ * the vault's beside it. */
+static void
+a_first_number_is_not_a_first_password(void **state)
+{
+	struct fixture *f = *state;
+	struct ulid anna = id_n(3, 1);
+	struct store_tx *tx = fixture_write(f);
+	struct Rec__User *u;
+
+	put_user(tx, &anna, "anna");
+	fixture_commit(tx);
+	assert_int_equal(change_password(f, &anna, "new"), 1);
+	tx = fixture_write(f);
+	u = user_store_get(tx, &anna);
+	u->password_number = 0;
+	u->setup_pending = false;
+	user_store_put(tx, u);
+	fixture_commit(tx);
+	assert_int_equal(reconcile(f), 0);
+	check_password(f, &anna, "new", "");
 }
 
 static void
@@ -505,6 +529,7 @@ main(void)
 		store_test(rows_without_owner_leave_the_vault),
 		store_test(
 		    a_password_that_state_does_not_know_gives_way_to_the_one_before),
+		store_test(a_first_number_is_not_a_first_password),
 		store_test(a_state_that_cannot_be_read_removes_nothing),
 		store_test(hosts_are_listed),
 	};
