@@ -67,7 +67,41 @@ look_at_config(struct doctor *d, const struct doctor_opts *o)
 	return true;
 }
 
+static enum rc
+open_secrets(const struct settings *s, struct secrets **out, struct err *e)
+{
+	uint8_t key[CRYPT_KEY_SIZE];
+	size_t n = 0;
+	enum rc rc;
+
+	if (s->secrets_key == NULL)
+		return err_set(e, RC_NOTFOUND, "%s has no secrets_key",
+		    s->path);
+	if (!str_unb64(str_of(s->secrets_key), false, key, sizeof(key), &n) ||
+	    n != sizeof(key))
+		return err_set(e, RC_INVALID,
+		    "secrets_key in %s is not base64 of 32 bytes", s->path);
+	rc = secrets_open(s->secrets_file, key, out, e);
+	mem_wipe(key, sizeof(key));
+	return rc;
+}
+
 /* -------------------------------------------------------------- controller */
+
+static void
+talk(struct doctor *d)
+{
+	struct secrets *box = NULL;
+	struct err e = { 0 };
+
+	/* What is wrong with them is said by look_at_secrets(). */
+	if (open_secrets(&d->settings, &box, &e) != RC_OK)
+		box = NULL;
+	if (doctor_talk(d->sheet, &d->settings, box,
+	        d->has_facts ? &d->facts : NULL, &e) != RC_OK)
+		checkup_fail(d->sheet, "bearer", "", "not tried: %s", e.msg);
+	secrets_close(box);
+}
 
 static void
 look_at_controller(struct doctor *d)
@@ -90,9 +124,8 @@ look_at_controller(struct doctor *d)
 	}
 	if (!checkup_net(d->sheet, &o) || d->sheet->failed > before)
 		doctor_talk_skip(d->sheet);
-	else if (doctor_talk(d->sheet, s, d->has_facts ? &d->facts : NULL,
-	             &e) != RC_OK)
-		checkup_fail(d->sheet, "bearer", "", "not tried: %s", e.msg);
+	else
+		talk(d);
 }
 
 /* -------------------------------------------------------------------- host */
@@ -111,25 +144,6 @@ look_at_restic(struct doctor *d)
 		    "install restic 0.14 or newer, or set restic_path", "%s",
 		    e.msg);
 	mem_free(r);
-}
-
-static enum rc
-open_secrets(const struct settings *s, struct secrets **out, struct err *e)
-{
-	uint8_t key[CRYPT_KEY_SIZE];
-	size_t n = 0;
-	enum rc rc;
-
-	if (s->secrets_key == NULL)
-		return err_set(e, RC_NOTFOUND, "%s has no secrets_key",
-		    s->path);
-	if (!str_unb64(str_of(s->secrets_key), false, key, sizeof(key), &n) ||
-	    n != sizeof(key))
-		return err_set(e, RC_INVALID,
-		    "secrets_key in %s is not base64 of 32 bytes", s->path);
-	rc = secrets_open(s->secrets_file, key, out, e);
-	mem_wipe(key, sizeof(key));
-	return rc;
 }
 
 static void

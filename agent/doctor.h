@@ -26,10 +26,10 @@ struct doctor_opts {
 int doctor_run(const struct doctor_opts *o);
 
 /* What an agent asks the controller, with calls that change nothing
- * (doctor_talk.c): checks bearer, session, poll, identity, clock.  f NULL: which
- * installation this is cannot be told. */
+ * (doctor_talk.c): checks bearer, session, poll, identity, clock.  box NULL: the
+ * secrets do not open.  f NULL: which installation this is cannot be told. */
 MUST_USE enum rc doctor_talk(struct checkup *sheet, const struct settings *s,
-    const struct facts *f, struct err *e);
+    struct secrets *box, const struct facts *f, struct err *e);
 /* Which schedules are in force and when the next one begins; box NULL: the
  * secrets do not open. */
 void doctor_plan(struct checkup *sheet, const struct settings *s,

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "agent/bearer.h"
 #include "agent/doctor.h"
 #include "agent/facts.h"
 #include "agent/settings.h"
@@ -55,6 +56,7 @@ struct talk {
 	struct talk_end end;
 	int64_t asked_ms; /* wall clock */
 	Wire__CheckReply *reply;
+	struct bearer bearer;
 	bool bearer_bad;
 };
 
@@ -160,6 +162,9 @@ ended(struct talk *t)
 	t->call = NULL;
 	switch (t->step) {
 	case TALK_CHECK:
+		if (t->end.status == GRPC_UNAUTHENTICATED &&
+		    bearer_refused(&t->bearer))
+			break;
 		tell_check(t);
 		t->step = TALK_SESSION;
 		break;
@@ -277,7 +282,7 @@ next(struct talk *t)
 	Wire__PollRequest poll = WIRE__POLL_REQUEST__INIT;
 	struct grpc_ccall_opts o = { .path = paths[t->step], .ctx = t };
 
-	o.bearer = t->settings->agent_token;
+	o.bearer = bearer_in_use(&t->bearer);
 	o.on_message = doctor_on_message;
 	o.on_end = doctor_on_end;
 	t->end = (struct talk_end){ 0 };
@@ -337,15 +342,17 @@ make_tls(struct talk *t, struct err *e)
 
 enum rc
 doctor_talk(struct checkup *sheet, const struct settings *s,
-    const struct facts *f, struct err *e)
+    struct secrets *box, const struct facts *f, struct err *e)
 {
 	struct talk t = { .sheet = sheet, .settings = s, .facts = f };
 	struct grpc_dial_opts o = { .url = s->server, .ctx = &t };
 	enum rc rc;
 
-	if ((rc = tls_init(e)) != RC_OK || (rc = make_tls(&t, e)) != RC_OK ||
+	if ((rc = bearer_open(&t.bearer, box, s->agent_token, e)) != RC_OK ||
+	    (rc = tls_init(e)) != RC_OK || (rc = make_tls(&t, e)) != RC_OK ||
 	    (rc = loop_new(&t.loop, e)) != RC_OK) {
 		tls_ctx_unref(t.tls);
+		bearer_wipe(&t.bearer);
 		return rc;
 	}
 	o.loop = t.loop;
@@ -363,6 +370,7 @@ doctor_talk(struct checkup *sheet, const struct settings *s,
 	loop_timer_free(t.limit);
 	loop_free(t.loop);
 	tls_ctx_unref(t.tls);
+	bearer_wipe(&t.bearer);
 	if (t.reply != NULL)
 		wire__check_reply__free_unpacked(t.reply, NULL);
 	return RC_OK;

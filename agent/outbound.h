@@ -12,6 +12,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/cron.h"
+#include "lib/base/crypt.h"
 #include "lib/base/rc.h"
 #include "lib/base/ulid.h"
 #include "proto/agent.pb-c.h"
@@ -78,6 +79,7 @@ void outbound_pack(const Wire__AgentMessage *m, struct buf *b);
 struct hello {
 	Wire__Hello wire;
 	uint8_t epoch[16];
+	uint8_t new_bearer[CRYPT_HASH_SIZE];
 	char job_text[2 * HELLO_JOBS][ULID_TEXT_CAP];
 	char *jobs[2 * HELLO_JOBS];
 	char zone[CRON_ZONE_CAP];

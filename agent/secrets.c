@@ -48,12 +48,16 @@ secrets_wipe_repo(Rec__RepoSecret *r)
 static void
 secrets_free_record(Rec__AgentSecrets *rec)
 {
+	size_t i;
+
 	if (rec == NULL)
 		return;
 	secrets_wipe_repo(rec->repo);
 	secrets_wipe_repo(rec->admin);
 	if (rec->plan.len > 0)
 		mem_wipe(rec->plan.data, rec->plan.len);
+	for (i = 0; i < rec->n_bearers; i++)
+		secrets_wipe_text(rec->bearers[i]);
 	rec__agent_secrets__free_unpacked(rec, NULL);
 }
 
@@ -367,6 +371,91 @@ secrets_put_plan(struct secrets *s, const struct str *packed,
 	}
 	secrets_free_record(rec);
 	return rc;
+}
+
+/* ---------------------------------------------------------------- bearers */
+
+/* A record without these says nothing of that agent_token. */
+static bool
+secrets_follow(const Rec__AgentSecrets *rec, const uint8_t of[CRYPT_HASH_SIZE])
+{
+	return rec->bearers_of.len == CRYPT_HASH_SIZE &&
+	       memcmp(rec->bearers_of.data, of, CRYPT_HASH_SIZE) == 0;
+}
+
+enum rc
+secrets_bearers(struct secrets *s, const uint8_t of[CRYPT_HASH_SIZE],
+    struct secrets_bearers *out, struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	enum rc rc;
+	size_t i;
+
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	*out = (struct secrets_bearers){ 0 };
+	for (i = 0; secrets_follow(rec, of) && i < rec->n_bearers &&
+	            out->n < SECRETS_BEARERS;
+	     i++)
+		secret_set(&out->v[out->n++], str_of(rec->bearers[i]));
+	secrets_free_record(rec);
+	return RC_OK;
+}
+
+static void
+secrets_drop_bearer(Rec__AgentSecrets *rec)
+{
+	char *z = rec->bearers[--rec->n_bearers];
+
+	secrets_wipe_text(z);
+	mem_free(z);
+}
+
+static void
+secrets_push_bearer(Rec__AgentSecrets *rec, struct str bearer)
+{
+	char **v;
+	size_t i;
+
+	while (rec->n_bearers >= SECRETS_BEARERS)
+		secrets_drop_bearer(rec);
+	v = mem_array(rec->n_bearers + 1, sizeof(*v));
+	v[0] = mem_strndup(bearer.p, bearer.n);
+	for (i = 0; i < rec->n_bearers; i++)
+		v[i + 1] = rec->bearers[i];
+	mem_free(rec->bearers);
+	rec->bearers = v;
+	rec->n_bearers++;
+}
+
+enum rc
+secrets_add_bearer(struct secrets *s, const uint8_t of[CRYPT_HASH_SIZE],
+    struct str bearer, struct err *e)
+{
+	Rec__AgentSecrets *rec = NULL;
+	enum rc rc;
+
+	if ((rc = secrets_read(s, &rec, e)) != RC_OK)
+		return rc;
+	if (!secrets_follow(rec, of)) {
+		while (rec->n_bearers > 0)
+			secrets_drop_bearer(rec);
+		mem_free(rec->bearers_of.data);
+		rec->bearers_of.data = mem_alloc(CRYPT_HASH_SIZE);
+		memcpy(rec->bearers_of.data, of, CRYPT_HASH_SIZE);
+		rec->bearers_of.len = CRYPT_HASH_SIZE;
+	}
+	secrets_push_bearer(rec, bearer);
+	rc = secrets_write(s, rec, e);
+	secrets_free_record(rec);
+	return rc;
+}
+
+void
+secrets_bearers_fini(struct secrets_bearers *b)
+{
+	while (b->n > 0)
+		secret_fini(&b->v[--b->n]);
 }
 
 void

@@ -77,6 +77,25 @@ MUST_USE enum rc secrets_plan(struct secrets *s, struct buf *out,
 MUST_USE enum rc secrets_put_plan(struct secrets *s, const struct str *packed,
     uint32_t refused_format, struct err *e);
 void secrets_repo_fini(struct secrets_repo *r);
+
+/*
+ * Bearers that rotations made, newest first; `of` is the SHA-256 of the
+ * agent_token they follow.  After another enrolment, or with another
+ * agent.yaml, those that are stored are none.  The oldest give way.
+ */
+enum {
+	SECRETS_BEARERS = 3
+};
+struct secrets_bearers {
+	struct secret v[SECRETS_BEARERS];
+	size_t n;
+};
+MUST_USE enum rc secrets_bearers(struct secrets *s,
+    const uint8_t of[CRYPT_HASH_SIZE], struct secrets_bearers *out,
+    struct err *e);
+MUST_USE enum rc secrets_add_bearer(struct secrets *s,
+    const uint8_t of[CRYPT_HASH_SIZE], struct str bearer, struct err *e);
+void secrets_bearers_fini(struct secrets_bearers *b);
 /* As of the last successful open, get or put. */
 struct secrets_config secrets_config(const struct secrets *s);
 #endif

@@ -118,6 +118,60 @@ uplink_tell_again(struct uplink *u)
 	events_when_synced(u->agent->events, uplink_on_told, u);
 }
 
+/* -------------------------------------------------------------- bearers */
+
+enum rc
+uplink_hello(struct uplink *u, struct hello *h)
+{
+	if (hello_make(u->agent, h) != RC_OK)
+		return RC_BUSY;
+	h->wire.rotates_bearer = true;
+	if (bearer_offer(&u->bearer, h->new_bearer)) {
+		h->wire.new_bearer_sha256.data = h->new_bearer;
+		h->wire.new_bearer_sha256.len = sizeof(h->new_bearer);
+	}
+	return RC_OK;
+}
+
+void
+uplink_rotate(struct uplink *u)
+{
+	struct err e = { 0 };
+
+	if (bearer_renew(&u->bearer, &e) != RC_OK) {
+		log_error(LOG_NET,
+		    "the bearer stays, another one cannot be stored error=%s",
+		    e.msg);
+		return;
+	}
+	log_info(LOG_NET, "the controller wants another bearer, offering one");
+	if (u->state == UPLINK_LIVE)
+		uplink_down(u, BACKOFF_MIN_MS);
+}
+
+bool
+uplink_was_rotated(struct str code)
+{
+	return str_eqz(code, "bearer_rotated");
+}
+
+/* Another bearer is to be tried now. */
+static bool
+uplink_turns_bearer(struct uplink *u, enum grpc_status st, struct str code)
+{
+	if (uplink_was_rotated(code)) {
+		bearer_taken(&u->bearer);
+		log_info(LOG_NET, "the controller took the new bearer");
+		return true;
+	}
+	if (st != GRPC_UNAUTHENTICATED || str_eqz(code, "host_deleted") ||
+	    !bearer_refused(&u->bearer))
+		return false;
+	log_warn(LOG_NET, "the controller does not know this bearer, trying "
+	                  "another one of this host");
+	return true;
+}
+
 void
 uplink_call_ended(struct uplink *u, enum grpc_status st, struct str msg,
     struct str code)
@@ -127,6 +181,11 @@ uplink_call_ended(struct uplink *u, enum grpc_status st, struct str msg,
 
 	if (str_eqz(code, "tell_again")) {
 		uplink_tell_again(u);
+		return;
+	}
+	if (uplink_turns_bearer(u, st, code)) {
+		u->call = NULL;
+		uplink_down(u, BACKOFF_MIN_MS);
 		return;
 	}
 	if (str_eqz(code, "host_deleted"))
@@ -295,7 +354,9 @@ uplink_new(struct agent *a, struct uplink **out, struct err *e)
 	}
 	u = MEM_NEW(struct uplink);
 	u->agent = a;
-	if ((rc = tls_client_new(&o, &u->tls, e)) != RC_OK) {
+	rc = bearer_open(&u->bearer, a->secrets, a->settings.agent_token, e);
+	if (rc != RC_OK || (rc = tls_client_new(&o, &u->tls, e)) != RC_OK) {
+		bearer_wipe(&u->bearer);
 		mem_free(u);
 		return rc;
 	}
@@ -328,5 +389,6 @@ uplink_free(struct uplink *u)
 	loop_timer_free(u->poll_gap);
 	outbound_fini(&u->out);
 	tls_ctx_unref(u->tls);
+	bearer_wipe(&u->bearer);
 	mem_free(u);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/bearer.h"
 #include "agent/outbound.h"
 #include "agent/uplink.h"
 #include "lib/base/str.h"
@@ -66,6 +67,7 @@ struct uplink {
 	int64_t session_after_ms; /* monotonic: poll until then */
 	int64_t live_since_ms;
 	struct outbound out;
+	struct bearer bearer;
 	bool poll_waits; /* the Poll under way may wait for a command */
 	bool poll_idle;  /* it had nothing to say, nor had its answer */
 	int64_t poll_began_ms;
@@ -92,6 +94,12 @@ struct uplink_refusal;
 /* What the controller's refusal means; NULL: it is none. */
 const struct uplink_refusal *uplink_refused(enum grpc_status st,
     struct str code);
+/* hello_make(), and what it says of bearers. */
+MUST_USE enum rc uplink_hello(struct uplink *u, struct hello *out);
+/* The controller wants another bearer: the next hello offers one. */
+void uplink_rotate(struct uplink *u);
+/* What we offered was taken: the end of a call, and no failure. */
+bool uplink_was_rotated(struct str code);
 /* Connected and the queue is free: Session, or Poll meanwhile. */
 void uplink_begin(struct uplink *u);
 

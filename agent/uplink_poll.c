@@ -39,6 +39,8 @@ uplink_on_poll_reply(void *ctx, struct grpc_ccall *call, struct str msg)
 		for (i = 0; i < r->n_commands; i++)
 			command_handle(u->agent->command, r->commands[i]);
 		uplink_check_drained(u);
+		if (r->hello->rotate_bearer)
+			uplink_rotate(u);
 	}
 	if (r != NULL)
 		wire__poll_reply__free_unpacked(r, NULL);
@@ -83,7 +85,7 @@ uplink_poll(struct uplink *u)
 	struct hello hello;
 
 	u->state = UPLINK_READY;
-	if (hello_make(u->agent, &hello) != RC_OK)
+	if (uplink_hello(u, &hello) != RC_OK)
 		return;
 	outbound_poll_request(&u->out, &hello, UPLINK_WAIT_MS, &q);
 	if (u->out.corrupt) {
@@ -91,7 +93,7 @@ uplink_poll(struct uplink *u)
 		uplink_renew(u);
 		return;
 	}
-	o.bearer = u->agent->settings.agent_token;
+	o.bearer = bearer_in_use(&u->bearer);
 	o.timeout_ms = UPLINK_POLL_MS;
 	o.on_message = uplink_on_poll_reply;
 	o.on_end = uplink_on_poll_end;

@@ -29,6 +29,7 @@ uplink_on_resume(struct uplink *u, const Wire__HelloReply *h)
 		return false;
 	}
 	u->failures = 0;
+	bearer_good(&u->bearer);
 	if (h->config != NULL)
 		config_apply(u->agent, h->config);
 	schedule_contact(u->agent->schedule);
@@ -77,6 +78,8 @@ uplink_on_hello(struct uplink *u, const Wire__HelloReply *h)
 	uplink_send_kept(u);
 	uplink_pump(u);
 	uplink_check_drained(u);
+	if (h->rotate_bearer)
+		uplink_rotate(u);
 }
 
 static void
@@ -117,6 +120,9 @@ uplink_on_session_message(void *ctx, struct grpc_ccall *call, struct str msg)
 		if (!str_copy(u->said, sizeof(u->said), str_of(m->error->code)))
 			u->said[0] = '\0';
 		break;
+	case WIRE__CONTROLLER_MESSAGE__BODY_ROTATE_BEARER:
+		uplink_rotate(u);
+		break;
 	case WIRE__CONTROLLER_MESSAGE__BODY__NOT_SET:
 	case _WIRE__CONTROLLER_MESSAGE__BODY__CASE_IS_INT_SIZE:
 		log_debug(LOG_NET, "message of an unknown kind, ignored");
@@ -138,7 +144,7 @@ uplink_on_session_end(void *ctx, struct grpc_ccall *call, enum grpc_status st,
 		code = str_of(u->said);
 	if (!brief)
 		u->session_fails = 0;
-	else if (uplink_refused(st, code) == NULL)
+	else if (uplink_refused(st, code) == NULL && !uplink_was_rotated(code))
 		uplink_session_failed(u);
 	uplink_call_ended(u, st, msg, code);
 }
@@ -226,9 +232,9 @@ uplink_open_session(struct uplink *u)
 	Wire__AgentMessage m = WIRE__AGENT_MESSAGE__INIT;
 	struct hello hello;
 
-	if (hello_make(u->agent, &hello) != RC_OK)
+	if (uplink_hello(u, &hello) != RC_OK)
 		return; /* the queue is busy; uplink_on_ready comes back */
-	o.bearer = u->agent->settings.agent_token;
+	o.bearer = bearer_in_use(&u->bearer);
 	o.on_message = uplink_on_session_message;
 	o.on_writable = uplink_on_writable;
 	o.on_end = uplink_on_session_end;

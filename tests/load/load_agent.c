@@ -100,6 +100,7 @@ load_agent_on_message(void *ctx, struct grpc_ccall *call, struct str msg)
 		a->load->stats.refused++;
 		break;
 	case WIRE__CONTROLLER_MESSAGE__BODY_CONFIG:
+	case WIRE__CONTROLLER_MESSAGE__BODY_ROTATE_BEARER:
 	case WIRE__CONTROLLER_MESSAGE__BODY__NOT_SET:
 	case _WIRE__CONTROLLER_MESSAGE__BODY__CASE_IS_INT_SIZE:
 		break;
