@@ -314,6 +314,55 @@ agents_drop(struct agents *a, const struct ulid *host, const struct err *e)
 }
 
 void
+agents_rotate(struct agents *a, const struct ulid *host)
+{
+	Wire__ControllerMessage m = WIRE__CONTROLLER_MESSAGE__INIT;
+	Wire__RotateBearer rotate = WIRE__ROTATE_BEARER__INIT;
+	struct peer *p = peer_find(a, host);
+
+	if (p == NULL || p->call == NULL)
+		return;
+	if (p->call->poll) {
+		p->call->rotate = true;
+		if (p->call->need_seq == 0)
+			call_poll_reply(p->call, NULL);
+		return;
+	}
+	m.body_case = WIRE__CONTROLLER_MESSAGE__BODY_ROTATE_BEARER;
+	m.rotate_bearer = &rotate;
+	/* No room: the next hello is told. */
+	if (call_send(p->call, &m) != RC_OK)
+		log_debug(LOG_AGENT, "the wish for a bearer is not sent");
+}
+
+static void
+close_others(struct list *calls, const struct caller *keep, const struct err *e)
+{
+	struct list *el, *tmp;
+	struct call *c;
+
+	LIST_FOREACH(el, tmp, calls)
+	{
+		c = LIST_ENTRY(el, struct call, link);
+		if (!c->finished && ulid_eq(&c->host, &keep->host) &&
+		    memcmp(c->caller.bearer, keep->bearer,
+		        sizeof(keep->bearer)) != 0)
+			call_fail(c, e);
+	}
+}
+
+void
+agents_close_others(struct agents *a, const struct ulid *host,
+    const uint8_t bearer[CRYPT_HASH_SIZE], const struct err *e)
+{
+	struct caller keep = { .host = *host };
+
+	memcpy(keep.bearer, bearer, sizeof(keep.bearer));
+	close_others(&a->calls, &keep, e);
+	close_others(&a->waiting, &keep, e);
+}
+
+void
 agents_forget(struct agents *a, const struct ulid *host, const struct ulid *job,
     const struct err *e)
 {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/crypt.h"
 #include "lib/base/rc.h"
 #include "lib/base/ulid.h"
 
@@ -30,6 +31,12 @@ bool agents_send(struct agents *a, const struct ulid *host,
  * No command overtakes it: agents_send() brings it first when it has not
  * gone out yet. */
 void agents_configure(struct agents *a, const struct ulid *host);
+/* Another bearer is wanted: tells a connected agent; others are told when they
+ * say hello. */
+void agents_rotate(struct agents *a, const struct ulid *host);
+/* Ends what the host has open by another bearer than the one of this hash. */
+void agents_close_others(struct agents *a, const struct ulid *host,
+    const uint8_t bearer[CRYPT_HASH_SIZE], const struct err *e);
 /* Called by ingest after the commit. */
 void agents_ack(struct agents *a, const struct ulid *host, uint64_t seq);
 /* Streams that were paused because too many events waited are read again, as

@@ -8,6 +8,7 @@
 #include "controller/controller.h"
 #include "controller/ingest.h"
 #include "controller/pb.h"
+#include "controller/rotate.h"
 #include "controller/sse.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
@@ -29,11 +30,10 @@
 /* Agents stay away for minutes after RC_AUTH: what could not be looked up is
  * something else. */
 enum rc
-agents_bearer(struct agents *a, struct grpc_call *g, struct ulid *host,
+agents_bearer(struct agents *a, struct grpc_call *g, struct caller *out,
     struct err *e)
 {
 	struct str field = grpc_metadata(g, "authorization");
-	uint8_t hash[CRYPT_HASH_SIZE];
 	struct store_tx *tx;
 	struct arena arena;
 	bool found;
@@ -42,10 +42,11 @@ agents_bearer(struct agents *a, struct grpc_call *g, struct ulid *host,
 	    "the bearer is unknown or was revoked: enrol this host again");
 	if (field.n < 8 || !str_case_eq(str_sub(field, 0, 7), STR("bearer ")))
 		return RC_AUTH;
-	crypt_sha256(str_trim(str_sub(field, 7, field.n)), hash);
+	crypt_sha256(str_trim(str_sub(field, 7, field.n)), out->bearer);
 	arena_init(&arena, MIB(1));
 	tx = store_begin_read(a->ctl->vault, &arena);
-	found = vault_host_of_bearer(tx, hash, host);
+	found = vault_host_of_bearer(tx, out->bearer, &out->host);
+	out->ends = found && rotate_ends(vault_find_host(tx, &out->host), out);
 	if (store_rc(tx) != RC_OK) {
 		log_error(LOG_STORE, "bearers cannot be read error=%s",
 		    log_safe(str_of(store_err(tx)->msg)));
@@ -69,8 +70,9 @@ call_open(struct agents *a, struct grpc_call *g, bool poll)
 	c->until_ms = clock_mono_ms() + AGENTS_HELLO_MS;
 	list_append(&a->waiting, &c->link);
 	grpc_set_user(g, c);
-	if (agents_bearer(a, g, &c->host, &e) != RC_OK)
+	if (agents_bearer(a, g, &c->caller, &e) != RC_OK)
 		call_fail(c, &e);
+	c->host = c->caller.host;
 }
 
 void *
@@ -226,6 +228,7 @@ call_hello_reply(struct call *c, Wire__HelloReply *r)
 	wire__hello_reply__init(r);
 	r->resume_seq = ingest_committed(a->ctl->ingest, &c->host) + 1;
 	r->heartbeat_interval_ms = AGENTS_HEARTBEAT_MS;
+	r->rotate_bearer = c->rotate;
 	if (c->config_due)
 		r->config = agents_config(a, &c->host);
 	if (r->config != NULL)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/crypt.h"
 #include "lib/base/list.h"
 #include "lib/base/rc.h"
 #include "lib/base/str.h"
@@ -24,6 +25,13 @@ struct Wire__ControllerMessage;
 struct Wire__HelloReply;
 struct Wire__JobProgress;
 
+/* Who calls, by the bearer that is shown. */
+struct caller {
+	struct ulid host;
+	uint8_t bearer[CRYPT_HASH_SIZE]; /* its hash */
+	bool ends; /* it is the new one of two: the other has had its time */
+};
+
 /* One call of Session or Poll. */
 struct call {
 	struct list link; /* in agents.waiting, or in agents.calls */
@@ -31,12 +39,14 @@ struct call {
 	struct agents *agents;
 	struct grpc_call *grpc;
 	struct ulid host;
+	struct caller caller;
 	struct peer *peer; /* after hello */
 	bool poll;
 	bool finished;
 	uint64_t config_version; /* that the agent holds, or was sent */
 	int64_t until_ms; /* monotonic: for the hello, or a Poll's wait */
 	/* Poll */
+	bool rotate;       /* the agent is told that another bearer is wanted */
 	uint64_t need_seq; /* answered when this is committed; 0: waits */
 	bool config_due;
 };
@@ -47,7 +57,7 @@ struct grpc_server *agents_serve(struct agents *a, struct loop *l);
 /* The host of the call's bearer: RC_AUTH, or RC_BUSY when it cannot be looked
  * up now. */
 MUST_USE enum rc agents_bearer(struct agents *a, struct grpc_call *g,
-    struct ulid *host, struct err *e);
+    struct caller *out, struct err *e);
 /* What has come, in the scratch arena; NULL: malformed. */
 void *agents_read(struct agents *a, const struct ProtobufCMessageDescriptor *d,
     struct str msg, struct err *e);

@@ -72,21 +72,21 @@ agents_on_check_message(void *ctx, struct grpc_call *g, struct str msg)
 	const Wire__CheckRequest *q;
 	struct agents *a = ctx;
 	struct store_tx *tx;
-	struct ulid host;
+	struct caller who;
 	struct err e = { 0 };
 
 	q = agents_read(a, &wire__check_request__descriptor, msg, &e);
-	if (q == NULL || agents_bearer(a, g, &host, &e) != RC_OK) {
+	if (q == NULL || agents_bearer(a, g, &who, &e) != RC_OK) {
 		grpc_finish_err(g, &e);
 		return;
 	}
-	fill_presence(a, &host, q, &r);
+	fill_presence(a, &who.host, q, &r);
 	r.now_ms = clock_now_ms();
 	r.controller_version = pb_text(RM_VERSION);
 	if (rules_protocol(q->protocol_version, &e) != RC_OK)
 		r.protocol_error = e.msg;
 	tx = store_begin_read(a->ctl->state, &a->scratch);
-	h = host_store_find(tx, &host);
+	h = host_store_find(tx, &who.host);
 	if (h != NULL)
 		r.host_name = h->name;
 	send_reply(g, &r);

@@ -13,6 +13,7 @@
 #include "controller/op.h"
 #include "controller/pb.h"
 #include "controller/plan.h"
+#include "controller/rotate.h"
 #include "controller/rules.h"
 #include "controller/sse.h"
 #include "controller/upkeep.h"
@@ -38,6 +39,7 @@ struct facts {
 	const char *agent_version, *restic_version;
 	const char *hostname, *os, *arch, *zone;
 	uint32_t protocol, plan_format;
+	bool rotates_bearer;
 	int64_t boot_ms;
 	int64_t now_ms;
 	const char *our_zone; /* RM_TIMEZONE */
@@ -70,6 +72,7 @@ hello_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	if (f->configure)
 		h->config_version++;
 	h->plan_format = f->plan_format;
+	h->rotates_bearer = f->rotates_bearer;
 	h->protocol_version = f->protocol;
 	h->boot_time_ms = f->boot_ms;
 	h->online = true;
@@ -135,6 +138,7 @@ store_hello(struct agents *a, struct peer *p, const struct Wire__Hello *h)
 	f->arch = pb_keep(&op->arena, h->arch, WORD_MAX);
 	f->zone = arena_dup(&op->arena, known_zone(h->zone));
 	f->plan_format = h->plan_format;
+	f->rotates_bearer = h->rotates_bearer;
 	f->held = h->config_version;
 	f->protocol = h->protocol_version;
 	f->boot_ms = h->boot_time_ms;
@@ -289,6 +293,10 @@ refuse_duplicate(struct agents *a, struct peer *p, const struct call *c,
 static enum rc
 check_words(const struct Wire__Hello *h, struct err *e)
 {
+	if (h->new_bearer_sha256.len != 0 &&
+	    h->new_bearer_sha256.len != CRYPT_HASH_SIZE)
+		return err_code(e, RC_PROTO, "bad_request",
+		    "new_bearer_sha256 needs %d bytes", (int)CRYPT_HASH_SIZE);
 	if (h->instance_id.len != AGENTS_INSTANCE)
 		return err_code(e, RC_PROTO, "bad_request",
 		    "instance_id needs %d bytes", (int)AGENTS_INSTANCE);
@@ -314,13 +322,15 @@ check_config(struct agents *a, struct call *c, uint64_t held, struct err *e)
 	tx = store_begin_read(a->ctl->state, &arena);
 	h = host_store_find(tx, &c->host);
 	c->config_version = held;
-	if (h != NULL)
+	if (h != NULL) {
 		c->config_due = h->config_version != held;
-	else if ((rc = store_rc(tx)) == RC_OK)
+		c->rotate = h->rotation_asked_ms != 0;
+	} else if ((rc = store_rc(tx)) == RC_OK) {
 		rc = err_code(e, RC_AUTH, "unauthorised",
 		    "this host was removed");
-	else
+	} else {
 		*e = *store_err(tx);
+	}
 	store_abort(tx);
 	arena_fini(&arena);
 	return rc;
@@ -332,10 +342,10 @@ hash_facts(const struct Wire__Hello *h, uint8_t out[CRYPT_HASH_SIZE])
 	struct buf b;
 
 	buf_init(&b, KIB(4));
-	buf_printf(&b, "%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u\n%lld", h->agent_version,
-	    h->restic_version, h->hostname, h->os, h->arch, h->zone,
-	    (unsigned)h->protocol_version, (unsigned)h->plan_format,
-	    (long long)h->boot_time_ms);
+	buf_printf(&b, "%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u\n%d\n%lld",
+	    h->agent_version, h->restic_version, h->hostname, h->os, h->arch,
+	    h->zone, (unsigned)h->protocol_version, (unsigned)h->plan_format,
+	    h->rotates_bearer, (long long)h->boot_time_ms);
 	crypt_sha256(buf_str(&b), out);
 	buf_fini(&b);
 }
@@ -392,6 +402,7 @@ agents_hello(struct agents *a, struct call *c, const struct Wire__Hello *h,
 	p->known = true;
 	peer_attach(a, p, c);
 	note_hello(a, c, h);
+	rotate_hello(a, c, h);
 	return RC_OK;
 }
 

@@ -129,6 +129,9 @@ put_work(struct json_out *j, const struct Rec__Host *h)
 	json_put_int(j, "bandwidth_down_kbps", h->bandwidth_down_kbps);
 	json_put_int(j, "allowed_age_s", h->allowed_age_s);
 	json_put_bool(j, "has_admin_credentials", h->has_admin);
+	json_put(j, "bearer_rotation", status_rotation(h));
+	json_put_time(j, "bearer_rotation_asked_at", h->rotation_asked_ms);
+	json_put_time(j, "bearer_rotated_at", h->bearer_rotated_at_ms);
 }
 
 int64_t

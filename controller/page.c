@@ -517,6 +517,7 @@ static const struct {
 	{ "maintenance", "Maintenance saved" },
 	{ "hooks",      "Hooks saved" },
 	{ "mode",       "Presence saved" },
+	{ "bearer",     "The agent is asked for another bearer" },
 	{ "source",     "Source group saved" },
 	{ "source-deleted", "Source group deleted; its snapshots are still there" },
 	{ "schedule",   "Schedule saved" },

@@ -21,6 +21,7 @@
 #include "controller/publish.h"
 #include "controller/repo_state.h"
 #include "controller/req.h"
+#include "controller/rotate.h"
 #include "controller/schedules.h"
 #include "controller/search.h"
 #include "controller/server.h"
@@ -133,6 +134,7 @@ static const struct route routes[] = {
 	{ "GET",  "/search",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_search },
 	{ "GET",  "/search/hits", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, search_hits },
 	{ "GET",  "/jobs",       ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_jobs },
+	{ "POST", "/hosts/{id}/rotate-bearer", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, rotate_ask },
 	{ "POST", "/hosts/{id}/delete", ROUTE_ADMIN, ROUTE_FORM, KIB(8), NULL, forget_host },
 	{ "GET",  "/jobs/{id}",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, page_job },
 	{ "GET",  "/events",     ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, sse_page_events },
@@ -151,6 +153,7 @@ static const struct route routes[] = {
 	{ "GET",  "/api/hosts",  ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_list },
 	{ "GET",  "/api/hosts/{id}", ROUTE_VIEWER, ROUTE_NO_BODY, 0, NULL, hosts_get },
 	{ "DELETE", "/api/hosts/{id}", ROUTE_ADMIN, ROUTE_JSON, KIB(8), &forget_host_body, forget_host },
+	{ "POST", "/api/hosts/{id}/rotate-bearer", ROUTE_ADMIN, ROUTE_JSON, KIB(8), NULL, rotate_ask },
 	{ "GET",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get },
 	{ "PUT",  "/api/hosts/{id}/repo-credentials", ROUTE_OPERATOR, ROUTE_JSON, KIB(128), &creds_put_body, creds_put },
 	{ "GET",  "/api/hosts/{id}/admin-credentials", ROUTE_OPERATOR, ROUTE_NO_BODY, 0, NULL, creds_get_admin },

@@ -18,6 +18,8 @@ static const struct audit_word words[] = {
 	{ "host.admin_credentials",       "changed a repository's admin credentials", false },
 	{ "host.admin_credentials_deleted", "removed a repository's admin credentials", false },
 	{ "host.bandwidth_updated",       "changed bandwidth limits", false },
+	{ "host.bearer_rotated",          "replaced an agent's bearer", false },
+	{ "host.bearer_rotation",         "asked an agent for another bearer", false },
 	{ "host.deleted",                 "deleted a host", false },
 	{ "host.enrolled",                "enrolled a host", false },
 	{ "host.hooks_updated",           "changed a host's hooks", false },

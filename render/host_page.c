@@ -316,6 +316,22 @@ put_seen(struct view *v, struct value *root, const struct host_view *hv)
 	value_text(root, "address", p == NULL ? "" : p->address);
 }
 
+static const char *
+rotation_words(const struct Rec__Host *h)
+{
+	static const char *const words[][2] = {
+		{ "under_way", "its bearer is being rotated" },
+		{ "waiting_for_host", "bearer rotation waits for the host" },
+		{ "agent_too_old", "agent too old to rotate its bearer" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i][0], status_rotation(h)) == 0)
+			return words[i][1];
+	return "";
+}
+
 static void
 put_facts(struct view *v, struct value *root, const struct host_view *hv)
 {
@@ -338,6 +354,8 @@ put_facts(struct view *v, struct value *root, const struct host_view *hv)
 	    text_left(v->arena, (uint64_t)status_allowed_ms(h) / 1000));
 	value_text(root, "snapshot_count",
 	    text_count(v->arena, snap_store_count(v->state, &hv->id)));
+	value_text(root, "rotation", rotation_words(h));
+	view_time(v, root, "rotated", h->bearer_rotated_at_ms);
 	put_seen(v, root, hv);
 }
 

@@ -52,6 +52,8 @@ static const struct print_column host_record[] = {
 	{ "Agent",         "agent_version",      PRINT_TEXT },
 	{ "restic",        "restic_version",     PRINT_TEXT },
 	{ "Enrolled",      "enrolled_at",        PRINT_TIME },
+	{ "Bearer rotated", "bearer_rotated_at", PRINT_TIME },
+	{ "  wanted",      "bearer_rotation",    PRINT_STATE },
 };
 
 static const struct print_column snapshot_list[] = {
@@ -151,5 +153,18 @@ verb_hosts_mode(struct cli *c)
 	buf_puts(&a.path, "/mode");
 	ask_change(&a, "POST", json_doc_end(&doc), "saved");
 	json_doc_fini(&doc);
+	return ask_end(&a);
+}
+
+enum exit_code
+verb_hosts_rotate_bearer(struct cli *c)
+{
+	struct ask a;
+
+	ask_begin(&a, c);
+	ask_host(&a);
+	buf_puts(&a.path, "/rotate-bearer");
+	ask_change(&a, "POST", "{}",
+	    "asked for; the agent does it while it is connected");
 	return ask_end(&a);
 }

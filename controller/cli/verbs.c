@@ -48,6 +48,8 @@ static const struct verb verbs[] = {
 	  "how much bandwidth restic may take there" },
 	{ "hosts mode", "HOST MODE", 2, 2, false, ARGS_BIT(OPT_ALLOWED_AGE), verb_hosts_mode,
 	  "whether it is always-on, or comes-and-goes" },
+	{ "hosts rotate-bearer", "HOST", 1, 1, false, 0, verb_hosts_rotate_bearer,
+	  "its agent makes a new bearer; the old one is then worthless" },
 	{ "snapshots", "HOST", 1, 1, false, ARGS_BIT(OPT_LIMIT), verb_snapshots,
 	  "the snapshots of a host, newest first" },
 	{ "search", "TEXT", 1, 1, false, 0, verb_search,

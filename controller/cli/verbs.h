@@ -39,6 +39,7 @@ enum exit_code verb_hosts_list(struct cli *c);
 enum exit_code verb_hosts_show(struct cli *c);
 enum exit_code verb_hosts_limit(struct cli *c);
 enum exit_code verb_hosts_mode(struct cli *c);
+enum exit_code verb_hosts_rotate_bearer(struct cli *c);
 enum exit_code verb_snapshots(struct cli *c);
 enum exit_code verb_search(struct cli *c);
 enum exit_code verb_run(struct cli *c);

@@ -127,6 +127,16 @@ status_drift(const struct Rec__Host *h)
 }
 
 const char *
+status_rotation(const struct Rec__Host *h)
+{
+	if (h->rotation_asked_ms == 0)
+		return "";
+	if (!h->online)
+		return "waiting_for_host";
+	return h->rotates_bearer ? "under_way" : "agent_too_old";
+}
+
+const char *
 status_repo_name(Rec__RepoStatus s)
 {
 	switch (s) {

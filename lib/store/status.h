@@ -51,6 +51,9 @@ bool status_outdated(const struct Rec__Host *h);
 bool status_behind(const struct Rec__Host *h);
 /* Why the agent does not hold what is in force, in words; "" it does. */
 const char *status_drift(const struct Rec__Host *h);
+/* How far the rotation of its bearer is: "" none is wanted, agent_too_old,
+ * waiting_for_host, under_way. */
+const char *status_rotation(const struct Rec__Host *h);
 /* unknown, ready, init_failed */
 const char *status_repo_name(Rec__RepoStatus s);
 #endif

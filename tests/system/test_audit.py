@@ -11,7 +11,7 @@ import pytest
 
 import announcer
 from cli import FAILED, NOT_FOUND, USAGE, Cli
-from lab import PASSWORD, ROOT, Client, Lab
+from lab import PASSWORD, ROOT, Client, Lab, wait_for
 
 
 @pytest.fixture(name="ctl", scope="module")
@@ -436,6 +436,9 @@ def change_settings(c, host):
     c.ask("POST", "/api/hosts/tags", {"host_ids": [host], "add": ["bulk"]})
     c.ask("POST", "/hosts/{id}/mode", form(
         c.ctl.client, page, always_on="1", allowed_age_hours="30"), **ids)
+    c.ask("POST", "/api/hosts/{id}/rotate-bearer", **ids)
+    wait_for("the rotation", lambda: c.ctl.host(host)["bearer_rotated_at"])
+    c.ask("POST", "/hosts/{id}/rotate-bearer", form(c.ctl.client, page), **ids)
 
 
 def change_plans(c, host):

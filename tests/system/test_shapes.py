@@ -81,7 +81,8 @@ HOST = {
     "applied_config_version": int, "in_sync": bool, "drift": str,
     "zone": str, "bandwidth_up_kbps": int,
     "bandwidth_down_kbps": int, "state": str, "allowed_age_s": int,
-    "has_admin_credentials": bool,
+    "has_admin_credentials": bool, "bearer_rotation": str,
+    "bearer_rotation_asked_at": TIME, "bearer_rotated_at": TIME,
 }
 STATS = {
     "files_new": int, "files_changed": int, "files_unmodified": int,

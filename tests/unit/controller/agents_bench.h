@@ -43,7 +43,7 @@ struct end {
 	uint64_t resume, acked, config_version;
 	uint64_t config_at_run; /* held when the last command came */
 	char password[64], run[ULID_TEXT_CAP], kind[32];
-	unsigned commands, errors;
+	unsigned commands, errors, wishes; /* for another bearer */
 };
 
 struct bench {
@@ -327,6 +327,7 @@ on_session_message(void *ctx, struct grpc_ccall *c, struct str msg)
 	e->messages++;
 	if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_HELLO) {
 		e->resume = m->hello->resume_seq;
+		e->wishes += m->hello->rotate_bearer ? 1 : 0;
 		take_config(e, m->hello->config);
 	} else if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_ACK) {
 		e->acked = m->ack->seq;
@@ -334,6 +335,9 @@ on_session_message(void *ctx, struct grpc_ccall *c, struct str msg)
 		take_command(e, m->command);
 	} else if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_CONFIG) {
 		take_config(e, m->config);
+	} else if (m->body_case ==
+	           WIRE__CONTROLLER_MESSAGE__BODY_ROTATE_BEARER) {
+		e->wishes++;
 	} else if (m->body_case == WIRE__CONTROLLER_MESSAGE__BODY_ERROR) {
 		e->errors++;
 	}
@@ -354,6 +358,7 @@ on_poll_message(void *ctx, struct grpc_ccall *c, struct str msg)
 	assert_non_null(m->hello);
 	e->resume = m->hello->resume_seq;
 	e->acked = m->acked_seq;
+	e->wishes += m->hello->rotate_bearer ? 1 : 0;
 	take_config(e, m->hello->config);
 	for (k = 0; k < m->n_commands; k++)
 		take_command(e, m->commands[k]);
