@@ -15,7 +15,7 @@ fresh()
 {
 	rm -rf "$tree"
 	mkdir -p "$tree/lib/base" "$tree/lib/net" "$tree/render" \
-		"$tree/build/bin" "$tree/docs/man"
+		"$tree/build/bin" "$tree/docs/man" "$tree/www/static"
 	cp "$here/../.clang-format" "$here/../.clang-tidy" "$tree"
 	printf '%s\n' 'int rc_last(void);' >"$tree/lib/base/rc.h"
 	printf '%s\n' '#include "lib/base/rc.h"' '' 'int' 'rc_last(void)' \
@@ -52,7 +52,7 @@ put()
 }
 
 fresh
-for name in format tidy includes words sizes scripts man docs; do
+for name in format tidy includes words sizes scripts man docs styles; do
 	check "$name" || {
 		echo "check_$name.sh refused a good tree: $said"
 		failed=1
@@ -101,6 +101,12 @@ printf '%s\n' '' 'err_code(&e, RC_IO,' '"unknown", "x");' >"$tree/agent/x.c"
 refuses docs "agent/x.c:2: 'unknown' is not explained"
 put docs/automation.md '| cause | |' '| `lost` | |'
 refuses docs "no program knows the cause 'lost'"
+
+put www/static/style.css '.lost { color:red }'
+refuses styles '.lost is worn by nothing'
+# shellcheck disable=SC2046
+put www/static/style.css $(yes 'p { }' | head -n 9000)
+refuses styles 'more than 33500'
 
 put check '#!/bin/bash' 'cd $1'
 refuses scripts 'check:2:'
