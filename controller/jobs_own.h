@@ -58,7 +58,7 @@ struct jobs_wish {
 	/* out */
 	struct ulid job;
 	bool old;          /* it was queued already */
-	bool other_limits; /* and not with the bandwidth asked for now */
+	bool other_limits; /* and not with the bandwidth of this request */
 };
 /* Bandwidth of one run, as asked for: by JSON (in) or by the form (in NULL).
  * What is not given is the host's, 0 is no limit (M-199). */
