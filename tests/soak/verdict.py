@@ -27,7 +27,8 @@ EXPLAINED = (
     r"job lost by the agent",  # runs that seed had left under way
     r"renderer (lost|ended)",  # killed
     r"similar records left out",
-    r"abuse (begins|ended) kind=handshake",  # all come back at once
+    # All come back at once, on processors that are shared with them.
+    r"abuse (begins|ended) kind=(handshake|no_request)",
 )
 
 
