@@ -42,8 +42,11 @@ def test_a_form_leads_to_the_job(console, browser, run):
     where = answer.headers["Location"]
     assert re.fullmatch(r"/jobs/[0-9A-Z]{26}", where)
     assert browser.get(where).status == 200
-    # The second click shows the job that waits.
-    assert browser.send(host, run).headers["Location"] == where
+    # The second click shows the job that waits, and that it keeps its limits.
+    again = browser.send(host, run, bandwidth_up_kbps="100")
+    assert again.headers["Location"] == where
+    other = browser.send(host, run, bandwidth_up_kbps="200")
+    assert other.headers["Location"] == f"{where}?saved=waits"
     assert console.job(where.split("/")[2])["actor_kind"] == "user"
 
 
@@ -53,7 +56,7 @@ def test_json_gets_the_job(console, run, prefix):
     first = console.client.post(prefix + run, {})
     again = console.client.post(prefix + run, {})
     assert (first.status, again.status) == (202, 200)
-    assert first.json() == again.json()
+    assert again.json() == {**first.json(), "other_limits": False}
     assert first.json()["job_url"] == f"/jobs/{first.json()['job_id']}"
 
 
