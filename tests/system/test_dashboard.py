@@ -402,7 +402,7 @@ def live():
         restic = lab_module.ROOT / "tests/fake/restic"
         controller.a = bench.host(controller, name="a-01", restic=restic)
         source = bench.sources("slow")
-        (source / ".pretend").write_text("lines=400 delay_ms=50")
+        (source / ".pretend").write_text("lines=4000 delay_ms=50")
         controller.b = bench.host(controller, name="b-01", restic=restic,
                                   paths=[source])
         controller.away = controller.client.ok("POST", "/api/agents/enroll", {
