@@ -189,30 +189,103 @@ def test_a_copy_that_never_became_whole_is_not_started(lab, console, target):
     assert other.login()
 
 
-def test_keeping_a_standby_warm(lab, console, target):
-    host = Host(lab, console, "web-1")
-    keeper = lab.start([STANDBY, "keep", console.data, target, "1"],
-                       clean_env(RM_CLI=BIN / "restic-manager"),
-                       lab.path / "keep.log")
+def copies(keeper, folder):
+    """Of when the copies in this folder are."""
+    return re.findall(rf"^{re.escape(str(folder))} copied as of (\S+) ",
+                      keeper.text(), re.M)
 
-    def copies():
-        return re.findall(r"copied as of (\S+) ", keeper.text())
 
-    wait_for("two copies", lambda: len(copies()) >= 2)
-    job = host.run(lines=10)
-    console.wait_job(job)
-    seen = len(copies())
-    wait_for("another copy", lambda: len(copies()) >= seen + 2)
-    age = subprocess.run([STANDBY, "age", target], capture_output=True,
-                         text=True, check=True)
-    assert 0 <= int(age.stdout) < 10
-    keeper.kill()  # in the middle of whatever it does
-    keeper.wait()
+def age_of(target):
+    done = subprocess.run([STANDBY, "age", target], capture_output=True,
+                          text=True, check=True)
+    return int(done.stdout)
+
+
+def takes_over_with(lab, console, target, host, job):
+    """All of a job that was over when the last copy was made is there."""
     console.kill()
     take_over(lab, console, target)
     online(console, host)
     assert console.job(job)["status"] == "succeeded"
     assert len(host.lines(job)) == 10
+
+
+def test_keeping_a_standby_warm(lab, console, target):
+    host = Host(lab, console, "web-1")
+    keeper = lab.start([STANDBY, "keep", console.data, target, "1"],
+                       clean_env(RM_CLI=BIN / "restic-manager"),
+                       lab.path / "keep.log")
+    wait_for("two copies", lambda: len(copies(keeper, target)) >= 2)
+    job = host.run(lines=10)
+    console.wait_job(job)
+    seen = len(copies(keeper, target))
+    wait_for("another copy", lambda: len(copies(keeper, target)) >= seen + 2)
+    assert 0 <= age_of(target) < 10
+    keeper.kill()  # in the middle of whatever it does
+    keeper.wait()
+    takes_over_with(lab, console, target, host, job)
     modes = {p.name: oct(os.stat(p).st_mode & 0o7777)
              for p in (target / "secret.key", target / "db/vault/data.mdb")}
     assert set(modes.values()) == {"0o600"}
+
+
+# In the place of ssh: runs on this machine what it is asked to run on
+# primary, while the way there is open.
+SSH = """#!/bin/bash
+while [ "${{1#-}}" != "$1" ]; do
+	if [ "$1" = -o ] || [ "$1" = -l ]; then shift; fi
+	shift
+done
+[ "$1" = primary ] && [ -e '{way}' ] || exit 255
+shift
+PATH='{bin}':$PATH exec sh -c "$*"
+"""
+
+
+@pytest.fixture(name="way")
+def fixture_way(lab):
+    """Open while the file is there."""
+    way, ssh = lab.path / "way", lab.path / "bin/ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(SSH.format(way=way, bin=BIN))
+    ssh.chmod(0o755)
+    way.touch()
+    return way
+
+
+def keep_from_afar(lab, console, target):
+    path = f"{lab.path / 'bin'}:{os.environ['PATH']}"
+    return lab.start(
+        [STANDBY, "keep", f"primary:{console.data}", target, "1"],
+        clean_env(RM_CLI=BIN / "restic-manager", PATH=path),
+        lab.path / "keep.log")
+
+
+def test_a_standby_on_another_machine(lab, console, target, way):
+    host = Host(lab, console, "web-1")
+    keeper = keep_from_afar(lab, console, target)
+    wait_for("two copies", lambda: len(copies(keeper, target)) >= 2)
+    way.unlink()
+    wait_for("a fetch that fails", lambda: "again in 1 s" in keeper.text())
+    job = host.run(lines=10)
+    console.wait_job(job)
+    assert age_of(target) >= 0
+    seen = len(copies(keeper, target))
+    way.touch()
+    wait_for("another copy", lambda: len(copies(keeper, target)) >= seen + 2)
+    # What was fetched is of the moment at which it was made over there.
+    assert set(copies(keeper, target)) <= set(copies(
+        keeper, f"{console.data}.copy"))
+    takes_over_with(lab, console, target, host, job)
+    # What has become a controller is never copied over.
+    assert keeper.wait(30) == 1
+    assert "nothing was copied" in keeper.text()
+    assert console.healthy()
+
+
+def test_a_standby_that_reaches_nobody(lab, console, target, way):
+    way.unlink()
+    keeper = keep_from_afar(lab, console, target)
+    assert keeper.wait(30) == 1
+    assert f"primary:{console.data} could not be fetched" in keeper.text()
+    assert not target.exists()
