@@ -15,13 +15,20 @@
 #include "render/answer.h"
 #include "render/pages.h"
 #include "render/template.h"
-#include "tests/fake/seed.h"
+#include "tests/fake/seed_plans.h"
 
 #define MARKER "MARK9f2c"
 
 enum {
 	PARAMS = 24,
 	DIR_CAP = 256
+};
+
+enum {
+	NOBODY = REC__ROLE__ROLE_NONE, /* not signed in */
+	VIEWER = REC__ROLE__ROLE_VIEWER,
+	OPERATOR = REC__ROLE__ROLE_OPERATOR,
+	ADMIN = REC__ROLE__ROLE_ADMIN
 };
 
 struct site {
@@ -68,22 +75,38 @@ open_site(struct site *s, bool fleet)
 }
 
 static inline int
-setup_fleet(void **state)
+setup_site(void **state, bool fleet)
 {
 	struct site *s = test_malloc(sizeof(*s));
 
-	open_site(s, true);
+	open_site(s, fleet);
 	*state = s;
 	return 0;
 }
 
 static inline int
+setup_fleet(void **state)
+{
+	return setup_site(state, true);
+}
+
+static inline int
 setup_empty(void **state)
 {
-	struct site *s = test_malloc(sizeof(*s));
+	return setup_site(state, false);
+}
 
-	open_site(s, false);
-	*state = s;
+/* With schedules, retention, hooks and the state of their repositories. */
+static inline int
+setup_plans(void **state)
+{
+	struct site *s;
+
+	if (setup_fleet(state) != 0)
+		return -1;
+	s = *state;
+	if (seed_plans(s->dir, &s->err) != RC_OK)
+		fail_msg("plans: %s", s->err.msg);
 	return 0;
 }
 
@@ -174,14 +197,6 @@ ask_raw(struct site *s, const struct ask *q, const char *marker)
 	    &s->err);
 }
 
-static inline void
-ask(struct site *s, const struct ask *q, int status)
-{
-	if (ask_raw(s, q, MARKER) != RC_OK)
-		fail_msg("page %s: %s", q->page, s->err.msg);
-	assert_int_equal(s->status, status);
-}
-
 static inline bool
 has(const struct site *s, const char *part)
 {
@@ -200,26 +215,6 @@ must_not(const struct site *s, const char *part)
 {
 	if (has(s, part))
 		fail_msg("must not be there: %s", part);
-}
-
-static inline const char *
-host_text(enum seed_host h)
-{
-	static char z[ULID_TEXT_CAP];
-	struct ulid id = seed_host_id(h);
-
-	ulid_text(&id, z);
-	return z;
-}
-
-static inline const char *
-job_text(enum seed_job j)
-{
-	static char z[ULID_TEXT_CAP];
-	struct ulid id = seed_job_id(j);
-
-	ulid_text(&id, z);
-	return z;
 }
 
 /* Nothing inline, no outside text as markup, every form with its token. */
@@ -248,6 +243,84 @@ check_safe(const struct site *s)
 	assert_int_equal(forms, tokens);
 }
 
+/* Whatever a page tells and whoever asks, it is safe. */
+static inline void
+ask(struct site *s, const struct ask *q, int status)
+{
+	if (ask_raw(s, q, MARKER) != RC_OK)
+		fail_msg("page %s: %s", q->page, s->err.msg);
+	assert_int_equal(s->status, status);
+	check_safe(s);
+}
+
+static inline void
+show_list(struct site *s, struct ask *q, va_list words)
+{
+	size_t n = 0;
+
+	while ((q->params[n] = va_arg(words, const char *)) != NULL)
+		assert_true(++n < ARRAY_LEN(q->params));
+	assert_int_equal(n % 2, 0);
+	ask(s, q, 200);
+}
+
+/* A page as somebody of that role sees it; then name, value, ... NULL. */
+__attribute__((sentinel)) static inline void
+show(struct site *s, const char *page, int role, ...)
+{
+	struct ask q = { .page = page, .role = role };
+	va_list words;
+
+	va_start(words, role);
+	show_list(s, &q, words);
+	va_end(words);
+}
+
+/* The same of one region of the page. */
+__attribute__((sentinel)) static inline void
+show_part(struct site *s, const char *page, const char *region, int role, ...)
+{
+	struct ask q = { .page = page, .fragment = region, .role = role };
+	va_list words;
+
+	va_start(words, role);
+	show_list(s, &q, words);
+	va_end(words);
+}
+
+static inline const char *
+host_text(enum seed_host h)
+{
+	static char z[ULID_TEXT_CAP];
+	struct ulid id = seed_host_id(h);
+
+	ulid_text(&id, z);
+	return z;
+}
+
+static inline const char *
+job_text(enum seed_job j)
+{
+	static char z[ULID_TEXT_CAP];
+	struct ulid id = seed_job_id(j);
+
+	ulid_text(&id, z);
+	return z;
+}
+
+static inline void
+show_host(struct site *s, const char *page, int role, enum seed_host h)
+{
+	show(s, page, role, "id", host_text(h), NULL);
+}
+
+static inline void
+show_job(struct site *s, int role, enum seed_job j)
+{
+	show(s, "job", role, "id", job_text(j), NULL);
+}
+
 #define FLEET(f) cmocka_unit_test_setup_teardown(f, setup_fleet, teardown)
 #define EMPTY(f) cmocka_unit_test_setup_teardown(f, setup_empty, teardown)
+#define PLANS(f) cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
 #endif

@@ -14,8 +14,7 @@ the_jobs_page_shows_now_next_and_history(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
-	check_safe(s);
+	show(s, "jobs", OPERATOR, NULL);
 	must(s, "<h1>1 job running</h1>");
 	must(s, "1 queued.");
 	must(s, "<span class=\"mut\">asked for</span> <span title=");
@@ -30,7 +29,7 @@ the_jobs_page_shows_now_next_and_history(void **state)
 	        "<use href=\"/static/sprite.svg?v=");
 	must_not(s, "Older ones");
 	/* Who may not stop is offered nothing. */
-	ask(s, &(struct ask){ "jobs", NULL, 1, { NULL } }, 200);
+	show(s, "jobs", VIEWER, NULL);
 	must_not(s, "/cancel");
 }
 
@@ -56,14 +55,14 @@ a_job_says_whose_work_it_waits_for(void **state)
 	j.blocked_by = (ProtobufCBinaryData){ sizeof(by.b), by.b };
 	job_store_put(tx, &j);
 	edit_done(s, tx, w);
-	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
+	show(s, "jobs", OPERATOR, NULL);
 	must(s, "waits for backup of db-01");
 	tx = edit_site(s, &w);
 	other = job_store_get(tx, &by);
 	other->state = REC__JOB_STATE__JOB_SUCCEEDED;
 	job_store_put(tx, other);
 	edit_done(s, tx, w);
-	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
+	show(s, "jobs", OPERATOR, NULL);
 	must(s, "other work has the repository");
 	must_not(s, "waits for backup of db-01");
 }
@@ -73,40 +72,25 @@ jobs_are_filtered_and_links_keep_the_filter(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "jobs", NULL, 2,
-	        { "state", "failed", "kind", "backup", "q", "DB-0 <", "until",
-	            "2026-11-19" } },
-	    200);
-	check_safe(s);
+	show(s, "jobs", OPERATOR, "state", "failed", "kind", "backup", "q",
+	    "DB-0 <", "until", "2026-11-19", NULL);
 	must(s, "No job fits these filters");
 	must(s, "value=\"DB-0 &lt;\"");
 	must(s, "?q=DB-0%20%3C&amp;state=queued&amp;kind=backup&amp;"
 	        "until=2026-11-19&amp;");
 	must(s, "<option value=\"backup\" selected>");
-	ask(s,
-	    &(struct ask){ "jobs", NULL, 2,
-	        { "state", "failed", "q", "DB-0" } },
-	    200);
+	show(s, "jobs", OPERATOR, "state", "failed", "q", "DB-0", NULL);
 	must(s, "The repository is locked by another process");
 	must_not(s, "37 unread");
-	ask(s, &(struct ask){ "jobs", NULL, 2, { "host", host_text(SEED_FS) } },
-	    200);
+	show(s, "jobs", OPERATOR, "host", host_text(SEED_FS), NULL);
 	must(s, "37 unread");
 	must(s, "only, show all");
 	must_not(s, "The repository is locked");
-	ask(s,
-	    &(struct ask){ "jobs", NULL, 2,
-	        { "since", "2026-11-20", "page", "7" } },
-	    200);
+	show(s, "jobs", OPERATOR, "since", "2026-11-20", "page", "7", NULL);
 	must(s, "No job fits these filters");
 	/* What makes no sense filters nothing. */
-	ask(s,
-	    &(struct ask){ "jobs", NULL, 2,
-	        { "state", "<b>", "kind", "x", "since", "2026-13-99", "host",
-	            "nobody" } },
-	    200);
-	check_safe(s);
+	show(s, "jobs", OPERATOR, "state", "<b>", "kind", "x", "since",
+	    "2026-13-99", "host", "nobody", NULL);
 	must(s, "37 unread");
 }
 
@@ -115,8 +99,7 @@ no_job_at_all_is_told(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "jobs", NULL, 2, { NULL } }, 200);
-	check_safe(s);
+	show(s, "jobs", OPERATOR, NULL);
 	must(s, "<h1>No job is running</h1>");
 	must(s, "None ended in the last 24 hours.");
 	must(s, "Nothing runs.");
@@ -130,11 +113,7 @@ a_failed_backup_says_what_is_left(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
-	check_safe(s);
+	show_job(s, OPERATOR, SEED_JOB_FAILED);
 	must(s, "The repository is locked by another process");
 	must(s, "Wait for it to end");
 	must(s, "rotected until</dt>");
@@ -142,14 +121,10 @@ a_failed_backup_says_what_is_left(void **state)
 	must(s, "<dt>Failed in a row</dt>");
 	/* Only an administrator may sign in to the server. */
 	must_not(s, "zstdcat");
-	ask(s,
-	    &(struct ask){ "job", NULL, 3,
-	        { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
+	show_job(s, ADMIN, SEED_JOB_FAILED);
 	must(s, "/spool/jobs/");
 	/* One that worked needs none of it. */
-	ask(s, &(struct ask){ "job", NULL, 2, { "id", job_text(SEED_JOB_OK) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_OK);
 	must_not(s, "Failed in a row");
 	must_not(s, "rotected until</dt>");
 }
@@ -159,10 +134,8 @@ a_log_that_is_gone_says_when_logs_go(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "job", NULL, 3,
-	        { "id", job_text(SEED_JOB_EXPIRED), "retention_days", "90" } },
-	    200);
+	show(s, "job", ADMIN, "id", job_text(SEED_JOB_EXPIRED),
+	    "retention_days", "90", NULL);
 	must(s, "logs are kept for 90 days");
 	must_not(s, "log.ndjson");
 	must_not(s, "/spool/jobs/");
@@ -184,25 +157,16 @@ a_damaged_log_shows_what_is_left(void **state)
 	assert_int_equal(fsio_read(path, &b, &e), RC_OK);
 	assert_int_equal(truncate(path, (off_t)(b.len / 2)), 0);
 	buf_fini(&b);
-	ask(s,
-	    &(struct ask){ "job", NULL, 3,
-	        { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
-	check_safe(s);
+	show_job(s, ADMIN, SEED_JOB_FAILED);
 	must(s, "this is what is left");
 	must(s, "id=\"L500\"");
 	must_not(s, "id=\"L1200\"");
 	must_not(s, ">Newer lines</a>");
-	ask(s,
-	    &(struct ask){ "job", NULL, 3,
-	        { "id", job_text(SEED_JOB_FAILED), "from", "1" } },
-	    200);
+	show(s, "job", ADMIN, "id", job_text(SEED_JOB_FAILED), "from", "1",
+	    NULL);
 	must(s, "id=\"L1\"");
 	assert_int_equal(unlink(path), 0);
-	ask(s,
-	    &(struct ask){ "job", NULL, 3,
-	        { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
+	show_job(s, ADMIN, SEED_JOB_FAILED);
 	must(s, "The log file is missing in the spool.");
 }
 
@@ -212,26 +176,20 @@ a_long_log_can_be_walked_without_scripts(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_FAILED);
 	must(s, ">Older lines</a>");
 	must(s, ">First lines</a>");
 	must(s, "name=\"line\" min=\"1\" max=\"1200\"");
 	must_not(s, ">Newer lines</a>");
 	must(s, "for people and tickets");
 	must(s, "for tools, one record a line");
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_FAILED), "from", "1" } },
-	    200);
+	show(s, "job", OPERATOR, "id", job_text(SEED_JOB_FAILED), "from", "1",
+	    NULL);
 	must(s, ">Newer lines</a>");
 	must(s, ">Last lines</a>");
 	must(s, "data-older hidden");
 	/* Short ones need none of it. */
-	ask(s, &(struct ask){ "job", NULL, 2, { "id", job_text(SEED_JOB_OK) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_OK);
 	must_not(s, "name=\"line\"");
 	must_not(s, ">Newer lines</a>");
 }
@@ -242,27 +200,21 @@ the_search_page_shows_what_was_found(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "search", NULL, 1, { "q", "DB-" } }, 200);
-	check_safe(s);
+	show(s, "search", VIEWER, "q", "DB-", NULL);
 	must(s, "<h2>Hosts</h2>");
 	must(s, ">db-01</span>");
 	must(s, "2 found");
 	must_not(s, "<h2>Jobs</h2>");
-	ask(s,
-	    &(struct ask){ "search", "search.hits", 1,
-	        { "q", job_text(SEED_JOB_FAILED) } },
-	    200);
+	show_part(s, "search", "search.hits", VIEWER, "q",
+	    job_text(SEED_JOB_FAILED), NULL);
 	must(s, "<h2>Jobs</h2>");
 	must(s, "Backup of db-02");
 	must_not(s, "<html");
-	ask(s, &(struct ask){ "search", NULL, 1, { "q", "7C1e9f04" } }, 200);
+	show(s, "search", VIEWER, "q", "7C1e9f04", NULL);
 	must(s, "#snapshot-7c1e9f04\"");
-	ask(s,
-	    &(struct ask){ "search", NULL, 1,
-	        { "q", "<img src=x onerror=alert(1)> \"'" } },
-	    200);
-	check_safe(s);
-	ask(s, &(struct ask){ "search", NULL, 1, { NULL } }, 200);
+	show(s, "search", VIEWER, "q", "<img src=x onerror=alert(1)> \"'",
+	    NULL);
+	show(s, "search", VIEWER, NULL);
 	must_not(s, "Nothing found");
 	must(s, "Part of a host's name or tag");
 }

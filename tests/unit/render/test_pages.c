@@ -7,8 +7,7 @@ the_fleet_shows_every_state_with_its_reason(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { NULL } }, 200);
-	check_safe(s);
+	show(s, "dashboard", OPERATOR, NULL);
 	must(s, "4 of 9 hosts need attention");
 	must(s, "Offline 9 d, allowed 26 h");
 	must(s, "Never backed up");
@@ -33,18 +32,14 @@ a_viewer_sees_no_buttons_that_act(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "dashboard", NULL, 1, { NULL } }, 200);
+	show(s, "dashboard", VIEWER, NULL);
 	must_not(s, "Open the sources of");
 	must_not(s, "name=\"host-");
 	must_not(s, "Back up now");
 	must_not(s, "/hosts/new");
-	ask(s,
-	    &(struct ask){ "job", NULL, 1,
-	        { "id", job_text(SEED_JOB_RUNNING) } },
-	    200);
+	show_job(s, VIEWER, SEED_JOB_RUNNING);
 	must_not(s, "/cancel");
-	ask(s, &(struct ask){ "host", NULL, 1, { "id", host_text(SEED_APP) } },
-	    200);
+	show_host(s, "host", VIEWER, SEED_APP);
 	must_not(s, "/source-groups/");
 }
 
@@ -54,10 +49,8 @@ filters_narrow_the_rows_and_keep_the_counts(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "dashboard", NULL, 2,
-	        { "q", "tag:prod -tag:db", "sort", "name" } },
-	    200);
+	show(s, "dashboard", OPERATOR, "q", "tag:prod -tag:db", "sort", "name",
+	    NULL);
 	must(s, ">app-01<");
 	must(s, ">mail-01<");
 	must_not(s, ">db-01<");
@@ -68,19 +61,14 @@ filters_narrow_the_rows_and_keep_the_counts(void **state)
 	must(s, "\"/hosts.csv?q=tag:prod%20-tag:db&amp;sort=name\"");
 	must(s, "aria-sort=\"ascending\"><a href=\"/?q=tag:prod%20-tag:db&amp;"
 	        "sort=name&amp;dir=desc\">Host</a>");
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { "status", "offline" } },
-	    200);
+	show(s, "dashboard", OPERATOR, "status", "offline", NULL);
 	must(s, ">mail-01<");
 	must(s, ">web-03<");
 	must_not(s, ">app-01<");
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { "q", "<nothing>" } },
-	    200);
-	check_safe(s);
+	show(s, "dashboard", OPERATOR, "q", "<nothing>", NULL);
 	must(s, "No host fits this filter");
 	must(s, "Clear the filter");
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { "q", "colour:<b> web" } },
-	    200);
-	check_safe(s);
+	show(s, "dashboard", OPERATOR, "q", "colour:<b> web", NULL);
 	must(s, "There is no filter colour:.");
 	must(s, "aria-invalid=\"true\"");
 	must(s, ">web-03<");
@@ -93,9 +81,7 @@ chips_of_tags_write_the_query(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { "q", "tag:db web" } },
-	    200);
-	check_safe(s);
+	show(s, "dashboard", OPERATOR, "q", "tag:db web", NULL);
 	must(s, "\"/?q=tag:db%20web%20tag:prod\">prod <span class=\"m\">5<");
 	must(s, "\"/?q=web\" aria-current=\"true\">db <span class=\"m\">2<");
 	must(s, "\"/?q=tag:db%20web%20tag:office\">office");
@@ -108,30 +94,22 @@ what_changed_since_is_counted(void **state)
 	struct site *s = *state;
 	char rows[128];
 
-	ask(s, &(struct ask){ "dashboard", "hosts", 2, { "rows", "-" } }, 200);
+	show_part(s, "dashboard", "hosts", OPERATOR, "rows", "-", NULL);
 	must(s, "data-live=\"hosts\">9 hosts changed, <a href=\"/?page=1\"");
 	assert_true(str_fmt(rows, sizeof(rows), "%s,", host_text(SEED_DB1)));
 	assert_true(
 	    str_copy(rows + strlen(rows), 64, str_of(host_text(SEED_DB2))));
-	ask(s,
-	    &(struct ask){ "dashboard", "hosts", 2,
-	        { "rows", rows, "q", "tag:db", "sort", "name" } },
-	    200);
+	show_part(s, "dashboard", "hosts", OPERATOR, "rows", rows, "q",
+	    "tag:db", "sort", "name", NULL);
 	must(s, "data-live=\"hosts\" hidden>");
-	ask(s,
-	    &(struct ask){ "dashboard", "hosts", 2,
-	        { "rows", rows, "q", "tag:db" } },
-	    200);
+	show_part(s, "dashboard", "hosts", OPERATOR, "rows", rows, "q",
+	    "tag:db", NULL);
 	must(s, ">1 host changed, ");
-	ask(s,
-	    &(struct ask){ "dashboard", "hosts", 2,
-	        { "rows", rows, "q", "db-01", "sort", "name" } },
-	    200);
+	show_part(s, "dashboard", "hosts", OPERATOR, "rows", rows, "q", "db-01",
+	    "sort", "name", NULL);
 	must(s, ">1 host changed, ");
-	ask(s,
-	    &(struct ask){ "dashboard", "hosts", 2,
-	        { "rows", rows, "q", "tag:prod", "sort", "name" } },
-	    200);
+	show_part(s, "dashboard", "hosts", OPERATOR, "rows", rows, "q",
+	    "tag:prod", "sort", "name", NULL);
 	must(s, ">3 hosts changed, ");
 }
 
@@ -143,22 +121,16 @@ results_of_many_runs_are_told(void **state)
 	char mail[64];
 
 	assert_true(str_copy(mail, sizeof(mail), str_of(host_text(SEED_MAIL))));
-	ask(s,
-	    &(struct ask){ "dashboard", NULL, 2,
-	        { "started", "2", "waiting", "1", "offline", mail, "refused",
-	            host_text(SEED_EVIL) } },
-	    200);
-	check_safe(s);
+	show(s, "dashboard", OPERATOR, "started", "2", "waiting", "1",
+	    "offline", mail, "refused", host_text(SEED_EVIL), NULL);
 	must(s, "2 backups started.");
 	must(s, "1 was waiting already and is not started twice.");
 	must(s, "Offline, waiting up to a day for them to return: mail-01.");
 	must(s, "to back up: &lt;img");
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { "ticked", "0" } }, 200);
+	show(s, "dashboard", OPERATOR, "ticked", "0", NULL);
 	must(s, "No host was ticked.");
-	ask(s,
-	    &(struct ask){ "dashboard", NULL, 2,
-	        { "started", "<b>", "offline", "nonsense" } },
-	    200);
+	show(s, "dashboard", OPERATOR, "started", "<b>", "offline", "nonsense",
+	    NULL);
 	must_not(s, "started.");
 }
 
@@ -168,8 +140,7 @@ an_empty_fleet_says_what_to_do(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "dashboard", NULL, 3, { NULL } }, 200);
-	check_safe(s);
+	show(s, "dashboard", ADMIN, NULL);
 	must(s, "No hosts yet");
 	must(s, "href=\"/hosts/new\"");
 	must(s, "data-live=\"pending.list\"");
@@ -181,9 +152,7 @@ the_host_page_lists_snapshots_by_pages(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_APP) } },
-	    200);
-	check_safe(s);
+	show_host(s, "host", OPERATOR, SEED_APP);
 	must(s, "7c1e9f04");
 	must(s, "/etc \xc2\xb7 /home \xc2\xb7 /var/&lt;lib&gt;");
 	must(s, "1\xe2\x80\x93"
@@ -191,16 +160,11 @@ the_host_page_lists_snapshots_by_pages(void **state)
 	must(s, "?page=3\"");
 	must(s, "aria-current=\"page\">Snapshots");
 	must(s, "home &lt;b&gt;");
-	ask(s,
-	    &(struct ask){ "host", NULL, 2,
-	        { "id", host_text(SEED_APP), "page", "3" } },
-	    200);
+	show(s, "host", OPERATOR, "id", host_text(SEED_APP), "page", "3", NULL);
 	must(s, "101\xe2\x80\x93"
 	        "120 of 120");
-	ask(s,
-	    &(struct ask){ "host", NULL, 2,
-	        { "id", host_text(SEED_APP), "page", "999" } },
-	    200);
+	show(s, "host", OPERATOR, "id", host_text(SEED_APP), "page", "999",
+	    NULL);
 	must(s, "101\xe2\x80\x93"
 	        "120 of 120");
 }
@@ -211,26 +175,18 @@ the_host_page_names_the_problem_and_its_log(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_DB2) } },
-	    200);
-	check_safe(s);
+	show_host(s, "host", OPERATOR, SEED_DB2);
 	must(s, "The last backup failed");
 	must(s, job_text(SEED_JOB_FAILED));
-	ask(s,
-	    &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_BUILD) } },
-	    200);
+	show_host(s, "host", OPERATOR, SEED_BUILD);
 	must(s, "The repository could not be prepared");
 	must(s, "401 Unauthorized");
 	must(s, "No snapshots yet");
-	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_MAIL) } },
-	    200);
+	show_host(s, "host", OPERATOR, SEED_MAIL);
 	must(s, "Needs restic 0.17+ on the agent host. This host runs 0.14.0.");
-	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_FS) } },
-	    200);
+	show_host(s, "host", OPERATOR, SEED_FS);
 	must(s, "calls itself <b class=\"m\">WIN-4711</b>");
-	ask(s, &(struct ask){ "host", NULL, 2, { "id", host_text(SEED_EVIL) } },
-	    200);
-	check_safe(s);
+	show_host(s, "host", OPERATOR, SEED_EVIL);
 	must(s, "&lt;b&gt;");
 }
 
@@ -241,31 +197,21 @@ the_jobs_tab_filters_by_result_and_day(void **state)
 	struct site *s = *state;
 	char row[64];
 
-	ask(s,
-	    &(struct ask){ "host_jobs", NULL, 2,
-	        { "id", host_text(SEED_DB2) } },
-	    200);
-	check_safe(s);
+	show_host(s, "host_jobs", OPERATOR, SEED_DB2);
 	must(s, ">Cancelled<");
 	must(s, "The repository is locked by another process");
-	ask(s,
-	    &(struct ask){ "host_jobs", NULL, 2,
-	        { "id", host_text(SEED_DB2), "state", "failed" } },
-	    200);
+	show(s, "host_jobs", OPERATOR, "id", host_text(SEED_DB2), "state",
+	    "failed", NULL);
 	must_not(s, ">Cancelled<");
-	ask(s,
-	    &(struct ask){ "host_jobs", NULL, 2,
-	        { "id", host_text(SEED_DB2), "day", "2026-11-18" } },
-	    200);
+	show(s, "host_jobs", OPERATOR, "id", host_text(SEED_DB2), "day",
+	    "2026-11-18", NULL);
 	must(s, ">Cancelled<");
 	must(s, "18 Nov only, show all");
 	assert_true(str_fmt(row, sizeof(row), "id=\"job-%s\"",
 	    job_text(SEED_JOB_FAILED)));
 	must_not(s, row);
-	ask(s,
-	    &(struct ask){ "host_jobs", NULL, 2,
-	        { "id", host_text(SEED_DB2), "state", "\"><b>" } },
-	    200);
+	show(s, "host_jobs", OPERATOR, "id", host_text(SEED_DB2), "state",
+	    "\"><b>", NULL);
 	must(s, ">Cancelled<");
 }
 
@@ -274,24 +220,16 @@ live_lists_follow_the_filter_and_only_the_first_page(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "dashboard", NULL, 2,
-	        { "q", "a b", "status", "ok" } },
-	    200);
+	show(s, "dashboard", OPERATOR, "q", "a b", "status", "ok", NULL);
 	must(s, "data-events=\"/events?page=dashboard&amp;q=a%20b%20state:ok"
 	        "&amp;number=1\"");
 	must(s, "data-live=\"hosts\"");
-	ask(s,
-	    &(struct ask){ "host_jobs", NULL, 2,
-	        { "id", host_text(SEED_DB2), "page", "999" } },
-	    200);
+	show(s, "host_jobs", OPERATOR, "id", host_text(SEED_DB2), "page", "999",
+	    NULL);
 	must(s, ">Cancelled<");
 	must(s, "data-live=\"host.jobs\"");
-	ask(s,
-	    &(struct ask){ "host_jobs", NULL, 2,
-	        { "id", host_text(SEED_DB2), "state", "failed", "day",
-	            "2026-11-19" } },
-	    200);
+	show(s, "host_jobs", OPERATOR, "id", host_text(SEED_DB2), "state",
+	    "failed", "day", "2026-11-19", NULL);
 	must(s, "&amp;state=failed&amp;day=2026-11-19\"");
 }
 
@@ -324,11 +262,7 @@ a_job_page_in_each_state(void **state)
 	size_t i, k;
 
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		ask(s,
-		    &(struct ask){ "job", NULL, 2,
-		        { "id", job_text(rows[i].job) } },
-		    200);
-		check_safe(s);
+		show_job(s, OPERATOR, rows[i].job);
 		for (k = 0; k < 4; k++)
 			must(s, rows[i].want[k]);
 	}
@@ -339,26 +273,19 @@ a_log_is_shown_by_500_lines(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_FAILED);
 	must(s, "id=\"L701\"");
 	must_not(s, "id=\"L700\"");
 	must(s, "Fatal: unable to create lock in backend: &lt;script&gt;");
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_FAILED), "from", "201" } },
-	    200);
+	show(s, "job", OPERATOR, "id", job_text(SEED_JOB_FAILED), "from", "201",
+	    NULL);
 	must(s, "id=\"L201\"");
 	must(s, "id=\"L700\"");
 	must_not(s, "id=\"L701\"");
 	must(s, "?from=1\"");
 	must(s, "?from=701#L701\"");
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_FAILED), "from", "99999" } },
-	    200);
+	show(s, "job", OPERATOR, "id", job_text(SEED_JOB_FAILED), "from",
+	    "99999", NULL);
 	must(s, "id=\"L1200\"");
 }
 
@@ -367,10 +294,7 @@ the_widest_log_still_fits_a_page(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "job", NULL, 2,
-	        { "id", job_text(SEED_JOB_CANCELLED) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_CANCELLED);
 	must(s, "cut, the download has all of it");
 	must(s, "id=\"L537\"");
 }
@@ -387,7 +311,7 @@ unknown_ids_are_404_and_say_so(void **state)
 	for (i = 0; i < ARRAY_LEN(ids); i++) {
 		for (k = 0; k < ARRAY_LEN(pages); k++) {
 			ask(s,
-			    &(struct ask){ pages[k], NULL, 2,
+			    &(struct ask){ pages[k], NULL, OPERATOR,
 			        { "id", ids[i] } },
 			    404);
 			must(s, "Nothing here");
@@ -402,19 +326,20 @@ error_pages_carry_their_status(void **state)
 	struct site *s = *state;
 
 	ask(s,
-	    &(struct ask){ "error", NULL, 1,
+	    &(struct ask){ "error", NULL, VIEWER,
 	        { "status", "403", "needs", "operator", "back", "/hosts/x" } },
 	    403);
 	must(s, "Your role is <b>viewer</b>. This needs <b>operator</b>.");
 	must(s, "href=\"/hosts/x\"");
 	ask(s,
-	    &(struct ask){ "error", NULL, 1,
+	    &(struct ask){ "error", NULL, VIEWER,
 	        { "status", "503", "back", "//evil.example" } },
 	    503);
 	must_not(s, "evil.example");
-	ask(s, &(struct ask){ "error", NULL, 1, { "status", "777" } }, 500);
+	ask(s, &(struct ask){ "error", NULL, VIEWER, { "status", "777" } },
+	    500);
 	ask(s,
-	    &(struct ask){ "error", NULL, 1,
+	    &(struct ask){ "error", NULL, VIEWER,
 	        { "status", "404", "message", "no such <host>" } },
 	    404);
 	must(s, "<p>No such &lt;host&gt;.</p>");
@@ -426,14 +351,11 @@ forms_keep_what_was_typed_and_point_at_the_first_mistake(void **state)
 	struct site *s = *state;
 	const char *focus;
 
-	ask(s,
-	    &(struct ask){ "host_new", NULL, 2,
-	        { "hostname", "web\"01", "repo_url", "ftp://x", "initial_paths",
-	            "/etc\n</textarea>", "error", "Correct it.",
-	            "error.repo_url", "restic says no", "error.initial_paths",
-	            "not a path", "repo_password", "hunter2-typed" } },
-	    200);
-	check_safe(s);
+	show(s, "host_new", OPERATOR, "hostname", "web\"01", "repo_url",
+	    "ftp://x", "initial_paths", "/etc\n</textarea>", "error",
+	    "Correct it.", "error.repo_url", "restic says no",
+	    "error.initial_paths", "not a path", "repo_password",
+	    "hunter2-typed", NULL);
 	must(s, "value=\"web&quot;01\"");
 	must(s, "/etc\n&lt;/textarea&gt;</textarea>");
 	must(s, "id=\"new-repo-url-error\">restic says no");
@@ -441,19 +363,15 @@ forms_keep_what_was_typed_and_point_at_the_first_mistake(void **state)
 	focus = strstr(buf_text(&s->body), " autofocus");
 	assert_non_null(focus);
 	assert_null(strstr(focus + 1, " autofocus"));
-	ask(s,
-	    &(struct ask){ "login", NULL, 0,
-	        { "username", "ops", "error", "Wrong." } },
-	    200);
+	show(s, "login", NOBODY, "username", "ops", "error", "Wrong.", NULL);
 	must(s, "id=\"login-username\"");
 	must(s, "id=\"login-password\"");
 	must(s, "action=\"/login\"");
 	must(s, "<button class=\"btn pri\" type=\"submit\">");
-	ask(s, &(struct ask){ "bootstrap", NULL, 0, { NULL } }, 200);
+	show(s, "bootstrap", NOBODY, NULL);
 	must(s, "Minimum 12 characters");
 	must_not(s, "name=\"token\"");
-	ask(s, &(struct ask){ "bootstrap", NULL, 0, { "need_token", "1" } },
-	    200);
+	show(s, "bootstrap", NOBODY, "need_token", "1", NULL);
 	must(s, "name=\"token\"");
 }
 
@@ -465,30 +383,26 @@ forms_keep_what_was_typed_and_point_at_the_first_mistake(void **state)
 static void
 secrets_are_markers_and_need_one(void **state)
 {
-	static const struct ask q = { "pending", NULL, 2,
+	static const struct ask q = { "pending", NULL, OPERATOR,
 		{ "hash", HASH("01"), "pin", "cGlu", "secrets",
 		    "token password" } };
 	struct site *s = *state;
 
 	ask(s, &q, 200);
-	check_safe(s);
 	must(s,
 	    "echo " MARKER "-token | sudo restic-manager-agent -enroll-server "
 	    "https://backup.example.net -enroll-token -<");
 	must(s, "RM_TOKEN=" MARKER
 	        "-token sudo --preserve-env=RM_SERVER,RM_TOKEN bash<");
 	must(s, "echo '" MARKER "-password' | htpasswd -B -i");
-	ask(s,
-	    &(struct ask){ "pending", NULL, 2,
-	        { "hash", HASH("09"), "secrets", "token" } },
-	    200);
-	check_safe(s);
+	show(s, "pending", OPERATOR, "hash", HASH("09"), "secrets", "token",
+	    NULL);
 	must(s, "htpasswd -B -c .htpasswd &#39;it&#39;\\&#39;&#39;s; rm&#39;<");
 	must_not(s, MARKER "-password");
 	assert_int_equal(ask_raw(s, &q, ""), RC_INVALID);
 	/* The region holds none of them. */
 	assert_int_equal(ask_raw(s,
-	                     &(struct ask){ "pending", "enrol.state", 2,
+	                     &(struct ask){ "pending", "enrol.state", OPERATOR,
 	                         { "hash", HASH("03") } },
 	                     ""),
 	    RC_OK);
@@ -502,10 +416,8 @@ a_command_that_is_gone_can_be_made_anew(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "pending", NULL, 2,
-	        { "hash", HASH("01"), "secrets", "password" } },
-	    200);
+	show(s, "pending", OPERATOR, "hash", HASH("01"), "secrets", "password",
+	    NULL);
 	must_not(s, MARKER "-token");
 	must(s, "not shown any more");
 	must(s,
@@ -532,14 +444,13 @@ the_panel_tells_how_far_a_host_has_come(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		ask(s,
-		    &(struct ask){ "pending", "enrol.state", 2,
-		        { "hash", cases[i].hash } },
-		    200);
+		show_part(s, "pending", "enrol.state", OPERATOR, "hash",
+		    cases[i].hash, NULL);
 		must(s, cases[i].has);
 		must_not(s, cases[i].lacks);
 	}
-	ask(s, &(struct ask){ "pending", NULL, 2, { "hash", HASH("0a") } },
+	ask(s,
+	    &(struct ask){ "pending", NULL, OPERATOR, { "hash", HASH("0a") } },
 	    404);
 }
 
@@ -550,8 +461,7 @@ enrolments_are_listed_with_what_can_be_done(void **state)
 	struct site *s = *state;
 	const char *first;
 
-	ask(s, &(struct ask){ "host_new", NULL, 2, { NULL } }, 200);
-	check_safe(s);
+	show(s, "host_new", OPERATOR, NULL);
 	must(s, "/hosts/enrollment-tokens/" HASH("01") "/revoke");
 	must(s, "/hosts/enrollment-tokens/" HASH("04") "/regenerate");
 	must_not(s, "/hosts/enrollment-tokens/" HASH("05") "/regenerate");
@@ -561,8 +471,7 @@ enrolments_are_listed_with_what_can_be_done(void **state)
 	first = strstr(buf_text(&s->body), "waiting, ");
 	assert_non_null(first);
 	assert_true(first < strstr(buf_text(&s->body), "revoked"));
-	ask(s, &(struct ask){ "host_new", NULL, 2, { "was", HASH("04") } },
-	    200);
+	show(s, "host_new", OPERATOR, "was", HASH("04"), NULL);
 	must(s, "The command for late-01 has expired");
 }
 
@@ -584,19 +493,15 @@ each_region_is_a_part_of_its_page(void **state)
 
 		if (pages[i].regions[0] == NULL)
 			continue;
-		ask(s,
-		    &(struct ask){ pages[i].name, NULL, 2,
-		        { "id", id, "hash", HASH("01") } },
-		    200);
+		show(s, pages[i].name, OPERATOR, "id", id, "hash", HASH("01"),
+		    NULL);
 		buf_init(&whole, PAGES_REPLY_MAX);
 		buf_put_str(&whole, buf_str(&s->body));
 		for (r = pages[i].regions; *r != NULL; r++) {
 			char mark[64];
 
-			ask(s,
-			    &(struct ask){ pages[i].name, *r, 2,
-			        { "id", id, "hash", HASH("01"), "host", id } },
-			    200);
+			show_part(s, pages[i].name, *r, OPERATOR, "id", id,
+			    "hash", HASH("01"), "host", id, NULL);
 			assert_true(str_fmt(mark, sizeof(mark),
 			    "data-live=\"%s\"", *r));
 			must(s, mark);
@@ -607,10 +512,8 @@ each_region_is_a_part_of_its_page(void **state)
 				fail_msg("%s lacks %s", pages[i].name, mark);
 		}
 		buf_fini(&whole);
-		ask(s,
-		    &(struct ask){ pages[i].name, PAGES_ALL, 2,
-		        { "id", id, "hash", HASH("01") } },
-		    200);
+		show_part(s, pages[i].name, PAGES_ALL, OPERATOR, "id", id,
+		    "hash", HASH("01"), NULL);
 	}
 }
 
@@ -619,10 +522,8 @@ one_row_is_given_for_one_host(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "dashboard", "host.row", 2,
-	        { "host", host_text(SEED_DB1) } },
-	    200);
+	show_part(s, "dashboard", "host.row", OPERATOR, "host",
+	    host_text(SEED_DB1), NULL);
 	must(s, "db-01");
 	must_not(s, "db-02");
 	assert_true(strncmp(buf_text(&s->body), "<tr ", 4) == 0);
@@ -633,11 +534,12 @@ unknown_pages_and_regions_are_refused(void **state)
 {
 	struct site *s = *state;
 
-	assert_int_equal(ask_raw(s, &(struct ask){ "etc", NULL, 3, { NULL } },
+	assert_int_equal(ask_raw(s,
+	                     &(struct ask){ "etc", NULL, ADMIN, { NULL } },
 	                     MARKER),
 	    RC_INVALID);
 	assert_int_equal(ask_raw(s,
-	                     &(struct ask){ "dashboard", "job.log", 3,
+	                     &(struct ask){ "dashboard", "job.log", ADMIN,
 	                         { NULL } },
 	                     MARKER),
 	    RC_INVALID);

@@ -5,23 +5,6 @@
 #include "lib/store/host_store.h"
 #include "lib/store/schedule_store.h"
 
-#include "tests/fake/seed_plans.h"
-
-static int
-setup_plans(void **state)
-{
-	struct site *s;
-
-	if (setup_fleet(state) != 0)
-		return -1;
-	s = *state;
-	if (seed_plans(s->dir, &s->err) != RC_OK)
-		fail_msg("plans: %s", s->err.msg);
-	return 0;
-}
-
-#define PLANS(f) cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
-
 static const char *
 schedule_text(enum seed_host h, unsigned n)
 {
@@ -42,24 +25,13 @@ group_text(enum seed_host h)
 	return z;
 }
 
-static void
-page_of(struct site *s, const char *page, enum seed_host h, int role)
-{
-	ask(s,
-	    &(struct ask){ .page = page,
-	        .role = role,
-	        .params = { "id", host_text(h) } },
-	    200);
-	check_safe(s);
-}
-
 /* M-165, M-166, M-169 */
 static void
 sources_tell_paths_retention_use_and_conflict(void **state)
 {
 	struct site *s = *state;
 
-	page_of(s, "host_sources", SEED_APP, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_sources", OPERATOR, SEED_APP);
 	must(s, ">default</a>");
 	must(s, "home &lt;b&gt;");
 	must(s, "/etc \xc2\xb7 /home");
@@ -79,10 +51,10 @@ the_last_group_stays_and_viewers_cannot_run(void **state)
 {
 	struct site *s = *state;
 
-	page_of(s, "host_sources", SEED_MAIL, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_sources", OPERATOR, SEED_MAIL);
 	must(s, "A host keeps one source group at least");
 	must_not(s, "/delete\"");
-	page_of(s, "host_sources", SEED_APP, REC__ROLE__ROLE_VIEWER);
+	show_host(s, "host_sources", VIEWER, SEED_APP);
 	must(s, "last=7, h=2");
 	must_not(s, "/run\"");
 	must_not(s, "/sources/new");
@@ -95,13 +67,8 @@ the_form_of_a_source_has_what_is_stored(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "group",
-	            group_text(SEED_APP) } },
-	    200);
-	check_safe(s);
+	show(s, "host_source", OPERATOR, "id", host_text(SEED_APP), "group",
+	    group_text(SEED_APP), NULL);
 	must(s, ">\n/etc\n/home</textarea>");
 	must(s, ">\n*.tmp\nnode_modules</textarea>");
 	must(s, "name=\"keep_last\" class=\"m\" type=\"number\" min=\"0\" "
@@ -112,7 +79,7 @@ the_form_of_a_source_has_what_is_stored(void **state)
 	must_not(s, "name=\"pre_hook\""); /* administrators only */
 	ask(s,
 	    &(struct ask){ .page = "host_source",
-	        .role = REC__ROLE__ROLE_OPERATOR,
+	        .role = OPERATOR,
 	        .params = { "id", host_text(SEED_APP), "group",
 	            group_text(SEED_DB2) } },
 	    404);
@@ -123,40 +90,23 @@ a_retention_tells_what_it_would_keep_while_it_is_typed(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .fragment = "retention.preview",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "group",
-	            group_text(SEED_APP), "typed", "1", "keep_last", "14",
-	            "keep_daily", "nonsense" } },
-	    200);
+	show_part(s, "host_source", "retention.preview", OPERATOR, "id",
+	    host_text(SEED_APP), "group", group_text(SEED_APP), "typed", "1",
+	    "keep_last", "14", "keep_daily", "nonsense", NULL);
 	must(s, "<b class=\"m\">14</b> of your <b class=\"m\">120</b> "
 	        "snapshots would stay, <b class=\"m\">106</b> would go.");
 	must_not(s, "<form");
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .fragment = "retention.preview",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "group",
-	            group_text(SEED_APP), "typed", "1" } },
-	    200);
+	show_part(s, "host_source", "retention.preview", OPERATOR, "id",
+	    host_text(SEED_APP), "group", group_text(SEED_APP), "typed", "1",
+	    NULL);
 	must(s, "all <b class=\"m\">120</b> snapshots stay");
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .fragment = "retention.preview",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP) } },
-	    200);
+	show_part(s, "host_source", "retention.preview", OPERATOR, "id",
+	    host_text(SEED_APP), NULL);
 	must(s, "No snapshot of this group yet.");
 	/* What forget leaves alone is not counted. */
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .fragment = "retention.preview",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_FS), "group",
-	            group_text(SEED_FS), "typed", "1", "keep_last", "1" } },
-	    200);
+	show_part(s, "host_source", "retention.preview", OPERATOR, "id",
+	    host_text(SEED_FS), "group", group_text(SEED_FS), "typed", "1",
+	    "keep_last", "1", NULL);
 	must(s, "<b class=\"m\">1</b> of your <b class=\"m\">2</b> snapshots");
 }
 
@@ -166,16 +116,11 @@ a_refused_source_keeps_what_was_typed(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "typed", "1", "name",
-	            "n\"<b>", "includes", "etc\n/home", "excludes", "",
-	            "keep_last", "x", "keep_daily", "14", "retry_max", "1",
-	            "error.includes", "a path is not absolute",
-	            "error.keep_last", "a number" } },
-	    200);
-	check_safe(s);
+	show(s, "host_source", OPERATOR, "id", host_text(SEED_APP), "typed",
+	    "1", "name", "n\"<b>", "includes", "etc\n/home", "excludes", "",
+	    "keep_last", "x", "keep_daily", "14", "retry_max", "1",
+	    "error.includes", "a path is not absolute", "error.keep_last",
+	    "a number", NULL);
 	must(s, "value=\"n&quot;&lt;b&gt;\"");
 	must(s, ">\netc\n/home</textarea>");
 	must(s, "id=\"g-includes-error\">A path is not absolute.<");
@@ -190,14 +135,9 @@ hooks_are_replaced_or_removed_and_never_shown(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_source",
-	        .role = REC__ROLE__ROLE_ADMIN,
-	        .params = { "id", host_text(SEED_APP), "group",
-	            group_text(SEED_APP), "pre_hook", "echo SECRET",
-	            "error.hooks", "the hook is too long" } },
-	    200);
-	check_safe(s);
+	show(s, "host_source", ADMIN, "id", host_text(SEED_APP), "group",
+	    group_text(SEED_APP), "pre_hook", "echo SECRET", "error.hooks",
+	    "the hook is too long", NULL);
 	must(s, "A hook is stored. Text here replaces it");
 	must(s, "name=\"remove_pre_hook\"");
 	must_not(s, "name=\"remove_post_hook\"");
@@ -212,7 +152,7 @@ schedules_tell_when_next_and_last(void **state)
 {
 	struct site *s = *state;
 
-	page_of(s, "host_schedules", SEED_APP, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_schedules", OPERATOR, SEED_APP);
 	must(s, "default, home &lt;b&gt;</a>");
 	must(s, "Every day at 03:00");
 	must(s, ">20 Nov 03:"); /* with its spread */
@@ -222,7 +162,7 @@ schedules_tell_when_next_and_last(void **state)
 	must(s, "aria-checked=\"true\"");
 	must(s, "Agent in sync");
 	must(s, "version 7");
-	page_of(s, "host_schedules", SEED_DB2, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_schedules", OPERATOR, SEED_DB2);
 	must(s, "Every 12 hours");
 	must(s, "0 0,12 * * * Europe/Berlin");
 	/* Midnight in Berlin is 23:00 here. */
@@ -237,13 +177,8 @@ a_paused_schedule_asks_before_it_runs(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_schedules",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_WEB), "confirm",
-	            schedule_text(SEED_WEB, 1) } },
-	    200);
-	check_safe(s);
+	show(s, "host_schedules", OPERATOR, "id", host_text(SEED_WEB),
+	    "confirm", schedule_text(SEED_WEB, 1), NULL);
 	must(s, "<details class=\"menu edit\" open><summary class=\"btn sm\" "
 	        "aria-label=\"Run now: default, paused\"");
 	must(s, "name=\"confirm\" value=\"1\"");
@@ -258,13 +193,8 @@ what_run_now_came_to_is_told_by_names_of_groups(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_schedules",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "ran",
-	            schedule_text(SEED_APP, 0), "started", "2", "waiting",
-	            "1" } },
-	    200);
+	show(s, "host_schedules", OPERATOR, "id", host_text(SEED_APP), "ran",
+	    schedule_text(SEED_APP, 0), "started", "2", "waiting", "1", NULL);
 	must(s, "2 backups dispatched: default, home &lt;b&gt;.");
 	must(s, "1 was waiting already");
 }
@@ -274,11 +204,11 @@ a_host_without_schedules_is_offered_a_night(void **state)
 {
 	struct site *s = *state;
 
-	page_of(s, "host_schedules", SEED_BUILD, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_schedules", OPERATOR, SEED_BUILD);
 	must(s, "No schedule yet: nothing is backed up by itself.");
 	must(s, "/schedules/new?like=nightly");
 	must(s, "Next 24 hours: nothing runs");
-	page_of(s, "host_schedules", SEED_BUILD, REC__ROLE__ROLE_VIEWER);
+	show_host(s, "host_schedules", VIEWER, SEED_BUILD);
 	must_not(s, "/schedules/new");
 }
 
@@ -287,12 +217,12 @@ a_schedule_that_cannot_be_read_is_shown_as_such(void **state)
 {
 	struct site *s = *state;
 
-	page_of(s, "host_schedules", SEED_EVIL, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_schedules", OPERATOR, SEED_EVIL);
 	must(s, "cannot be read here");
 	must(s, "&lt;script&gt;alert(1)&lt;/script&gt;");
 	must(s, "Refused by the agent");
 	must(s, "&lt;b&gt;too new&lt;/b&gt;");
-	page_of(s, "host_schedules", SEED_FS, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_schedules", OPERATOR, SEED_FS);
 	must(s, "The agent knows no schedules");
 	must(s, "version 7 \xc2\xb7 agent too old for schedules");
 	must_not(s, "Agent in sync");
@@ -304,12 +234,8 @@ a_new_schedule_begins_with_a_usual_time(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_schedule",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_DB2), "like", "nightly" } },
-	    200);
-	check_safe(s);
+	show(s, "host_schedule", OPERATOR, "id", host_text(SEED_DB2), "like",
+	    "nightly", NULL);
 	must(s, "value=\"0 3 * * *\" checked");
 	must(s, "title=\"Every Sunday at 03:00\"");
 	must(s, "value=\"0 */6 * * *\"");
@@ -326,17 +252,11 @@ a_refused_schedule_keeps_what_was_typed(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_schedule",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "schedule",
-	            schedule_text(SEED_APP, 0), "typed", "1", "preset", "",
-	            "cron", "61 * * * *", "zone", "Europe/Paris",
-	            "jitter_seconds", "77", "groups", group_text(SEED_APP),
-	            "error.cron", "minute 61 is above 59", "error.groups",
-	            "choose one" } },
-	    200);
-	check_safe(s);
+	show(s, "host_schedule", OPERATOR, "id", host_text(SEED_APP),
+	    "schedule", schedule_text(SEED_APP, 0), "typed", "1", "preset", "",
+	    "cron", "61 * * * *", "zone", "Europe/Paris", "jitter_seconds",
+	    "77", "groups", group_text(SEED_APP), "error.cron",
+	    "minute 61 is above 59", "error.groups", "choose one", NULL);
 	must(s, "value=\"61 * * * *\"");
 	must(s, "value=\"Europe/Paris\"");
 	must(s, "<option value=\"77\" selected>");
@@ -353,25 +273,15 @@ the_preview_alone_follows_the_fields(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_schedule",
-	        .fragment = "schedule.preview",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "typed", "1", "preset",
-	            "30 2 * * 1-5", "cron", "nonsense", "zone", "UTC",
-	            "jitter_seconds", "0" } },
-	    200);
+	show_part(s, "host_schedule", "schedule.preview", OPERATOR, "id",
+	    host_text(SEED_APP), "typed", "1", "preset", "30 2 * * 1-5", "cron",
+	    "nonsense", "zone", "UTC", "jitter_seconds", "0", NULL);
 	must(s, "Monday to Friday at 02:30");
 	must(s, "<li title=\"20 Nov 2026 02:30:00\">20 Nov 02:30 ");
 	must(s, ">23 Nov 02:30 ");
 	must_not(s, "<form");
-	ask(s,
-	    &(struct ask){ .page = "host_schedule",
-	        .fragment = "schedule.preview",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP), "typed", "1", "cron",
-	            "<b>" } },
-	    200);
+	show_part(s, "host_schedule", "schedule.preview", OPERATOR, "id",
+	    host_text(SEED_APP), "typed", "1", "cron", "<b>", NULL);
 	must(s, "s-failed");
 	must_not(s, "<b>");
 }
@@ -382,30 +292,18 @@ a_row_tells_what_comes_next_and_offers_what_fits(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "dashboard",
-	        .fragment = "host.row",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "host", host_text(SEED_APP) } },
-	    200);
+	show_part(s, "dashboard", "host.row", OPERATOR, "host",
+	    host_text(SEED_APP), NULL);
 	must(s, "in 12 h<small>20 Nov 03:");
 	must(s, "<small class=\"nx\">next in 12 h</small>");
 	must(s, "/run\" aria-label=\"Run all groups of app-01\"");
 	must(s, "<path d=\"M1 17L3.3 16.6");
 	must(s, "<path class=\"last\" d=\"M69 3h.01\"");
-	ask(s,
-	    &(struct ask){ .page = "dashboard",
-	        .fragment = "host.row",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "host", host_text(SEED_DB2) } },
-	    200);
+	show_part(s, "dashboard", "host.row", OPERATOR, "host",
+	    host_text(SEED_DB2), NULL);
 	must(s, "retry in 42 min<small>15:00");
-	ask(s,
-	    &(struct ask){ .page = "dashboard",
-	        .fragment = "host.row",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "host", host_text(SEED_BUILD) } },
-	    200);
+	show_part(s, "dashboard", "host.row", OPERATOR, "host",
+	    host_text(SEED_BUILD), NULL);
 	must(s, "none<small>no schedule yet");
 	must(s, ">Open ");
 }
@@ -416,12 +314,8 @@ a_host_that_comes_and_goes_sleeps(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "dashboard",
-	        .fragment = "host.row",
-	        .role = REC__ROLE__ROLE_VIEWER,
-	        .params = { "host", host_text(SEED_MAIL) } },
-	    200);
+	show_part(s, "dashboard", "host.row", VIEWER, "host",
+	    host_text(SEED_MAIL), NULL);
 	must(s, "Asleep \xc2\xb7 last seen 9 d ago \xc2\xb7 will catch up on "
 	        "return");
 	must(s, "on wake<small>catches up");
@@ -437,12 +331,7 @@ a_job_of_a_schedule_tells_due_attempt_and_next_try(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "job",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
-	check_safe(s);
+	show_job(s, OPERATOR, SEED_JOB_FAILED);
 	must(s, "by schedule");
 	must(s, "due <b class=\"m\">19 Nov 12:00</b>");
 	must(s, "attempt <b class=\"m\">2</b>");
@@ -450,11 +339,7 @@ a_job_of_a_schedule_tells_due_attempt_and_next_try(void **state)
 	        "42 min</b>");
 	must(s, "/jobs?schedule=");
 	must(s, ">all runs of this schedule</a>");
-	ask(s,
-	    &(struct ask){ .page = "job",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", job_text(SEED_JOB_OK) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_OK);
 	must_not(s, "all runs of this schedule");
 }
 
@@ -479,20 +364,11 @@ what_no_schedule_asks_for_is_not_tried_again(void **state)
 	h->plan_refused = mut("");
 	host_store_put(tx, h);
 	edit_done(s, tx, w);
-	ask(s,
-	    &(struct ask){ .page = "job",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", job_text(SEED_JOB_FAILED) } },
-	    200);
-	check_safe(s);
+	show_job(s, OPERATOR, SEED_JOB_FAILED);
 	must(s, "not tried again: no schedule asks for it any more");
 	must_not(s, "tried again <b");
-	ask(s,
-	    &(struct ask){ .page = "dashboard",
-	        .fragment = "host.row",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "host", host_text(SEED_DB2) } },
-	    200);
+	show_part(s, "dashboard", "host.row", OPERATOR, "host",
+	    host_text(SEED_DB2), NULL);
 	must_not(s, "retry in");
 }
 
@@ -502,12 +378,7 @@ jobs_that_wait_say_why_and_how_long_and_what_comes(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "jobs",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { NULL } },
-	    200);
-	check_safe(s);
+	show(s, "jobs", OPERATOR, NULL);
 	must(s, "waits for the job that runs there, given up 20 Nov 14:18");
 	must(s, "data-live=\"jobs.due\"");
 	must(s, "waits until the host wakes, given up 20 Nov 02:18");
@@ -515,11 +386,7 @@ jobs_that_wait_say_why_and_how_long_and_what_comes(void **state)
 	        "wrap\" href=\"/hosts/");
 	must(s, ">app-01</a> <span class=\"mut\">Forget</span>");
 	must(s, "1 removed, 6 kept");
-	ask(s,
-	    &(struct ask){ .page = "job",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", job_text(SEED_JOB_QUEUED) } },
-	    200);
+	show_job(s, OPERATOR, SEED_JOB_QUEUED);
 	must(s, "This one: waits for the job that runs there. Given up on 20 "
 	        "Nov 14:18");
 }
@@ -529,12 +396,7 @@ a_forget_tells_what_it_removed_and_kept(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "job",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", job_text(SEED_JOB_EXPIRED) } },
-	    200);
-	check_safe(s);
+	show_job(s, OPERATOR, SEED_JOB_EXPIRED);
 	must(s, ">default &lt;b&gt;</th><td role=\"cell\" class=\"num\" "
 	        "data-l=\"removed\">1</td>");
 	must(s, "data-l=\"kept\">6</td>");
@@ -545,23 +407,14 @@ the_jobs_of_one_schedule_are_listed_alone(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_jobs",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_DB2), "schedule",
-	            schedule_text(SEED_DB2, 0) } },
-	    200);
-	check_safe(s);
+	show(s, "host_jobs", OPERATOR, "id", host_text(SEED_DB2), "schedule",
+	    schedule_text(SEED_DB2, 0), NULL);
 	must(s, job_text(SEED_JOB_FAILED));
 	must_not(s, job_text(SEED_JOB_CANCELLED));
 	must(s, "0 0,12 * * *</span> only, show all");
 	must(s, "1\xe2\x80\x93"
 	        "1 of 1");
-	ask(s,
-	    &(struct ask){ .page = "host_jobs",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_DB2) } },
-	    200);
+	show_host(s, "host_jobs", OPERATOR, SEED_DB2);
 	must(s, job_text(SEED_JOB_CANCELLED));
 	must_not(s, "only, show all");
 }
@@ -571,10 +424,10 @@ what_stands_in_the_way_is_told_with_the_way_out(void **state)
 {
 	struct site *s = *state;
 
-	page_of(s, "host", SEED_NEW, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host", OPERATOR, SEED_NEW);
 	must(s, "The agent did not take all of the latest plan");
 	must(s, "version 7 \xc2\xb7 refused by the agent");
-	page_of(s, "host_sources", SEED_EVIL, REC__ROLE__ROLE_OPERATOR);
+	show_host(s, "host_sources", OPERATOR, SEED_EVIL);
 	must(s, "The repository is locked by a process that is gone");
 	must(s, "Not renewed since");
 	must(s, "/repo/unlock\"><input type=\"hidden\" name=\"csrf\"");
@@ -586,12 +439,8 @@ nothing_else_is_read_for_the_head_alone(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ .page = "host_schedules",
-	        .fragment = "host.head",
-	        .role = REC__ROLE__ROLE_OPERATOR,
-	        .params = { "id", host_text(SEED_APP) } },
-	    200);
+	show_part(s, "host_schedules", "host.head", OPERATOR, "id",
+	    host_text(SEED_APP), NULL);
 	must(s, "data-live=\"host.head\"");
 	must_not(s, "data-live=\"host.schedules\"");
 }

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tab Repository: health, trend, forms that stand alone. */
-#include "tests/fake/seed_plans.h"
 #include "tests/unit/render/pages_help.h"
 
-static int
-setup_repos(void **state)
-{
-	struct site *s;
-
-	if (setup_fleet(state) != 0)
-		return -1;
-	s = *state;
-	if (seed_plans(s->dir, &s->err) != RC_OK)
-		fail_msg("plans: %s", s->err.msg);
-	return 0;
-}
-
 static void
-show(struct site *s, enum seed_host h, int role)
+show_repo(struct site *s, int role, enum seed_host h)
 {
-	const struct ask q = { "host_repo", "", role,
-		{ "id", host_text(h), "has_password", "1", NULL } };
-
-	ask(s, &q, 200);
-	check_safe(s);
+	show(s, "host_repo", role, "id", host_text(h), "has_password", "1",
+	    NULL);
 }
 
 /* M-222, W-16 */
@@ -32,7 +15,7 @@ health_tells_what_waits_and_why(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_DB2, 2);
+	show_repo(s, OPERATOR, SEED_DB2);
 	must(s, "stale, 14 h");
 	must(s, "held by PID 41220 on db-02");
 	must(s, "exclusive, ");
@@ -54,9 +37,9 @@ a_lease_is_told_while_its_job_lasts(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_DB2, 2);
+	show_repo(s, OPERATOR, SEED_DB2);
 	must(s, ">In use: ");
-	show(s, SEED_APP, 2);
+	show_repo(s, OPERATOR, SEED_APP);
 	must_not(s, ">In use: ");
 }
 
@@ -65,7 +48,7 @@ a_check_that_found_errors_comes_first(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_EVIL, 3);
+	show_repo(s, ADMIN, SEED_EVIL);
 	must(s, ">Damaged</span>");
 	must(s, "3 errors found");
 	must(s, "&lt;img src=x&gt;.");
@@ -78,13 +61,13 @@ maintenance_that_failed_or_cannot_run_is_told_first(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_FS, 2);
+	show_repo(s, OPERATOR, SEED_FS);
 	must(s, ">Maintenance failed</span>");
 	must(s, "<p>The last forget failed.</p>");
 	must(s, "The server only lets append.");
 	must(s, "will wait then: it needs admin credentials");
 	must_not(s, "Nothing here needs anybody");
-	show(s, SEED_APP, 2);
+	show_repo(s, OPERATOR, SEED_APP);
 	must_not(s, "will wait then");
 }
 
@@ -93,7 +76,7 @@ what_another_host_did_since_is_neither_failed_nor_overdue(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_WEB, 2);
+	show_repo(s, OPERATOR, SEED_WEB);
 	must(s, "by another host <time");
 	must_not(s, "Maintenance failed");
 	must_not(s, "overdue");
@@ -104,23 +87,21 @@ what_another_host_did_since_is_neither_failed_nor_overdue(void **state)
 static void
 the_trend_has_three_ranges_and_a_table(void **state)
 {
-	const struct ask month = { "host_repo", "", 1,
-		{ "id", host_text(SEED_DB2), "range", "30", NULL } };
-	const struct ask odd = { "host_repo", "", 1,
-		{ "id", host_text(SEED_DB2), "range", "31", NULL } };
 	struct site *s = *state;
 
-	ask(s, &odd, 200);
+	show(s, "host_repo", VIEWER, "id", host_text(SEED_DB2), "range", "31",
+	    NULL);
 	must(s, "repo?range=90\" aria-current=\"true\"");
 	must(s, "aria-label=\"90 days. Stored size from 900 GiB to ");
 	must(s, "22 Aug: 900 GiB, 169 snapshots</title>");
 	must(s, "Show as table");
 	must(s, "<path class=\"mk\" d=\"M337 0v210M674.1 0v210\"/>");
-	ask(s, &month, 200);
+	show(s, "host_repo", VIEWER, "id", host_text(SEED_DB2), "range", "30",
+	    NULL);
 	must(s, "repo?range=30\" aria-current=\"true\"");
 	must_not(s, "22 Aug: ");
 	must(s, "30 days. Stored size from ");
-	show(s, SEED_FS, 1);
+	show_repo(s, VIEWER, SEED_FS);
 	must(s, "Nothing is known of its size yet");
 	must_not(s, "class=\"chart\"");
 }
@@ -131,7 +112,7 @@ variables_are_named_and_never_shown(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_WEB, 2);
+	show_repo(s, OPERATOR, SEED_WEB);
 	must(s, "name=\"var-AWS_SECRET_ACCESS_KEY\" class=\"m\" "
 	        "type=\"password\"");
 	must(s, "name=\"drop-AWS_ACCESS_KEY_ID\"");
@@ -141,7 +122,7 @@ variables_are_named_and_never_shown(void **state)
 	must(s, "value=\"4000\"");
 	must(s, "action=\"/hosts/");
 	must_not(s, "var-B2_ACCOUNT_ID");
-	show(s, SEED_DB2, 2);
+	show_repo(s, OPERATOR, SEED_DB2);
 	must(s, "More variables");
 	must(s, "id=\"variables-RESTIC_CACERT\" name=\"var-RESTIC_CACERT\"");
 	must_not(s, "Remove admin credentials");
@@ -151,19 +132,11 @@ variables_are_named_and_never_shown(void **state)
 static void
 a_refused_form_keeps_its_own_input_and_error(void **state)
 {
-	const struct ask admin = { "host_repo", "", 3,
-		{ "id", host_text(SEED_DB2), "typed", "admin", "repo_url",
-		    "rest:https://typed.example/x", "repo_username",
-		    "typed-user", "error.repo_password", "it is needed",
-		    NULL } };
-	const struct ask upkeep = { "host_repo", "", 3,
-		{ "id", host_text(SEED_DB2), "typed", "maintenance",
-		    "forget_cadence", "61 * * * *", "check_enabled", "1",
-		    "error.forget_cadence", "minutes end at 59", NULL } };
 	struct site *s = *state;
 
-	ask(s, &admin, 200);
-	check_safe(s);
+	show(s, "host_repo", ADMIN, "id", host_text(SEED_DB2), "typed", "admin",
+	    "repo_url", "rest:https://typed.example/x", "repo_username",
+	    "typed-user", "error.repo_password", "it is needed", NULL);
 	must(s, "id=\"admin-password-error\">It is needed.");
 	must_not(s, "id=\"repo-password-error\"");
 	must(s, "id=\"admin-url\" name=\"repo_url\"");
@@ -171,7 +144,9 @@ a_refused_form_keeps_its_own_input_and_error(void **state)
 	        "aria-describedby=\"admin-url-hint\"");
 	must_not(s, "value=\"rest:https://typed.example/x\" "
 	            "aria-describedby=\"repo-url-hint\"");
-	ask(s, &upkeep, 200);
+	show(s, "host_repo", ADMIN, "id", host_text(SEED_DB2), "typed",
+	    "maintenance", "forget_cadence", "61 * * * *", "check_enabled", "1",
+	    "error.forget_cadence", "minutes end at 59", NULL);
 	must(s, "value=\"61 * * * *\"");
 	must(s, "id=\"forget-error\">Minutes end at 59.");
 	must(s, "aria-label=\"Check on schedule\" checked");
@@ -184,37 +159,35 @@ a_viewer_sees_no_form_and_an_operator_no_hooks(void **state)
 {
 	struct site *s = *state;
 
-	show(s, SEED_DB2, 1);
+	show_repo(s, VIEWER, SEED_DB2);
 	must_not(s, "/repo/unlock");
 	must_not(s, "/admin-credentials");
 	must_not(s, "/repo/check");
 	must(s, "An operator can change it.");
 	must(s, "part 7 of 20 read back");
-	show(s, SEED_DB2, 2);
+	show_repo(s, OPERATOR, SEED_DB2);
 	must(s, "/repo/unlock");
 	must(s, "/repo/maintenance");
 	must_not(s, "/repo/hooks");
 	must_not(s, "/delete\"");
-	show(s, SEED_DB2, 3);
+	show_repo(s, ADMIN, SEED_DB2);
 	must(s, "/repo/hooks");
 }
-
-#define REPOS(f) cmocka_unit_test_setup_teardown(f, setup_repos, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REPOS(health_tells_what_waits_and_why),
-		REPOS(a_lease_is_told_while_its_job_lasts),
-		REPOS(a_check_that_found_errors_comes_first),
-		REPOS(maintenance_that_failed_or_cannot_run_is_told_first),
-		REPOS(
+		PLANS(health_tells_what_waits_and_why),
+		PLANS(a_lease_is_told_while_its_job_lasts),
+		PLANS(a_check_that_found_errors_comes_first),
+		PLANS(maintenance_that_failed_or_cannot_run_is_told_first),
+		PLANS(
 		    what_another_host_did_since_is_neither_failed_nor_overdue),
-		REPOS(the_trend_has_three_ranges_and_a_table),
-		REPOS(variables_are_named_and_never_shown),
-		REPOS(a_refused_form_keeps_its_own_input_and_error),
-		REPOS(a_viewer_sees_no_form_and_an_operator_no_hooks),
+		PLANS(the_trend_has_three_ranges_and_a_table),
+		PLANS(variables_are_named_and_never_shown),
+		PLANS(a_refused_form_keeps_its_own_input_and_error),
+		PLANS(a_viewer_sees_no_form_and_an_operator_no_hooks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,12 +2,6 @@
 /* The pages about users, one's own account, and setup links. */
 #include "tests/unit/render/pages_help.h"
 
-enum {
-	VIEWER = 1,
-	OPERATOR = 2,
-	ADMIN = 3
-};
-
 static const char *
 user_text(enum seed_user u)
 {
@@ -44,35 +38,27 @@ users_are_listed_by_any_column(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "users", NULL, ADMIN, { NULL } }, 200);
-	check_safe(s);
+	show(s, "users", ADMIN, NULL);
 	must(s, "6 users.");
 	must(s, "aria-sort=\"ascending\"");
 	must(s, "&lt;script&gt;alert(1)&lt;/script&gt;");
 	must(s, "invited, link expired");
 	must(s, "<span class=\"tag\">you</span>");
 	assert_true(place(s, ">admin</a>") < place(s, ">ops</a>"));
-	ask(s,
-	    &(struct ask){ "users", NULL, ADMIN,
-	        { "sort", "name", "dir", "desc" } },
-	    200);
+	show(s, "users", ADMIN, "sort", "name", "dir", "desc", NULL);
 	must(s, "aria-sort=\"descending\"");
 	assert_true(place(s, ">ops</a>") < place(s, ">admin</a>"));
-	ask(s, &(struct ask){ "users", NULL, ADMIN, { "sort", "seen" } }, 200);
+	show(s, "users", ADMIN, "sort", "seen", NULL);
 	assert_true(place(s, ">ops</a>") < place(s, ">admin</a>"));
 	assert_true(place(s, ">admin</a>") < place(s, ">gone-1</a>"));
-	ask(s, &(struct ask){ "users", NULL, ADMIN, { "sort", "role" } }, 200);
+	show(s, "users", ADMIN, "sort", "role", NULL);
 	assert_true(place(s, ">gone-1</a>") < place(s, ">ops</a>"));
-	ask(s, &(struct ask){ "users", NULL, ADMIN, { "state", "disabled" } },
-	    200);
+	show(s, "users", ADMIN, "state", "disabled", NULL);
 	must(s, ">gone-1</a>");
 	must_not(s, ">ops</a>");
 	must(s, "state=disabled&amp;sort=role");
-	ask(s,
-	    &(struct ask){ "users", NULL, ADMIN,
-	        { "state", "\"><b>", "sort", "\"><b>", "page", "99" } },
-	    200);
-	check_safe(s);
+	show(s, "users", ADMIN, "state", "\"><b>", "sort", "\"><b>", "page",
+	    "99", NULL);
 	must(s, ">ops</a>");
 }
 
@@ -82,11 +68,8 @@ a_user_s_page_says_what_can_be_done(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "user", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_OPS), "sessions", "2" } },
-	    200);
-	check_safe(s);
+	show(s, "user", ADMIN, "id", user_text(SEED_USER_OPS), "sessions", "2",
+	    NULL);
 	must(s, "Sessions: 2.");
 	must(s, "API tokens: 2.");
 	must(s, "nightly &lt;b&gt;report&lt;/b&gt;");
@@ -95,32 +78,21 @@ a_user_s_page_says_what_can_be_done(void **state)
 	must(s, "/force-logout\"");
 	must(s, "/disable\"");
 	must_not(s, "/enable\"");
-	ask(s,
-	    &(struct ask){ "user", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_GONE), "sessions", "0" } },
-	    200);
+	show(s, "user", ADMIN, "id", user_text(SEED_USER_GONE), "sessions", "0",
+	    NULL);
 	must(s, "is disabled since 18 Nov");
 	must(s, "/enable\"");
 	must_not(s, "/disable\"");
 	must_not(s, "/regenerate-setup-link\"");
-	ask(s,
-	    &(struct ask){ "user", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_INVITED), "sessions", "0" } },
-	    200);
+	show(s, "user", ADMIN, "id", user_text(SEED_USER_INVITED), "sessions",
+	    "0", NULL);
 	must(s, "The setup link is out");
 	must_not(s, "/force-logout\"");
-	ask(s,
-	    &(struct ask){ "user", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_LATE) } },
-	    200);
+	show(s, "user", ADMIN, "id", user_text(SEED_USER_LATE), NULL);
 	must(s, "There is no setup link that works.");
-	ask(s,
-	    &(struct ask){ "user", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_EVIL), "typed", "1", "role",
-	            "admin", "email", "\"><i>", "must_change", "1",
-	            "error.email", "no such thing" } },
-	    200);
-	check_safe(s);
+	show(s, "user", ADMIN, "id", user_text(SEED_USER_EVIL), "typed", "1",
+	    "role", "admin", "email", "\"><i>", "must_change", "1",
+	    "error.email", "no such thing", NULL);
 	must(s, "value=\"admin\" checked");
 	must(s, "value=\"&quot;&gt;&lt;i&gt;\"");
 	must(s, "name=\"must_change\" value=\"1\" checked");
@@ -137,15 +109,11 @@ a_refused_invitation_keeps_what_was_typed(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "user_new", NULL, ADMIN, { NULL } }, 200);
+	show(s, "user_new", ADMIN, NULL);
 	must(s, "value=\"operator\" checked");
-	ask(s,
-	    &(struct ask){ "user_new", NULL, ADMIN,
-	        { "username", "gone-1", "email", "<x>", "role", "admin",
-	            "other", user_text(SEED_USER_GONE), "error.username",
-	            "it exists" } },
-	    200);
-	check_safe(s);
+	show(s, "user_new", ADMIN, "username", "gone-1", "email", "<x>", "role",
+	    "admin", "other", user_text(SEED_USER_GONE), "error.username",
+	    "it exists", NULL);
 	must(s, "value=\"gone-1\"");
 	must(s, "value=\"admin\" checked");
 	must(s, "It exists.");
@@ -159,31 +127,21 @@ secrets_are_markers(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "user_link", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_INVITED), "shown", "" } },
-	    200);
-	check_safe(s);
+	show(s, "user_link", ADMIN, "id", user_text(SEED_USER_INVITED), "shown",
+	    "", NULL);
 	must(s,
 	    "https://backup.example.net/setup?token=" MARKER PAGES_MARK_TOKEN);
 	must(s, "works once, until 14:38");
-	ask(s,
-	    &(struct ask){ "user_link", NULL, ADMIN,
-	        { "id", user_text(SEED_USER_INVITED), "shown", "1" } },
-	    200);
+	show(s, "user_link", ADMIN, "id", user_text(SEED_USER_INVITED), "shown",
+	    "1", NULL);
 	must_not(s, MARKER);
 	must(s, "It was shown already");
 	must(s, "works until 14:38");
-	ask(s,
-	    &(struct ask){ "account_token", NULL, OPERATOR,
-	        { "id", token_text(1), "shown", "" } },
-	    200);
-	check_safe(s);
+	show(s, "account_token", OPERATOR, "id", token_text(1), "shown", "",
+	    NULL);
 	must(s, "<code>" MARKER PAGES_MARK_TOKEN "</code>");
-	ask(s,
-	    &(struct ask){ "account_token", NULL, OPERATOR,
-	        { "id", token_text(1), "shown", "1" } },
-	    200);
+	show(s, "account_token", OPERATOR, "id", token_text(1), "shown", "1",
+	    NULL);
 	must_not(s, MARKER);
 	ask(s,
 	    &(struct ask){ "account_token", NULL, OPERATOR,
@@ -202,15 +160,12 @@ a_setup_link_leads_to_a_form_or_to_a_word(void **state)
 {
 	struct site *s = *state;
 
-	ask(s,
-	    &(struct ask){ "setup", NULL, 0,
-	        { "username", "invited-1", "error.password", "too short" } },
-	    200);
-	check_safe(s);
+	show(s, "setup", NOBODY, "username", "invited-1", "error.password",
+	    "too short", NULL);
 	must(s, "name=\"token\" value=\"" MARKER PAGES_MARK_TOKEN "\"");
 	must(s, "value=\"invited-1\"");
 	must(s, "Too short.");
-	ask(s, &(struct ask){ "setup", NULL, 0, { "gone", "1" } }, 200);
+	show(s, "setup", NOBODY, "gone", "1", NULL);
 	must(s, "This link does not work");
 	must_not(s, MARKER);
 	must_not(s, "<form");
@@ -222,9 +177,7 @@ one_s_own_account(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "account", NULL, OPERATOR, { "sessions", "3" } },
-	    200);
-	check_safe(s);
+	show(s, "account", OPERATOR, "sessions", "3", NULL);
 	must(s, "Signed in as <span class=\"m\">ops</span>, operator");
 	must(s, "in 2 other places");
 	must(s, "nightly &lt;b&gt;report&lt;/b&gt;");
@@ -232,21 +185,15 @@ one_s_own_account(void **state)
 	must(s, "value=\"operator\"");
 	must_not(s, "value=\"admin\"");
 	must_not(s, "/settings/users");
-	ask(s,
-	    &(struct ask){ "account", NULL, OPERATOR,
-	        { "sessions", "1", "name", "<i>", "role", "operator",
-	            "expires_in_days", "365", "error.name", "too long" } },
-	    200);
-	check_safe(s);
+	show(s, "account", OPERATOR, "sessions", "1", "name", "<i>", "role",
+	    "operator", "expires_in_days", "365", "error.name", "too long",
+	    NULL);
 	must(s, "signed in here only");
 	must(s, "value=\"&lt;i&gt;\"");
 	must(s, "value=\"operator\" checked");
 	must(s, "value=\"365\" selected");
 	must(s, "Too long.");
-	ask(s,
-	    &(struct ask){ "account", NULL, OPERATOR,
-	        { "must_change", "1", "sessions", "1" } },
-	    200);
+	show(s, "account", OPERATOR, "must_change", "1", "sessions", "1", NULL);
 	must(s, "Choose a new password");
 	must_not(s, "current_password");
 	must_not(s, "API tokens");
@@ -258,9 +205,9 @@ the_side_navigation_follows_the_role(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "account", NULL, ADMIN, { NULL } }, 200);
+	show(s, "account", ADMIN, NULL);
 	must(s, "href=\"/settings/users\"");
-	ask(s, &(struct ask){ "account", NULL, VIEWER, { NULL } }, 200);
+	show(s, "account", VIEWER, NULL);
 	must_not(s, "href=\"/settings/users\"");
 }
 

@@ -53,8 +53,7 @@ an_administrator_sees_what_to_compare_and_decides(void **state)
 	struct site *s = *state;
 
 	with_rows(s);
-	ask(s, &(struct ask){ "dashboard", NULL, 3, { NULL } }, 200);
-	check_safe(s);
+	show(s, "dashboard", ADMIN, NULL);
 	must(s, "panel ask");
 	must(s, "SHA256: 7117 85f3 0000");
 	must(s, "linux amd64");
@@ -76,7 +75,7 @@ others_see_it_and_cannot(void **state)
 	struct site *s = *state;
 
 	with_rows(s);
-	ask(s, &(struct ask){ "dashboard", NULL, 2, { NULL } }, 200);
+	show(s, "dashboard", OPERATOR, NULL);
 	must(s, "SHA256: 7117 85f3");
 	must(s, "An administrator can accept or reject");
 	must_not(s, "/api/pending-hosts/");
@@ -88,11 +87,11 @@ it_shows_without_any_host(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "dashboard", NULL, 3, { NULL } }, 200);
+	show(s, "dashboard", ADMIN, NULL);
 	must(s, "No hosts yet");
 	must(s, "data-live=\"pending.list\"");
 	with_rows(s);
-	ask(s, &(struct ask){ "dashboard", NULL, 3, { NULL } }, 200);
+	show(s, "dashboard", ADMIN, NULL);
 	must(s, "No host is enrolled yet");
 	must(s, "SHA256: 7117 85f3");
 	must_not(s, "No hosts yet");
@@ -103,9 +102,9 @@ nobody_waits(void **state)
 {
 	struct site *s = *state;
 
-	ask(s, &(struct ask){ "dashboard", NULL, 3, { NULL } }, 200);
+	show(s, "dashboard", ADMIN, NULL);
 	must_not(s, "Waiting for approval");
-	ask(s, &(struct ask){ "dashboard", "pending.list", 3, { NULL } }, 200);
+	show_part(s, "dashboard", "pending.list", ADMIN, NULL);
 	must(s, " hidden");
 }
 
@@ -115,22 +114,16 @@ a_refused_form_keeps_what_was_typed(void **state)
 	struct site *s = *state;
 
 	with_rows(s);
-	ask(s,
-	    &(struct ask){ "dashboard", NULL, 3,
-	        { "pending", ID_TWO, "repo_url", "rest:https://x/\"y",
-	            "repo_username", "u1", "error.repo_password",
-	            "the repository's password is needed" } },
-	    200);
-	check_safe(s);
+	show(s, "dashboard", ADMIN, "pending", ID_TWO, "repo_url",
+	    "rest:https://x/\"y", "repo_username", "u1", "error.repo_password",
+	    "the repository's password is needed", NULL);
 	must(s, "<details open");
 	must(s, "value=\"rest:https://x/&quot;y\"");
 	must(s, "The repository&#39;s password is needed.");
 	must(s, "id=\"repo_password-error-" ID_TWO "\"");
 	must_not(s, "id=\"repo_password-error-" ID_ONE "\"");
-	ask(s,
-	    &(struct ask){ "dashboard", NULL, 3,
-	        { "pending", ID_OVER, "error.repo_url", "it is needed" } },
-	    200);
+	show(s, "dashboard", ADMIN, "pending", ID_OVER, "error.repo_url",
+	    "it is needed", NULL);
 	must(s, "does not wait any more");
 }
 
