@@ -98,17 +98,7 @@ check_mode(const char *path, struct err *e)
 enum rc
 config_server_ok(const char *url, struct err *e)
 {
-	struct url u;
-	enum rc rc;
-
-	if ((rc = url_parse(url, &u, e)) != RC_OK)
-		return rc;
-	if (url_is_safe(&u))
-		return RC_OK;
-	return err_set(e, RC_INVALID,
-	    "%s: without TLS everybody on the way could read the token. Use "
-	    "https://",
-	    url);
+	return url_check_safe(url, "the token", e);
 }
 
 static bool

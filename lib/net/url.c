@@ -84,11 +84,20 @@ bad:
 	    "not a server address. Use https://host or https://host:port");
 }
 
-bool
-url_is_safe(const struct url *u)
+enum rc
+url_check_safe(const char *text, const char *secrets, struct err *e)
 {
-	struct str host = str_of(u->host);
+	struct str host;
+	struct url u = { .tls = false };
+	enum rc rc;
 
-	return u->tls || str_case_eq(host, STR("localhost")) ||
-	       str_eqz(host, "::1") || str_eqz(host, "127.0.0.1");
+	if ((rc = url_parse(text, &u, e)) != RC_OK)
+		return rc;
+	host = str_of(u.host);
+	if (u.tls || str_case_eq(host, STR("localhost")) ||
+	    str_eqz(host, "::1") || str_eqz(host, "127.0.0.1"))
+		return RC_OK;
+	return err_set(e, RC_INVALID,
+	    "%s: without TLS everybody on the way could read %s. Use https://",
+	    text, secrets);
 }

@@ -19,8 +19,11 @@ struct url {
 	char host[URL_HOST_CAP];
 };
 
-/* What is said there cannot be overheard: TLS, or this machine. */
-bool url_is_safe(const struct url *u);
 /* Refuses user names, paths, queries and fragments. */
 MUST_USE enum rc url_parse(const char *text, struct url *out, struct err *e);
+/* Whether it is an address at which secrets can be told: TLS, or this machine.
+ * RC_INVALID: it is none, or the secrets, named as in "the token", could be
+ * overheard. */
+MUST_USE enum rc url_check_safe(const char *text, const char *secrets,
+    struct err *e);
 #endif

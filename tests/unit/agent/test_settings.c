@@ -195,6 +195,11 @@ no_secret_goes_over_the_network_in_the_clear(void **state)
 		assert_int_equal(settings_server_ok(good[i], &e), RC_OK);
 	for (i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(settings_server_ok(bad[i], &e), RC_INVALID);
+	assert_rc(settings_server_ok(bad[0], &e), RC_INVALID);
+	assert_string_equal(e.msg,
+	    "http://backup.example.org: without TLS everybody on the way "
+	    "could read the token and the repository's password. Use "
+	    "https://");
 }
 
 static void
