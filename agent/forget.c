@@ -62,17 +62,13 @@ struct forget {
 void
 forget_free(struct forget *f)
 {
-	struct str key;
-	void *snap;
-	size_t pos = 0, i;
+	size_t i;
 
 	if (f == NULL)
 		return;
-	while (map_next(f->snaps, &pos, &key, &snap))
-		mem_free(snap);
 	for (i = 0; i < f->n_groups; i++)
 		mem_free(f->groups[i].snaps);
-	map_free(f->snaps);
+	map_free_all(f->snaps);
 	mem_free(f->groups);
 	mem_free(f->ids);
 	mem_free(f);

@@ -146,18 +146,12 @@ agents_new(struct controller *c)
 void
 agents_free(struct agents *a)
 {
-	struct str key;
-	size_t pos = 0;
-	void *value;
-
 	if (a == NULL)
 		return;
 	ASSERT(list_empty(&a->calls) && list_empty(&a->waiting));
 	grpc_server_free(a->grpc);
 	loop_timer_free(a->slice);
-	while (map_next(a->peers, &pos, &key, &value))
-		mem_free(value);
-	map_free(a->peers);
+	map_free_all(a->peers);
 	arena_fini(&a->scratch);
 	arena_fini(&a->config);
 	mem_free(a);

@@ -39,15 +39,9 @@ buckets_new(unsigned per_minute)
 void
 buckets_free(struct buckets *b)
 {
-	struct str key;
-	size_t pos = 0;
-	void *value;
-
 	if (b == NULL)
 		return;
-	while (map_next(b->by_address, &pos, &key, &value))
-		mem_free(value);
-	map_free(b->by_address);
+	map_free_all(b->by_address);
 	mem_free(b);
 }
 

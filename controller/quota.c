@@ -47,15 +47,9 @@ quota_new(struct loop *loop)
 void
 quota_free(struct quota *q)
 {
-	struct str key;
-	size_t pos = 0;
-	void *value;
-
 	if (q == NULL)
 		return;
-	while (map_next(q->shares, &pos, &key, &value))
-		mem_free(value);
-	map_free(q->shares);
+	map_free_all(q->shares);
 	buckets_free(q->lines);
 	loop_timer_free(q->tick);
 	mem_free(q);

@@ -41,25 +41,13 @@ throttle_new(void)
 	return t;
 }
 
-static void
-free_values(struct map *m)
-{
-	size_t pos = 0;
-	struct str key;
-	void *value;
-
-	while (map_next(m, &pos, &key, &value))
-		mem_free(value);
-	map_free(m);
-}
-
 void
 throttle_free(struct throttle *t)
 {
 	if (t == NULL)
 		return;
-	free_values(t->counters);
-	free_values(t->known);
+	map_free_all(t->counters);
+	map_free_all(t->known);
 	mem_free(t);
 }
 

@@ -40,15 +40,9 @@ tokens_new(struct controller *c)
 void
 tokens_free(struct tokens *t)
 {
-	size_t pos = 0;
-	struct str key;
-	void *value;
-
 	if (t == NULL)
 		return;
-	while (map_next(t->used, &pos, &key, &value))
-		mem_free(value);
-	map_free(t->used);
+	map_free_all(t->used);
 	throttle_free(t->throttle);
 	mem_free(t);
 }

@@ -34,25 +34,12 @@ fleet_nexts_new(void)
 	return n;
 }
 
-static void
-forget_all(struct fleet_nexts *n)
-{
-	size_t pos = 0;
-	struct str key;
-	void *value;
-
-	while (map_next(n->hosts, &pos, &key, &value))
-		mem_free(value);
-	map_free(n->hosts);
-	n->hosts = NULL;
-}
-
 void
 fleet_nexts_free(struct fleet_nexts *n)
 {
 	if (n == NULL)
 		return;
-	forget_all(n);
+	map_free_all(n->hosts);
 	mem_free(n);
 }
 
@@ -145,7 +132,7 @@ fleet_next_each(struct view *v, int64_t until_ms, fleet_next_fn *fn, void *ctx)
 
 	if (v->nexts != NULL &&
 	    map_count(v->nexts->hosts) > host_store_count(v->state) + SPARE) {
-		forget_all(v->nexts);
+		map_free_all(v->nexts->hosts);
 		v->nexts->hosts = map_new();
 	}
 	host_store_each(v->state, fleet_next_on_host, &all);

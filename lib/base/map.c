@@ -57,6 +57,20 @@ map_free(struct map *m)
 	mem_free(m);
 }
 
+void
+map_free_all(struct map *m)
+{
+	struct str key;
+	size_t pos = 0;
+	void *value;
+
+	if (m == NULL)
+		return;
+	while (map_next(m, &pos, &key, &value))
+		mem_free(value);
+	map_free(m);
+}
+
 size_t
 map_count(const struct map *m)
 {

@@ -15,6 +15,8 @@ struct map;
 
 struct map *map_new(void);
 void map_free(struct map *m); /* values are not touched */
+/* With its values, each from mem_new() and without parts of its own. */
+void map_free_all(struct map *m);
 size_t map_count(const struct map *m);
 void *map_get(const struct map *m, struct str key); /* NULL: absent */
 /* value is not NULL.  Returns the value replaced, NULL when new. */

@@ -409,15 +409,9 @@ admit_new(struct loop *loop, const struct admit_limits *l,
 void
 admit_free(struct admit *a)
 {
-	struct str key;
-	size_t pos = 0;
-	void *value;
-
 	if (a == NULL)
 		return;
-	while (map_next(a->peers, &pos, &key, &value))
-		mem_free(value);
-	map_free(a->peers);
+	map_free_all(a->peers);
 	loop_task_cancel(&a->task);
 	loop_timer_free(a->again);
 	mem_free(a);

@@ -81,15 +81,9 @@ offences_new(struct loop *loop)
 void
 offences_free(struct offences *o)
 {
-	struct str key;
-	size_t pos = 0;
-	void *value;
-
 	if (o == NULL)
 		return;
-	while (map_next(o->by_key, &pos, &key, &value))
-		mem_free(value);
-	map_free(o->by_key);
+	map_free_all(o->by_key);
 	loop_timer_free(o->timer);
 	mem_free(o);
 }

@@ -88,9 +88,7 @@ fleet_store_stored(const struct fleet_list *l, struct fleet_stored *out)
 {
 	struct map *seen = map_new();
 	const struct Rec__Host *h;
-	struct str key;
-	size_t i, pos = 0;
-	void *value;
+	size_t i;
 
 	*out = (struct fleet_stored){ 0, 0 };
 	for (i = 0; i < l->n; i++) {
@@ -102,9 +100,7 @@ fleet_store_stored(const struct fleet_list *l, struct fleet_stored *out)
 		out->bytes += h->repo_size_bytes;
 		out->snapshots += h->snapshot_count;
 	}
-	while (map_next(seen, &pos, &key, &value))
-		mem_free(value);
-	map_free(seen);
+	map_free_all(seen);
 }
 
 void

@@ -43,6 +43,23 @@ an_empty_map_has_nothing(void **state)
 	map_free(NULL);
 }
 
+/* Leaks are the sanitizer's to see. */
+static void
+a_map_may_take_its_values_along(void **state)
+{
+	struct map *m = map_new();
+	char text[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		assert_null(map_put(m, key_of(i, text), mem_alloc(i)));
+	mem_free(map_del(m, key_of(7, text)));
+	map_free_all(m);
+	map_free_all(map_new());
+	map_free_all(NULL);
+}
+
 static void
 keys_are_bytes_and_copied(void **state)
 {
@@ -240,6 +257,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_map_has_nothing),
+		cmocka_unit_test(a_map_may_take_its_values_along),
 		cmocka_unit_test(keys_are_bytes_and_copied),
 		cmocka_unit_test(
 		    putting_again_replaces_and_gives_the_old_value),
