@@ -120,27 +120,29 @@ fsio_sync_dir(const char *path, struct err *e)
 	return rc;
 }
 
-/* A synced temporary beside path; its name goes to tmp.  On failure nothing
- * is left behind and tmp is "". */
+/* What is to become path: a file in its directory. */
+struct temp {
+	char dir[PATH_CAP];
+	char name[PATH_CAP];
+};
+
+/* Synced.  On failure nothing is left behind. */
 static enum rc
-temp_write(const char *dir, struct str data, mode_t mode, char tmp[PATH_CAP],
-    struct err *e)
+temp_write(struct temp *t, struct str data, mode_t mode, struct err *e)
 {
 	enum rc rc = RC_OK;
 	uint64_t tag;
 	int fd;
 
 	crypt_random(&tag, sizeof(tag));
-	if (!str_fmt(tmp, PATH_CAP, "%s/" FSIO_TEMP_PREFIX "%016llx", dir,
+	if (!str_fmt(t->name, sizeof(t->name),
+	        "%s/" FSIO_TEMP_PREFIX "%016llx", t->dir,
 	        (unsigned long long)tag))
 		return err_set(e, RC_LIMIT, "the path is too long: %.100s...",
-		    dir);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		rc = err_errno(e, errno, "%s: cannot create a file", dir);
-		tmp[0] = '\0';
-		return rc;
-	}
+		    t->dir);
+	fd = open(t->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(e, errno, "%s: cannot create a file", t->dir);
 	rc = fsio_write_all(fd, data, e);
 	if (rc == RC_OK && fchmod(fd, mode) != 0)
 		rc = err_errno(e, errno, "cannot set the mode");
@@ -148,55 +150,55 @@ temp_write(const char *dir, struct str data, mode_t mode, char tmp[PATH_CAP],
 		rc = err_errno(e, errno, "cannot sync");
 	if (close(fd) != 0 && rc == RC_OK)
 		rc = err_errno(e, errno, "cannot close");
-	if (rc != RC_OK) {
-		(void)unlink(tmp);
-		tmp[0] = '\0';
-	}
+	if (rc != RC_OK)
+		(void)unlink(t->name);
+	return rc;
+}
+
+static enum rc
+temp_beside(struct temp *t, const char *path, struct str data, mode_t mode,
+    struct err *e)
+{
+	enum rc rc;
+
+	if ((rc = dir_of(path, t->dir, sizeof(t->dir), e)) != RC_OK)
+		return rc;
+	rc = temp_write(t, data, mode, e);
+	if (rc != RC_OK && e != NULL)
+		(void)err_wrap(e, "%s", path);
 	return rc;
 }
 
 enum rc
 fsio_replace(const char *path, struct str data, mode_t mode, struct err *e)
 {
-	char dir[PATH_CAP];
-	char tmp[PATH_CAP] = "";
+	struct temp t;
 	enum rc rc;
 
-	if ((rc = dir_of(path, dir, sizeof(dir), e)) != RC_OK)
+	if ((rc = temp_beside(&t, path, data, mode, e)) != RC_OK)
 		return rc;
-	if ((rc = temp_write(dir, data, mode, tmp, e)) != RC_OK) {
-		if (e != NULL)
-			(void)err_wrap(e, "%s", path);
-		return rc;
-	}
-	if (rename(tmp, path) != 0) {
+	if (rename(t.name, path) != 0) {
 		rc = err_errno(e, errno, "%s: cannot replace", path);
-		(void)unlink(tmp);
+		(void)unlink(t.name);
 		return rc;
 	}
-	return fsio_sync_dir(dir, e);
+	return fsio_sync_dir(t.dir, e);
 }
 
 enum rc
 fsio_create(const char *path, struct str data, mode_t mode, struct err *e)
 {
-	char dir[PATH_CAP];
-	char tmp[PATH_CAP] = "";
+	struct temp t;
 	enum rc rc;
 
-	if ((rc = dir_of(path, dir, sizeof(dir), e)) != RC_OK)
+	if ((rc = temp_beside(&t, path, data, mode, e)) != RC_OK)
 		return rc;
-	if ((rc = temp_write(dir, data, mode, tmp, e)) != RC_OK) {
-		if (e != NULL)
-			(void)err_wrap(e, "%s", path);
-		return rc;
-	}
 	/* Unlike rename, link refuses a name that is taken. */
-	if (link(tmp, path) != 0)
+	if (link(t.name, path) != 0)
 		rc = err_errno(e, errno, "%s: cannot create", path);
-	if (unlink(tmp) != 0 && rc == RC_OK)
-		rc = err_errno(e, errno, "%s: cannot remove", tmp);
-	return rc != RC_OK ? rc : fsio_sync_dir(dir, e);
+	if (unlink(t.name) != 0 && rc == RC_OK)
+		rc = err_errno(e, errno, "%s: cannot remove", t.name);
+	return rc != RC_OK ? rc : fsio_sync_dir(t.dir, e);
 }
 
 /* One level; an existing directory is fine. */

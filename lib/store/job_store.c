@@ -444,17 +444,10 @@ job_store_in_state(struct store_tx *tx, Rec__JobState state, job_store_fn *fn,
 uint64_t
 job_store_count_in_state(struct store_tx *tx, Rec__JobState state)
 {
-	struct table_scan sc;
-	struct str key, value;
 	struct key prefix;
-	uint64_t n = 0;
 
 	state_prefix(&prefix, state);
-	table_scan_init(&sc, tx, TB_JOB_STATE, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value))
-		n++;
-	table_scan_fini(&sc);
-	return n;
+	return table_count_below(tx, TB_JOB_STATE, &prefix);
 }
 
 uint64_t
@@ -482,17 +475,10 @@ job_store_count_since(struct store_tx *tx, Rec__JobState state,
 uint64_t
 job_store_count_of_host(struct store_tx *tx, const struct ulid *host)
 {
-	struct table_scan sc;
-	struct str key, value;
 	struct key prefix;
-	uint64_t n = 0;
 
 	key_of_id(&prefix, host);
-	table_scan_init(&sc, tx, TB_JOB_HOST, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value))
-		n++;
-	table_scan_fini(&sc);
-	return n;
+	return table_count_below(tx, TB_JOB_HOST, &prefix);
 }
 
 void

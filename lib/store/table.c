@@ -420,3 +420,17 @@ table_scan_fini(struct table_scan *sc)
 		mdb_cursor_close(sc->cursor);
 	sc->cursor = NULL;
 }
+
+uint64_t
+table_count_below(struct store_tx *tx, enum table t, const struct key *prefix)
+{
+	struct table_scan sc;
+	struct str key, value;
+	uint64_t n = 0;
+
+	table_scan_init(&sc, tx, t, prefix, SCAN_UP);
+	while (table_scan_next(&sc, &key, &value))
+		n++;
+	table_scan_fini(&sc);
+	return n;
+}

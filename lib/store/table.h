@@ -192,4 +192,7 @@ bool table_scan_next(struct table_scan *sc, struct str *key, struct str *value);
 void *table_scan_record(struct table_scan *sc,
     const ProtobufCMessageDescriptor *d);
 void table_scan_fini(struct table_scan *sc);
+/* How many keys start with the prefix, by a walk over them. */
+uint64_t table_count_below(struct store_tx *tx, enum table t,
+    const struct key *prefix);
 #endif

@@ -44,24 +44,26 @@ vault_del_session(struct store_tx *tx, const uint8_t hash[CRYPT_HASH_SIZE])
 	table_del(tx, TB_SESSION, &k);
 }
 
+/* The next of a walk over a user's; false: there is none. */
+static bool
+next_session(struct table_scan *sc, uint8_t hash[CRYPT_HASH_SIZE])
+{
+	struct str key, value;
+
+	return table_scan_next(sc, &key, &value) &&
+	       vault_hash_tail(sc->tx, TB_SESSION_USER, &sc->at, hash);
+}
+
 void
 vault_end_oldest(struct store_tx *tx, const struct key *user, size_t max)
 {
+	uint64_t n = table_count_below(tx, TB_SESSION_USER, user);
 	uint8_t hash[CRYPT_HASH_SIZE];
 	struct table_scan sc;
-	struct str key, value;
-	size_t n = 0;
 
 	table_scan_init(&sc, tx, TB_SESSION_USER, user, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value))
-		n++;
-	table_scan_init(&sc, tx, TB_SESSION_USER, user, SCAN_UP);
-	while (n > max && table_scan_next(&sc, &key, &value)) {
-		if (!vault_hash_tail(tx, TB_SESSION_USER, &sc.at, hash))
-			break;
+	for (; n > max && next_session(&sc, hash); n--)
 		vault_del_session(tx, hash);
-		n--;
-	}
 	table_scan_fini(&sc);
 }
 
@@ -92,15 +94,12 @@ vault_end_sessions(struct store_tx *tx, const struct ulid *user,
 {
 	uint8_t hash[CRYPT_HASH_SIZE];
 	struct table_scan sc;
-	struct str key, value;
 	struct key prefix;
 	size_t n = 0;
 
 	key_of_id(&prefix, user);
 	table_scan_init(&sc, tx, TB_SESSION_USER, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		if (!vault_hash_tail(tx, TB_SESSION_USER, &sc.at, hash))
-			break;
+	while (next_session(&sc, hash)) {
 		if (keep != NULL && memcmp(hash, keep, sizeof(hash)) == 0)
 			continue;
 		vault_del_session(tx, hash);
@@ -117,15 +116,12 @@ vault_count_sessions(struct store_tx *tx, const struct ulid *user,
 	uint8_t hash[CRYPT_HASH_SIZE];
 	struct Rec__Session *s;
 	struct table_scan sc;
-	struct str key, value;
 	struct key prefix;
 	size_t n = 0;
 
 	key_of_id(&prefix, user);
 	table_scan_init(&sc, tx, TB_SESSION_USER, &prefix, SCAN_UP);
-	while (table_scan_next(&sc, &key, &value)) {
-		if (!vault_hash_tail(tx, TB_SESSION_USER, &sc.at, hash))
-			break;
+	while (next_session(&sc, hash)) {
 		s = vault_find_session(tx, hash);
 		n += s != NULL && s->expires_at_ms > now_ms;
 	}
