@@ -135,9 +135,8 @@ temp_write(struct temp *t, struct str data, mode_t mode, struct err *e)
 	int fd;
 
 	crypt_random(&tag, sizeof(tag));
-	if (!str_fmt(t->name, sizeof(t->name),
-	        "%s/" FSIO_TEMP_PREFIX "%016llx", t->dir,
-	        (unsigned long long)tag))
+	if (!str_fmt(t->name, sizeof(t->name), "%s/" FSIO_TEMP_PREFIX "%016llx",
+	        t->dir, (unsigned long long)tag))
 		return err_set(e, RC_LIMIT, "the path is too long: %.100s...",
 		    t->dir);
 	fd = open(t->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
