@@ -54,16 +54,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct bench *b = *state;
-
-	fixture_fini(&b->f);
-	mem_free(b);
-	return 0;
-}
-
 /* As somebody who has signed in. */
 static enum rc
 run_op(struct bench *b, op_fn *fn, void *in, struct err *e)
@@ -600,7 +590,7 @@ a_job_that_was_sent_is_left_to_its_agent(void **state)
 	assert_rc(run_op(b, jobs_cancel_op, &c, &e), RC_NOTFOUND);
 }
 
-#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int
 main(void)

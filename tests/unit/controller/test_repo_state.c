@@ -15,7 +15,6 @@ static const int64_t day_ms = 86400000;
 
 struct bench {
 	struct fixture f;
-	struct store_tx *tx;
 	struct ulid host, other;
 	int64_t now_ms;
 	const char *zone;
@@ -31,19 +30,8 @@ setup(void **state)
 	fixture_host(&b->f, "web-2", &b->other);
 	b->zone = "UTC";
 	assert_true(clock_parse(STR("2026-11-22T12:00:00Z"), &b->now_ms));
-	b->tx = fixture_write(&b->f);
+	b->f.tx = fixture_write(&b->f);
 	*state = b;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct bench *b = *state;
-
-	store_abort(b->tx);
-	fixture_fini(&b->f);
-	mem_free(b);
 	return 0;
 }
 
@@ -88,7 +76,7 @@ set_id(Wire__RepoStats *s, const char *hex)
 static const struct Rec__Host *
 host_of(struct bench *b, const struct ulid *id)
 {
-	const struct Rec__Host *h = host_store_get(b->tx, id);
+	const struct Rec__Host *h = host_store_get(b->f.tx, id);
 
 	assert_non_null(h);
 	return h;
@@ -97,19 +85,19 @@ host_of(struct bench *b, const struct ulid *id)
 static void
 report(struct bench *b, const struct ulid *host, const Wire__RepoStats *s)
 {
-	struct Rec__Host *h = host_store_get(b->tx, host);
+	struct Rec__Host *h = host_store_get(b->f.tx, host);
 	const struct repo_report r = { h, s, b->now_ms, b->now_ms, b->zone };
 
 	assert_non_null(h);
-	repo_state_report(b->tx, &r);
-	host_store_put(b->tx, h);
-	assert_rc(store_rc(b->tx), RC_OK);
+	repo_state_report(b->f.tx, &r);
+	host_store_put(b->f.tx, h);
+	assert_rc(store_rc(b->f.tx), RC_OK);
 }
 
 static const struct Rec__RepoDay *
 today(struct bench *b)
 {
-	return repo_store_find_day(b->tx, &b->host, rules_day(b->now_ms, 0));
+	return repo_store_find_day(b->f.tx, &b->host, rules_day(b->now_ms, 0));
 }
 
 /* -------------------------------------------------------------- by the day */
@@ -165,8 +153,8 @@ days_are_those_of_the_console(void **state)
 	b->zone = "Europe/Berlin";
 	set_size(&s, 5);
 	report(b, &b->host, &s);
-	assert_null(repo_store_find_day(b->tx, &b->host, day));
-	assert_non_null(repo_store_find_day(b->tx, &b->host, day + 1));
+	assert_null(repo_store_find_day(b->f.tx, &b->host, day));
+	assert_non_null(repo_store_find_day(b->f.tx, &b->host, day + 1));
 }
 
 static bool
@@ -193,7 +181,7 @@ history_has_an_end(void **state)
 		b->now_ms += day_ms;
 		arena_reset(&b->f.arena);
 	}
-	repo_store_days(b->tx, &b->host, 0, UINT32_MAX, on_day, &n);
+	repo_store_days(b->f.tx, &b->host, 0, UINT32_MAX, on_day, &n);
 	assert_int_equal(n, REPO_HISTORY_DAYS + 1);
 }
 
@@ -211,11 +199,11 @@ a_repository_is_its_own_id(void **state)
 	report(b, &b->other, &s);
 	assert_int_equal(host_of(b, &b->host)->repo_changed_at_ms, 0);
 	assert_true(str_unhex(STR(ID_A), id, sizeof(id)));
-	assert_non_null(repo_store_find(b->tx, id));
+	assert_non_null(repo_store_find(b->f.tx, id));
 	/* What one prunes is pruned for both. */
 	set_pruned(&s, b->now_ms - 5);
 	report(b, &b->host, &s);
-	assert_int_equal(repo_store_of_host(b->tx, host_of(b, &b->other))
+	assert_int_equal(repo_store_of_host(b->f.tx, host_of(b, &b->other))
 	                     ->last_prune_at_ms,
 	    b->now_ms - 5);
 	/* One that turns out to be another says so. */
@@ -224,7 +212,7 @@ a_repository_is_its_own_id(void **state)
 	report(b, &b->host, &s);
 	assert_int_equal(host_of(b, &b->host)->repo_changed_at_ms, b->now_ms);
 	assert_int_equal(host_of(b, &b->other)->repo_changed_at_ms, 0);
-	assert_non_null(repo_store_find(b->tx, id));
+	assert_non_null(repo_store_find(b->f.tx, id));
 }
 
 static void
@@ -264,7 +252,7 @@ locks_are_those_of_the_latest_look(void **state)
 	assert_string_equal(host_of(b, &b->host)->lock_holder,
 	    "web-9 (PID 12)");
 	/* Nobody renews them: as good as none for who waits. */
-	assert_int_equal(repo_store_of_host(b->tx, host_of(b, &b->host))
+	assert_int_equal(repo_store_of_host(b->f.tx, host_of(b, &b->host))
 	                     ->unlocked_at_ms,
 	    b->now_ms - hour_ms);
 	/* An older look that is told later. */
@@ -306,12 +294,12 @@ a_word_about_locks_is_no_look(void **state)
 	s.lock_present = false;
 	report(b, &b->host, &s);
 	assert_int_equal(host_of(b, &b->host)->lock_count, 0);
-	assert_int_equal(repo_store_of_host(b->tx, host_of(b, &b->host))
+	assert_int_equal(repo_store_of_host(b->f.tx, host_of(b, &b->host))
 	                     ->unlocked_at_ms,
 	    0);
 }
 
-#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int
 main(void)

@@ -11,7 +11,6 @@ static const int64_t day_ms = 86400000;
 /* One long write transaction, whose children are the ops. */
 struct bench {
 	struct fixture f;
-	struct store_tx *tx;
 	struct upkeep_host a, b;
 	uint8_t repo[REPO_ID_SIZE];
 	int64_t start_ms; /* Saturday, noon */
@@ -34,35 +33,24 @@ setup(void **state)
 	b->b = b->a;
 	b->b.id = id_n(1, 2);
 	b->b.name[0] = 'b';
-	b->tx = fixture_write(&b->f);
+	b->f.tx = fixture_write(&b->f);
 	*state = b;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct bench *b = *state;
-
-	store_abort(b->tx);
-	fixture_fini(&b->f);
-	mem_free(b);
 	return 0;
 }
 
 static void
 add(struct bench *b, const struct upkeep_host *u)
 {
-	upkeep_put_host(b->tx, u);
-	upkeep_make(b->tx, &u->id);
-	upkeep_hello(b->tx, &u->id, "UTC", b->start_ms);
-	assert_rc(store_rc(b->tx), RC_OK);
+	upkeep_put_host(b->f.tx, u);
+	upkeep_make(b->f.tx, &u->id);
+	upkeep_hello(b->f.tx, &u->id, "UTC", b->start_ms);
+	assert_rc(store_rc(b->f.tx), RC_OK);
 }
 
 static const struct Rec__Upkeep *
 work(struct bench *b, const struct upkeep_host *u, Rec__JobKind kind)
 {
-	const struct Rec__Maintenance *m = upkeep_store_find(b->tx, &u->id);
+	const struct Rec__Maintenance *m = upkeep_store_find(b->f.tx, &u->id);
 
 	assert_non_null(m);
 	return upkeep_of(m, kind);
@@ -71,7 +59,7 @@ work(struct bench *b, const struct upkeep_host *u, Rec__JobKind kind)
 static const struct Rec__Job *
 job_of(struct bench *b, const struct ulid *id)
 {
-	const struct Rec__Job *j = job_store_find(b->tx, id);
+	const struct Rec__Job *j = job_store_find(b->f.tx, id);
 
 	assert_non_null(j);
 	return j;
@@ -80,22 +68,22 @@ job_of(struct bench *b, const struct ulid *id)
 static void
 set_host(struct bench *b, const struct upkeep_host *u, bool online, bool admin)
 {
-	struct Rec__Host *h = host_store_get(b->tx, &u->id);
+	struct Rec__Host *h = host_store_get(b->f.tx, &u->id);
 
 	assert_non_null(h);
 	h->online = online;
 	h->has_admin = admin;
-	host_store_put(b->tx, h);
+	host_store_put(b->f.tx, h);
 }
 
 static void
 set_subset(struct bench *b, const struct upkeep_host *u, uint32_t pct)
 {
-	struct Rec__Maintenance *m = upkeep_store_find(b->tx, &u->id);
+	struct Rec__Maintenance *m = upkeep_store_find(b->f.tx, &u->id);
 
 	assert_non_null(m);
 	m->check_subset_pct = pct;
-	upkeep_store_put(b->tx, m);
+	upkeep_store_put(b->f.tx, m);
 }
 
 /* Rounds until then; jobs that are made end well a minute later. */
@@ -108,12 +96,12 @@ pass(struct bench *b, int64_t from_ms, int64_t to_ms, Rec__JobKind count)
 	size_t i;
 
 	for (now = from_ms; now < to_ms; now += minute_ms) {
-		if (!upkeep_any_due(b->tx, now))
+		if (!upkeep_any_due(b->f.tx, now))
 			continue;
-		r = upkeep_round_at(b->tx, now);
+		r = upkeep_round_at(b->f.tx, now);
 		for (i = 0; i < r.n; i++) {
 			n += job_of(b, &r.made[i].job)->kind == count;
-			upkeep_end(b->tx, &r.made[i].job,
+			upkeep_end(b->f.tx, &r.made[i].job,
 			    REC__JOB_STATE__JOB_SUCCEEDED, now + minute_ms);
 		}
 	}
@@ -132,7 +120,7 @@ a_host_gets_its_defaults_once(void **state)
 	int64_t due;
 
 	add(b, &b->a);
-	m = upkeep_store_find(b->tx, &b->a.id);
+	m = upkeep_store_find(b->f.tx, &b->a.id);
 	assert_non_null(m);
 	assert_int_equal(m->check_subset_pct, 5);
 	assert_string_equal(m->forget->cron, "0 3 * * *");
@@ -144,7 +132,7 @@ a_host_gets_its_defaults_once(void **state)
 	    upkeep_at("2026-11-22T04:00:00Z") +
 	        upkeep_spread(&b->a.id, REC__JOB_KIND__KIND_PRUNE));
 	/* Another hello changes nothing. */
-	upkeep_hello(b->tx, &b->a.id, "UTC", b->start_ms + hour_ms);
+	upkeep_hello(b->f.tx, &b->a.id, "UTC", b->start_ms + hour_ms);
 	assert_int_equal(work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->due_ms,
 	    due);
 }
@@ -164,8 +152,8 @@ what_is_due_becomes_a_job_of_the_systems(void **state)
 	b->a.admin = false; /* nothing but forget */
 	add(b, &b->a);
 	due = work(b, &b->a, REC__JOB_KIND__KIND_FORGET)->due_ms;
-	assert_int_equal(upkeep_round_at(b->tx, due - 1).n, 0);
-	r = upkeep_round_at(b->tx, due);
+	assert_int_equal(upkeep_round_at(b->f.tx, due - 1).n, 0);
+	r = upkeep_round_at(b->f.tx, due);
 	assert_int_equal(r.n, 1);
 	j = job_of(b, &r.made[0].job);
 	assert_int_equal(j->kind, REC__JOB_KIND__KIND_FORGET);
@@ -175,8 +163,8 @@ what_is_due_becomes_a_job_of_the_systems(void **state)
 	assert_int_equal(u->due_ms, due + day_ms);
 	assert_int_equal(u->open_job.len, 16);
 	/* Not twice, however long it runs. */
-	assert_int_equal(upkeep_round_at(b->tx, due + 1).n, 0);
-	r = upkeep_round_at(b->tx, due + day_ms);
+	assert_int_equal(upkeep_round_at(b->f.tx, due + 1).n, 0);
+	r = upkeep_round_at(b->f.tx, due + day_ms);
 	assert_int_equal(r.n, 0);
 	assert_string_equal(work(b, &b->a, REC__JOB_KIND__KIND_FORGET)->waiting,
 	    "job_running");
@@ -194,15 +182,15 @@ its_end_is_noted(void **state)
 	due = work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->due_ms;
 	/* The forget of that night is in its way, and ended. */
 	(void)pass(b, due - 2 * hour_ms, due, REC__JOB_KIND__KIND_FORGET);
-	r = upkeep_round_at(b->tx, due);
+	r = upkeep_round_at(b->f.tx, due);
 	assert_int_equal(r.n, 1);
-	upkeep_end(b->tx, &r.made[0].job, REC__JOB_STATE__JOB_SUCCEEDED,
+	upkeep_end(b->f.tx, &r.made[0].job, REC__JOB_STATE__JOB_SUCCEEDED,
 	    due + hour_ms);
 	u = work(b, &b->a, REC__JOB_KIND__KIND_PRUNE);
 	assert_int_equal(u->open_job.len, 0);
 	assert_int_equal(u->last_success_at_ms, due + hour_ms);
 	assert_memory_equal(u->last_job.data, r.made[0].job.b, 16);
-	assert_int_equal(repo_store_find(b->tx, b->repo)->last_prune_at_ms,
+	assert_int_equal(repo_store_find(b->f.tx, b->repo)->last_prune_at_ms,
 	    due + hour_ms);
 }
 
@@ -227,7 +215,7 @@ what_cannot_run_says_why_until_it_can(void **state)
 	assert_true(u->due_ms >= due + UPKEEP_LOOK_LONG_MS);
 	set_host(b, &b->a, true, true);
 	now = due + hour_ms;
-	upkeep_wake(b->tx, &b->a.id, now);
+	upkeep_wake(b->f.tx, &b->a.id, now);
 	assert_int_equal(pass(b, now, now + UPKEEP_SETTLE_MS + minute_ms,
 	                     REC__JOB_KIND__KIND_PRUNE),
 	    1);
@@ -251,7 +239,7 @@ a_host_that_was_away_is_maintained_once(void **state)
 	assert_string_equal(work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->waiting,
 	    "offline");
 	set_host(b, &b->a, true, true);
-	upkeep_hello(b->tx, &b->a.id, "UTC", back);
+	upkeep_hello(b->f.tx, &b->a.id, "UTC", back);
 	assert_int_equal(pass(b, back, back + UPKEEP_SETTLE_MS,
 	                     REC__JOB_KIND__KIND_FORGET),
 	    0);
@@ -304,17 +292,17 @@ while_one_prunes_the_other_waits_and_takes_over(void **state)
 		second = t;
 	}
 	(void)pass(b, b->start_ms, first, REC__JOB_KIND__KIND_FORGET);
-	r = upkeep_round_at(b->tx, first);
+	r = upkeep_round_at(b->f.tx, first);
 	assert_int_equal(r.n, 1);
-	assert_int_equal(upkeep_round_at(b->tx, second).n, 0);
+	assert_int_equal(upkeep_round_at(b->f.tx, second).n, 0);
 	assert_string_equal(work(b, a_first ? &b->b : &b->a,
 	                        REC__JOB_KIND__KIND_PRUNE)
 	                        ->waiting,
 	    "repository_busy");
 	/* It failed: the other does it. */
-	upkeep_end(b->tx, &r.made[0].job, REC__JOB_STATE__JOB_FAILED,
+	upkeep_end(b->f.tx, &r.made[0].job, REC__JOB_STATE__JOB_FAILED,
 	    second + minute_ms);
-	r = upkeep_round_at(b->tx, second + UPKEEP_LOOK_MS);
+	r = upkeep_round_at(b->f.tx, second + UPKEEP_LOOK_MS);
 	assert_int_equal(r.n, 1);
 	assert_true(ulid_eq(&r.made[0].host, a_first ? &b->b.id : &b->a.id));
 }
@@ -335,9 +323,9 @@ checks_read_another_part_each_time(void **state)
 	set_subset(b, &b->b, 50);
 	for (now = b->start_ms; now < b->start_ms + 130 * day_ms;
 	     now += 20 * minute_ms) {
-		if (!upkeep_any_due(b->tx, now))
+		if (!upkeep_any_due(b->f.tx, now))
 			continue;
-		r = upkeep_round_at(b->tx, now);
+		r = upkeep_round_at(b->f.tx, now);
 		for (i = 0; i < r.n; i++) {
 			const struct Rec__Job *j = job_of(b, &r.made[i].job);
 
@@ -347,7 +335,7 @@ checks_read_another_part_each_time(void **state)
 				last = j->check_part;
 				seen++;
 			}
-			upkeep_end(b->tx, &r.made[i].job,
+			upkeep_end(b->f.tx, &r.made[i].job,
 			    REC__JOB_STATE__JOB_SUCCEEDED, now + minute_ms);
 		}
 		arena_reset(&b->f.arena);
@@ -370,13 +358,13 @@ check_now(struct bench *b, uint32_t pct, bool found, int64_t *now)
 
 	rec__check_result__init(&errors);
 	errors.errors_found = true;
-	assert_rc(upkeep_run_op(b->tx, jobs_run_op, &w), RC_OK);
-	j = job_store_get(b->tx, &w.job);
+	assert_rc(upkeep_run_op(b->f.tx, jobs_run_op, &w), RC_OK);
+	j = job_store_get(b->f.tx, &w.job);
 	assert_non_null(j);
 	j->check = found ? &errors : NULL;
-	job_store_put(b->tx, j);
+	job_store_put(b->f.tx, j);
 	*now += minute_ms;
-	upkeep_end(b->tx, &w.job,
+	upkeep_end(b->f.tx, &w.job,
 	    found ? REC__JOB_STATE__JOB_FAILED : REC__JOB_STATE__JOB_SUCCEEDED,
 	    *now);
 	return job_of(b, &w.job);
@@ -430,7 +418,7 @@ fail_as(struct bench *b, const struct ulid *job, const char *cause, int64_t at)
 	struct upkeep_ending en = { *job, REC__JOB_STATE__JOB_FAILED, cause,
 		at - 1000, at };
 
-	assert_rc(upkeep_run_op(b->tx, upkeep_end_op, &en), RC_OK);
+	assert_rc(upkeep_run_op(b->f.tx, upkeep_end_op, &en), RC_OK);
 }
 
 static void
@@ -445,14 +433,14 @@ what_may_pass_is_tried_again_and_not_for_ever(void **state)
 	add(b, &b->a);
 	due = work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->due_ms;
 	for (now = due; now < due + 7 * day_ms - minute_ms; now += minute_ms) {
-		if (!upkeep_any_due(b->tx, now))
+		if (!upkeep_any_due(b->f.tx, now))
 			continue;
-		r = upkeep_round_at(b->tx, now);
+		r = upkeep_round_at(b->f.tx, now);
 		if (r.n == 0)
 			continue;
 		if (job_of(b, &r.made[0].job)->kind !=
 		    REC__JOB_KIND__KIND_PRUNE) {
-			upkeep_end(b->tx, &r.made[0].job,
+			upkeep_end(b->f.tx, &r.made[0].job,
 			    REC__JOB_STATE__JOB_SUCCEEDED, now);
 			continue;
 		}
@@ -463,7 +451,7 @@ what_may_pass_is_tried_again_and_not_for_ever(void **state)
 	assert_int_equal(work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->last_state,
 	    REC__JOB_STATE__JOB_FAILED);
 	/* What will not pass by itself waits for its next turn. */
-	r = upkeep_round_at(b->tx, due + 7 * day_ms);
+	r = upkeep_round_at(b->f.tx, due + 7 * day_ms);
 	assert_int_equal(r.n, 1);
 	fail_as(b, &r.made[0].job, "wrong_password", due + 7 * day_ms + 1);
 	assert_int_equal(work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->due_ms,
@@ -475,11 +463,11 @@ what_may_pass_is_tried_again_and_not_for_ever(void **state)
 static void
 due_now(struct bench *b, const struct upkeep_host *u, int64_t now)
 {
-	struct Rec__Maintenance *m = upkeep_store_find(b->tx, &u->id);
+	struct Rec__Maintenance *m = upkeep_store_find(b->f.tx, &u->id);
 
 	assert_non_null(m);
 	m->forget->due_ms = m->prune->due_ms = m->check->due_ms = now;
-	upkeep_store_put(b->tx, m);
+	upkeep_store_put(b->f.tx, m);
 }
 
 /* What it noted meanwhile did not happen yet. */
@@ -492,15 +480,15 @@ a_success_of_a_clock_that_was_ahead_is_none(void **state)
 	size_t i;
 
 	add(b, &b->a);
-	r = upkeep_round_at(b->tx, wrong);
+	r = upkeep_round_at(b->f.tx, wrong);
 	assert_int_equal(r.n, 3);
 	for (i = 0; i < r.n; i++)
-		upkeep_end(b->tx, &r.made[i].job, REC__JOB_STATE__JOB_SUCCEEDED,
-		    wrong + minute_ms);
+		upkeep_end(b->f.tx, &r.made[i].job,
+		    REC__JOB_STATE__JOB_SUCCEEDED, wrong + minute_ms);
 	due_now(b, &b->a, b->start_ms + day_ms);
-	r = upkeep_round_at(b->tx, b->start_ms + day_ms);
+	r = upkeep_round_at(b->f.tx, b->start_ms + day_ms);
 	assert_int_equal(r.n, 3);
-	upkeep_end(b->tx, &r.made[0].job, REC__JOB_STATE__JOB_SUCCEEDED,
+	upkeep_end(b->f.tx, &r.made[0].job, REC__JOB_STATE__JOB_SUCCEEDED,
 	    b->start_ms + day_ms + minute_ms);
 }
 
@@ -522,22 +510,22 @@ a_job_that_expired_is_still_owed(void **state)
 			.online = true,
 			.now_ms = due };
 
-		assert_rc(upkeep_run_op(b->tx, jobs_run_op, &w), RC_OK);
+		assert_rc(upkeep_run_op(b->f.tx, jobs_run_op, &w), RC_OK);
 	}
-	r = upkeep_round_at(b->tx, due);
+	r = upkeep_round_at(b->f.tx, due);
 	assert_int_equal(r.n, 1);
 	set_host(b, &b->a, false, true);
 	x.now_ms = due + JOBS_WAIT_MS - 1;
-	assert_rc(upkeep_run_op(b->tx, jobs_expire_op, &x), RC_OK);
+	assert_rc(upkeep_run_op(b->f.tx, jobs_expire_op, &x), RC_OK);
 	assert_int_equal(x.n, 0);
 	x.now_ms = due + JOBS_WAIT_MS;
-	assert_rc(upkeep_run_op(b->tx, jobs_expire_op, &x), RC_OK);
+	assert_rc(upkeep_run_op(b->f.tx, jobs_expire_op, &x), RC_OK);
 	assert_int_equal(x.n, 1);
 	assert_string_equal(job_of(b, &r.made[0].job)->cause, "expired");
 	assert_string_equal(work(b, &b->a, REC__JOB_KIND__KIND_PRUNE)->waiting,
 	    "offline");
 	set_host(b, &b->a, true, true);
-	upkeep_hello(b->tx, &b->a.id, "UTC", due + 2 * day_ms);
+	upkeep_hello(b->f.tx, &b->a.id, "UTC", due + 2 * day_ms);
 	assert_int_equal(pass(b, due + 2 * day_ms,
 	                     due + 2 * day_ms + 3 * minute_ms,
 	                     REC__JOB_KIND__KIND_PRUNE),
@@ -548,7 +536,7 @@ static void
 a_deleted_hosts_rows_go(void **state)
 {
 	struct bench *b = *state;
-	struct store_tx *tx = b->tx;
+	struct store_tx *tx = b->f.tx;
 	int64_t due;
 
 	add(b, &b->a);
@@ -558,7 +546,7 @@ a_deleted_hosts_rows_go(void **state)
 	assert_null(upkeep_store_find(tx, &b->a.id));
 }
 
-#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ON_BENCH(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int
 main(void)

@@ -83,16 +83,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct month *m = *state;
-
-	fixture_fini(&m->f);
-	mem_free(m);
-	return 0;
-}
-
 static void
 set_online(struct month *m, unsigned host, bool online)
 {
@@ -237,7 +227,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_window_is_used_once, setup,
-		    teardown),
+		    fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

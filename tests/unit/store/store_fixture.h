@@ -20,6 +20,7 @@ struct fixture {
 	char state_dir[300], vault_dir[300], live_dir[300];
 	struct store *state, *vault, *live;
 	struct arena arena;
+	struct store_tx *tx; /* of a test that is one long write, or NULL */
 };
 
 static inline ProtobufCBinaryData
@@ -101,6 +102,7 @@ fixture_reopen(struct fixture *f)
 static inline void
 fixture_dir(struct fixture *f)
 {
+	f->tx = NULL;
 	assert_true(
 	    str_fmt(f->dir, sizeof(f->dir), "%s", "/tmp/rm-store-XXXXXX"));
 	assert_non_null(mkdtemp(f->dir));
@@ -143,6 +145,8 @@ fixture_init(struct fixture *f)
 static inline void
 fixture_fini(struct fixture *f)
 {
+	if (f->tx != NULL)
+		store_abort(f->tx);
 	fixture_close(f);
 	arena_fini(&f->arena);
 	(void)nftw(f->dir, unit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -158,6 +162,7 @@ fixture_setup(void **state)
 	return 0;
 }
 
+/* Of a fixture, or of what a test made with one as its first member. */
 static inline int
 fixture_teardown(void **state)
 {
