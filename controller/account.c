@@ -344,10 +344,8 @@ end_others_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 static void
 account_on_others_ended(struct req *r, struct op *op)
 {
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sse_end_user(r->ctl->sse, &r->user_id);
 	req_redirect(r, "/settings/account?done=sessions");
 }

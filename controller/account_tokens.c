@@ -97,10 +97,8 @@ account_token_page(struct req *r)
 static void
 account_on_token_revoked(struct req *r, struct op *op)
 {
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sse_end_user(r->ctl->sse, &r->user_id);
 	req_redirect(r, "/settings/account?done=revoked");
 }

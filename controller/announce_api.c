@@ -63,10 +63,8 @@ announce_on_posted(struct req *r, struct op *op)
 	struct json_doc doc;
 	struct err e;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sse_pending_changed(r->ctl->sse);
 	if (j->state == REC__PENDING_STATE__PENDING_REJECTED) {
 		announce_rejection(&e);
@@ -264,10 +262,8 @@ announce_on_reject(struct req *r, struct op *op)
 {
 	const struct announce_decide *d = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	log_info(LOG_AGENT, "pending host rejected hostname=%s",
 	    log_safe(str_of(d->name)));
 	announce_rejected(r->ctl->announce, &d->pending);

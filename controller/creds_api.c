@@ -179,10 +179,8 @@ creds_on_put(struct req *r, struct op *op)
 		.n_names = ed->n_names,
 		.edited = ed };
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	creds_tell(r->ctl, ed);
 	answer(r, &s);
 }
@@ -264,10 +262,8 @@ creds_on_deleted(struct req *r, struct op *op)
 {
 	const struct creds_removal *x = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	if (x->removed)
 		sse_host_changed(r->ctl->sse, &x->host);
 	req_empty(r, 204);

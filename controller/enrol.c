@@ -376,10 +376,8 @@ enrol_on_minted(struct req *r, struct op *op)
 	struct mint_out *out = op->out;
 	struct json_doc doc;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	enrol_keep(r->ctl->enrol, out);
 	json_doc_init(&doc, KIB(8));
 	enrol_put_id(&doc.j, "id", out->hash);

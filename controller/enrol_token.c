@@ -297,10 +297,8 @@ enrol_on_revoked(struct req *r, struct op *op)
 {
 	const struct token_op *t = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	enrol_forget(r->ctl->enrol, t->hash);
 	sse_token_changed(r->ctl->sse, t->hash);
 	if (r->wants_html)
@@ -337,10 +335,8 @@ enrol_on_regenerated(struct req *r, struct op *op)
 	struct token_op *t = op->in;
 	char hash[2 * CRYPT_HASH_SIZE + 1];
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	enrol_forget(r->ctl->enrol, t->hash);
 	enrol_keep(r->ctl->enrol, &t->made);
 	sse_token_changed(r->ctl->sse, t->hash);

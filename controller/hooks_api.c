@@ -277,10 +277,8 @@ hooks_on_put(struct req *r, struct op *op)
 {
 	const struct hooks_edit *ed = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sources_tell(r->ctl, &ed->host);
 	answer(r, ed);
 }
@@ -321,10 +319,8 @@ hooks_on_deleted(struct req *r, struct op *op)
 {
 	const struct hooks_edit *ed = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sources_tell(r->ctl, &ed->host);
 	req_empty(r, 204);
 }

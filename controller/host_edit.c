@@ -131,10 +131,8 @@ host_edit_on_stored(struct req *r, struct op *op)
 	const struct edit *ed = op->in;
 	struct json_doc doc;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	if (ed->changed) {
 		sse_host_changed(r->ctl->sse, &ed->host);
 		if (!is_mode(ed))

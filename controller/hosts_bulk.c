@@ -241,10 +241,8 @@ hosts_bulk_on_stored(struct req *r, struct op *op)
 	const struct bulk *b = op->in;
 	size_t i;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	for (i = 0; i < b->hosts.n; i++)
 		if (b->ends[i] == BULK_CHANGED)
 			sse_host_changed(r->ctl->sse, &b->hosts.ids[i]);

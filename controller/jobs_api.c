@@ -95,10 +95,8 @@ jobs_on_queued(struct req *r, struct op *op)
 {
 	const struct jobs_wish *w = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	/* The agent's command leaves before the answer (bench: dispatch). */
 	courier_send(r->ctl->courier, &w->host, &w->job);
 	if (!w->old) {
@@ -228,10 +226,8 @@ jobs_on_cancelled(struct req *r, struct op *op)
 		jobs_reply(r, 202, &c->job);
 		return;
 	}
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sse_job_changed(r->ctl->sse, &c->host, &c->job);
 	sse_host_changed(r->ctl->sse, &c->host);
 	courier_wake(r->ctl->courier, &c->host);

@@ -275,10 +275,8 @@ jobs_on_bulk(struct req *r, struct op *op)
 	const struct bulk *b = op->in;
 	size_t i;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	for (i = 0; i < b->n_jobs; i++) {
 		const struct bulk_job *j = &b->jobs[i];
 

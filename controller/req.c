@@ -526,3 +526,11 @@ req_submit(struct req *r, struct op *op, req_done_fn *done)
 	req_hold(r);
 	op_submit(r->ctl->ops, &op);
 }
+
+bool
+req_stored(struct req *r, const struct op *op)
+{
+	if (op->err.rc != RC_OK)
+		req_fail(r, &op->err);
+	return op->err.rc == RC_OK;
+}

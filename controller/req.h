@@ -130,6 +130,8 @@ void req_stream_abort(struct req *r); /* what was sent is not whole */
  * has gone. */
 typedef void req_done_fn(struct req *r, struct op *op);
 void req_submit(struct req *r, struct op *op, req_done_fn *done);
+/* For done: false when the op failed, and r is answered then with why. */
+MUST_USE bool req_stored(struct req *r, const struct op *op);
 /* Keeps r alive across other asynchronous work. */
 void req_hold(struct req *r);
 void req_release(struct req *r);

@@ -58,10 +58,8 @@ rotate_on_asked(struct req *r, struct op *op)
 	const struct wish *w = op->in;
 	struct json_doc doc;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	if (w->fresh) {
 		sse_host_changed(r->ctl->sse, &w->host);
 		agents_rotate(r->ctl->agents, &w->host);

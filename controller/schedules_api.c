@@ -199,10 +199,8 @@ schedules_on_put(struct req *r, struct op *op)
 {
 	const struct schedules_edit *ed = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sources_tell(r->ctl, &ed->host);
 	answer(r, ed->made ? 201 : 200, &ed->host, &ed->schedule);
 }
@@ -259,10 +257,8 @@ schedules_on_deleted(struct req *r, struct op *op)
 {
 	const struct schedules_gone *g = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sources_tell(r->ctl, &g->host);
 	req_empty(r, 204);
 }

@@ -198,10 +198,8 @@ sources_on_put(struct req *r, struct op *op)
 {
 	const struct sources_edit *ed = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sources_tell(r->ctl, &ed->host);
 	answer(r, ed->made ? 201 : 200, &ed->host, &ed->group);
 }

@@ -157,8 +157,7 @@ tokens_on_created(struct req *r, struct op *op)
 	char id[ULID_TEXT_CAP];
 	struct json_doc doc;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op)) {
 		mem_wipe(m->text, sizeof(m->text));
 		return;
 	}
@@ -230,9 +229,7 @@ tokens_revoke_op(const struct req *r, const struct ulid *id)
 static void
 tokens_on_revoked(struct req *r, struct op *op)
 {
-	if (op->err.rc != RC_OK)
-		req_fail(r, &op->err);
-	else
+	if (req_stored(r, op))
 		req_empty(r, 204);
 }
 

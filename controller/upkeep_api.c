@@ -247,10 +247,8 @@ upkeep_on_put(struct req *r, struct op *op)
 {
 	const struct change *c = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	sse_host_changed(r->ctl->sse, &c->host);
 	answer(r, c->now);
 }

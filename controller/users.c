@@ -455,10 +455,8 @@ logout_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 static void
 users_on_logout(struct req *r, struct op *op)
 {
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	auth_set_cookie(r, AUTH_COOKIE, "", 0);
 	if (r->wants_html)
 		req_redirect(r, "/login");

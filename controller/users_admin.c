@@ -158,10 +158,8 @@ put_link(struct req *r, int status, struct users_act *act)
 static void
 users_on_created(struct req *r, struct op *op)
 {
-	if (op->err.rc == RC_OK)
+	if (req_stored(r, op))
 		put_link(r, 201, op->in);
-	else
-		req_fail(r, &op->err);
 }
 
 void
@@ -183,10 +181,8 @@ users_on_patched(struct req *r, struct op *op)
 {
 	const struct users_act *act = op->in;
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	users_changed(r, &act->id);
 	show_user(r, &act->id);
 }

@@ -203,10 +203,8 @@ users_on_token_revoked(struct req *r, struct op *op)
 {
 	struct ulid user = { { 0 } };
 
-	if (op->err.rc != RC_OK) {
-		req_fail(r, &op->err);
+	if (!req_stored(r, op))
 		return;
-	}
 	if (req_ulid(r, 0, &user) == RC_OK)
 		users_changed(r, &user);
 	req_redirect(r,
