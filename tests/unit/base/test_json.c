@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+/* Bodies of requests, read by a table. */
+#include "tests/unit/unit.h"
 
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/base/json.h"
-#include "lib/base/ulid.h"
 
 struct body {
 	char *name;
@@ -397,97 +389,6 @@ full_arena_is_a_limit(void **state)
 	buf_fini(&b);
 }
 
-static void
-documents_are_walked(void **state)
-{
-	const char *text = "{\"message_type\":\"status\",\"percent\":0.5,"
-	                   "\"n\":7,\"tags\":[\"a\",[],{\"k\":\"v\"}],"
-	                   "\"whole\":3.0,\"part\":3.5}";
-	const struct json *tags;
-	struct json *doc = NULL;
-
-	(void)state;
-	assert_int_equal(json_parse(str_of(text), &doc, NULL), RC_OK);
-	assert_true(json_is_object(doc));
-	assert_false(json_is_array(doc));
-	assert_true(str_eqz(json_text(doc, "message_type"), "status"));
-	assert_true(str_eqz(json_text(doc, "none"), ""));
-	assert_true(str_eqz(json_text(doc, "n"), ""));
-	assert_int_equal(json_int(doc, "n", -1), 7);
-	assert_int_equal(json_int(doc, "whole", -1), 3);
-	assert_int_equal(json_int(doc, "part", -1), -1);
-	assert_int_equal(json_int(doc, "message_type", -1), -1);
-	assert_true(json_num(doc, "percent", 0) > 0.49);
-	assert_true(json_num(doc, "n", 0) > 6.9);
-	assert_true(json_num(doc, "tags", -1) < 0);
-	tags = json_get(doc, "tags");
-	assert_true(json_is_array(tags));
-	assert_int_equal(json_len(tags), 3);
-	assert_true(str_eqz(json_self_text(json_at(tags, 0)), "a"));
-	assert_int_equal(json_len(json_at(tags, 1)), 0);
-	assert_true(str_eqz(json_text(json_at(tags, 2), "k"), "v"));
-	assert_null(json_at(tags, 3));
-	assert_null(json_get(tags, "k"));
-	json_free(doc);
-}
-
-static void
-nothing_may_be_asked_for_anything(void **state)
-{
-	(void)state;
-	assert_null(json_get(NULL, "a"));
-	assert_null(json_at(NULL, 0));
-	assert_int_equal(json_len(NULL), 0);
-	assert_true(str_eqz(json_text(NULL, "a"), ""));
-	assert_true(str_eqz(json_self_text(NULL), ""));
-	assert_int_equal(json_int(NULL, "a", 5), 5);
-	assert_true(json_num(NULL, "a", 5) > 4);
-	assert_false(json_is_object(NULL));
-	assert_false(json_is_array(NULL));
-	json_free(NULL);
-}
-
-static void
-huge_numbers_do_not_cost_the_document(void **state)
-{
-	const char *text = "{\"inode\":18446744073709551615,\"size\":4096,"
-	                   "\"big\":9007199254740993,\"name\":\"f\"}";
-	struct json *doc = NULL;
-
-	(void)state;
-	assert_int_equal(json_parse(str_of(text), &doc, NULL), RC_OK);
-	assert_int_equal(json_int(doc, "size", -1), 4096);
-	assert_int_equal(json_int(doc, "inode", -1), -1);
-	assert_true(json_num(doc, "inode", 0) > 1.8e19);
-	assert_true(str_eqz(json_text(doc, "name"), "f"));
-	json_free(doc);
-	doc = NULL;
-	assert_int_equal(json_parse(STR("[1e999]"), &doc, NULL), RC_INVALID);
-	assert_null(doc);
-}
-
-static void
-documents_refuse_what_bodies_refuse(void **state)
-{
-	static const char *const texts[] = { "", "{", "[1,]",
-		"{\"a\":1,\"a\":2}", "\"\\u0000\"", "\"\xff\"",
-		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
-		"]"
-		"]]]]" };
-	struct json *doc = NULL;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_LEN(texts); i++) {
-		assert_int_equal(json_parse(str_of(texts[i]), &doc, NULL),
-		    RC_PROTO);
-		assert_null(doc);
-	}
-	assert_int_equal(json_parse(STR(" \"text\" "), &doc, NULL), RC_OK);
-	assert_true(str_eqz(json_self_text(doc), "text"));
-	json_free(doc);
-}
-
 /* jansson's; its header and ours have macros and functions of one name. */
 void json_set_alloc_funcs(void *(*take)(size_t), void (*give)(void *));
 
@@ -530,134 +431,6 @@ want_of_memory_is_an_error_at_every_point(void **state)
 	assert_in_range(n, 20, 1000);
 }
 
-static void
-writer_places_commas_and_names(void **state)
-{
-	char a[] = "a", b_line[] = "b\n";
-	char *const words[] = { a, b_line };
-	struct ulid id = { { [15] = 1 } };
-	struct json_out j;
-	struct buf b;
-
-	(void)state;
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "a", "x");
-	json_obj(&j, "empty");
-	json_obj_end(&j);
-	json_arr(&j, "list");
-	json_put_int(&j, NULL, INT64_MIN);
-	json_put_uint(&j, NULL, UINT64_MAX);
-	json_arr(&j, NULL);
-	json_arr_end(&j);
-	json_obj(&j, NULL);
-	json_put_bool(&j, "t", true);
-	json_put_bool(&j, "f", false);
-	json_obj_end(&j);
-	json_put_null(&j, NULL);
-	json_arr_end(&j);
-	json_put_time(&j, "at", 1000);
-	json_put_time(&j, "never", 0);
-	json_put(&j, "none", NULL);
-	json_put_strs(&j, "words", words, 2);
-	json_put_strs(&j, "no_words", words, 0);
-	json_put_ulid(&j, "id", &id);
-	id = (struct ulid){ { 0 } };
-	json_put_ulid(&j, "no_id", &id);
-	json_obj_end(&j);
-	assert_int_equal(buf_rc(&b), RC_OK);
-	assert_string_equal(buf_text(&b),
-	    "{\"a\":\"x\",\"empty\":{},\"list\":[-9223372036854775808,"
-	    "18446744073709551615,[],{\"t\":true,\"f\":false},null],"
-	    "\"at\":\"1970-01-01T00:00:01.000Z\",\"never\":null,\"none\":"
-	    "\"\",\"words\":[\"a\",\"b\\n\"],\"no_words\":[],"
-	    "\"id\":\"00000000000000000000000001\",\"no_id\":null}");
-	buf_fini(&b);
-}
-
-static void
-assert_written(struct str in, const char *want)
-{
-	struct json *doc = NULL;
-	struct json_out j;
-	struct buf b;
-
-	buf_init(&b, KIB(4));
-	json_out_init(&j, &b);
-	json_put_str(&j, NULL, in);
-	assert_string_equal(buf_text(&b), want);
-	/* What is written without NUL can be read. */
-	if (memchr(in.p, 0, in.n) == NULL) {
-		assert_int_equal(json_parse(buf_str(&b), &doc, NULL), RC_OK);
-		json_free(doc);
-	}
-	buf_fini(&b);
-}
-
-static void
-writer_escapes_texts(void **state)
-{
-	(void)state;
-	assert_written(STR("a\"b\\c/\n\r\t\b\x01\x1f\x7f"),
-	    "\"a\\\"b\\\\c/\\n\\r\\t\\u0008\\u0001\\u001f\\u007f\"");
-	assert_written(STR("a\0b"), "\"a\\u0000b\"");
-	assert_written(STR("J\xc3\xbcrgen \xf0\x9f\x98\x80"),
-	    "\"J\xc3\xbcrgen \xf0\x9f\x98\x80\"");
-	assert_written(STR("\xff"
-	                   "a\xc3"),
-	    "\"\xef\xbf\xbd"
-	    "a\xef\xbf\xbd\"");
-	assert_written(STR("\xed\xa0\x80"),
-	    "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
-}
-
-static void
-assert_number(double v, const char *want)
-{
-	struct json_out j;
-	struct buf b;
-
-	buf_init(&b, 100);
-	json_out_init(&j, &b);
-	json_put_num(&j, NULL, v);
-	assert_string_equal(buf_text(&b), want);
-	if (isfinite(v))
-		assert_true(strtod(buf_text(&b), NULL) <= v &&
-		            strtod(buf_text(&b), NULL) >= v);
-	buf_fini(&b);
-}
-
-static void
-numbers_are_short_and_exact(void **state)
-{
-	(void)state;
-	assert_number(0, "0");
-	assert_number(0.1, "0.1");
-	assert_number(-2.5, "-2.5");
-	assert_number(1.0 / 3, "0.33333333333333331");
-	assert_number(1e300, "1e+300");
-	assert_number((double)NAN, "null");
-	assert_number((double)INFINITY, "null");
-	assert_number((double)-INFINITY, "null");
-}
-
-static void
-writer_failure_sticks_to_the_buffer(void **state)
-{
-	struct json_out j;
-	struct buf b;
-
-	(void)state;
-	buf_init(&b, 8);
-	json_out_init(&j, &b);
-	json_obj(&j, NULL);
-	json_put(&j, "name", "longer than eight bytes");
-	json_obj_end(&j);
-	assert_int_equal(buf_rc(&b), RC_LIMIT);
-	buf_fini(&b);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -675,15 +448,7 @@ main(void)
 		TEST(messages_never_quote_a_value),
 		TEST(depth_ends_at_thirty_two),
 		TEST(full_arena_is_a_limit),
-		TEST(documents_are_walked),
-		TEST(nothing_may_be_asked_for_anything),
-		TEST(huge_numbers_do_not_cost_the_document),
-		TEST(documents_refuse_what_bodies_refuse),
 		TEST(want_of_memory_is_an_error_at_every_point),
-		TEST(writer_places_commas_and_names),
-		TEST(writer_escapes_texts),
-		TEST(numbers_are_short_and_exact),
-		TEST(writer_failure_sticks_to_the_buffer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
