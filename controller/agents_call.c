@@ -18,6 +18,7 @@
 #include "lib/net/offence.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
+#include "lib/store/message.h"
 #include "lib/store/store.h"
 #include "lib/store/vault_store.h"
 #include "proto/agent.pb-c.h"
@@ -82,7 +83,7 @@ agents_read(struct agents *a, const struct ProtobufCMessageDescriptor *d,
 	void *m;
 
 	arena_reset(&a->scratch);
-	m = pb_unpack(d, msg, &a->scratch);
+	m = message_unpack(&a->scratch, msg, d);
 	if (m == NULL)
 		(void)err_code(e, RC_PROTO, "bad_request",
 		    "the message is malformed or too large");

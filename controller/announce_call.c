@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/net/grpc.h"
+#include "lib/store/message.h"
 #include "lib/store/pending_store.h"
 #include "proto/agent.pb-c.h"
 
@@ -275,8 +276,8 @@ announce_on_message(void *agents, struct grpc_call *g, struct str msg)
 		return;
 	arena_reset(&a->scratch);
 	m = msg.n > MESSAGE_MAX ? NULL
-	                        : pb_unpack(&wire__announce_message__descriptor,
-	                              msg, &a->scratch);
+	                        : message_unpack(&a->scratch, msg,
+	                              &wire__announce_message__descriptor);
 	if (m != NULL && h->step == HELD_OPEN &&
 	    m->body_case == WIRE__ANNOUNCE_MESSAGE__BODY_ANNOUNCE) {
 		take_announcement(h, m->announce);

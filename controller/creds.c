@@ -8,6 +8,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/base/repo_env.h"
+#include "lib/store/message.h"
 #include "proto/store.pb-c.h"
 
 /* -------------------------------------------------------------- checking */
@@ -281,8 +282,8 @@ creds_open(const uint8_t key[CRYPT_KEY_SIZE], const char *ad, struct str sealed,
 	buf_init(&plain, CREDS_PLAIN_MAX);
 	rc = crypt_open(key, str_of(ad), sealed, &plain);
 	if (rc == RC_OK) {
-		repo = pb_unpack(&rec__repo_secret__descriptor, buf_str(&plain),
-		    a);
+		repo = message_unpack(a, buf_str(&plain),
+		    &rec__repo_secret__descriptor);
 		if (repo == NULL)
 			rc = arena_rc(a) != RC_OK ? RC_LIMIT : RC_CORRUPT;
 		else

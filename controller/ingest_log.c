@@ -12,6 +12,7 @@
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/store.h"
 #include "proto/agent.pb-c.h"
 #include "spool/joblog.h"
@@ -328,8 +329,8 @@ stage_item(struct stage *s, const struct ingest_item *it)
 		return;
 	}
 	arena_reset(&s->b->scratch);
-	ev = pb_unpack(&wire__event__descriptor, str_from(it->bytes, it->n),
-	    &s->b->scratch);
+	ev = message_unpack(&s->b->scratch, str_from(it->bytes, it->n),
+	    &wire__event__descriptor);
 	if (ev != NULL)
 		stage_event(s, ev);
 }

@@ -13,6 +13,7 @@
 #include "lib/base/mem.h"
 #include "lib/store/host_store.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/snap_store.h"
@@ -428,8 +429,8 @@ apply_items(struct apply *ap)
 		if (log_only(it))
 			continue;
 		arena_reset(&b->scratch);
-		ap->ev = pb_unpack(&wire__event__descriptor,
-		    str_from(it->bytes, it->n), &b->scratch);
+		ap->ev = message_unpack(&b->scratch, str_from(it->bytes, it->n),
+		    &wire__event__descriptor);
 		if (ap->ev != NULL)
 			apply_event(ap);
 	}

@@ -92,30 +92,6 @@ pb_word_ok(const char *z, size_t max)
 	return s.n <= max && str_utf8_ok(s);
 }
 
-static void *
-pb_on_alloc(void *arena, size_t n)
-{
-	return arena_alloc(arena, n);
-}
-
-static void
-pb_on_free(void *arena, void *p)
-{
-	/* The arena frees all of it at once. */
-	(void)arena;
-	(void)p;
-}
-
-void *
-pb_unpack(const ProtobufCMessageDescriptor *d, struct str bytes,
-    struct arena *a)
-{
-	ProtobufCAllocator alloc = { pb_on_alloc, pb_on_free, a };
-
-	return protobuf_c_message_unpack(d, &alloc, bytes.n,
-	    (const uint8_t *)bytes.p);
-}
-
 void
 pb_pack(const ProtobufCMessage *m, struct buf *out)
 {

@@ -34,9 +34,6 @@ char *pb_keep(struct arena *a, const char *z, size_t max);
  * characters, at most max bytes. */
 bool pb_word_ok(const char *z, size_t max);
 
-/* NULL: malformed, or no room in the arena (arena_rc() tells). */
-void *pb_unpack(const ProtobufCMessageDescriptor *d, struct str bytes,
-    struct arena *a);
 /* Appends; failure sticks to out. */
 void pb_pack(const ProtobufCMessage *m, struct buf *out);
 #endif

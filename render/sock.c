@@ -16,6 +16,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/frame.h"
 #include "lib/base/log.h"
+#include "lib/store/message.h"
 #include "proto/render.pb-c.h"
 #include "render/answer.h"
 #include "render/pages.h"
@@ -63,20 +64,6 @@ sock_listen(const char *path, int *out_fd, struct err *e)
 	}
 	*out_fd = fd;
 	return RC_OK;
-}
-
-/* protobuf-c's memory, out of the request's arena. */
-static void *
-sock_on_alloc(void *ctx, size_t n)
-{
-	return arena_alloc(ctx, n);
-}
-
-static void
-sock_on_free(void *ctx, void *p)
-{
-	(void)ctx;
-	(void)p;
 }
 
 static enum rc
@@ -163,24 +150,19 @@ answer_one(struct conn *c, const struct Ipc__RenderRequest *req, struct err *e)
 static enum rc
 serve_frame(struct conn *c, uint8_t kind, struct str payload, struct err *e)
 {
-	ProtobufCAllocator memory = { .alloc = sock_on_alloc,
-		.free = sock_on_free,
-		.allocator_data = &c->arena };
 	const struct Ipc__RenderRequest *req;
-	enum rc rc;
 
 	if (kind != SOCK_KIND_REQUEST)
 		return err_set(e, RC_PROTO, "render.sock: frame of kind %d",
 		    kind);
 	arena_reset(&c->arena);
-	req = ipc__render_request__unpack(&memory, payload.n,
-	    (const uint8_t *)payload.p);
+	req = message_unpack(&c->arena, payload,
+	    &ipc__render_request__descriptor);
 	if (req == NULL)
 		return err_set(e, RC_PROTO,
 		    "render.sock: a request of %zu bytes does not parse",
 		    payload.n);
-	rc = answer_one(c, req, e);
-	return rc;
+	return answer_one(c, req, e);
 }
 
 /* Whole frames that are in; RC_BUSY: the next one is not complete. */

@@ -11,6 +11,7 @@
 #include "lib/base/json.h"
 #include "lib/store/audit_impl.h"
 #include "lib/store/audit_store.h"
+#include "lib/store/message.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -236,7 +237,7 @@ static struct Rec__AuditEntry *
 unpack(struct arena *one, struct str value)
 {
 	arena_reset(one);
-	return table_try_unpack(one, value, &rec__audit_entry__descriptor);
+	return message_unpack(one, value, &rec__audit_entry__descriptor);
 }
 
 bool

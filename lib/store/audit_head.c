@@ -6,6 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/store/audit_impl.h"
 #include "lib/store/audit_store.h"
+#include "lib/store/message.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -145,7 +146,7 @@ last_readable(struct store_tx *tx)
 
 	table_scan_init(&sc, tx, TB_AUDIT, NULL, SCAN_DOWN);
 	if (table_scan_next(&sc, &key, &value))
-		a = table_try_unpack(tx->arena, value,
+		a = message_unpack(tx->arena, value,
 		    &rec__audit_entry__descriptor);
 	table_scan_fini(&sc);
 	return a;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/store/message.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
 
@@ -76,7 +77,7 @@ plan_store_has_name(struct store_tx *tx, const struct ulid *host,
 	while (!taken && table_scan_next(&sc, &key, &value)) {
 		arena_reset(&a);
 		other =
-		    table_try_unpack(&a, value, &rec__source_group__descriptor);
+		    message_unpack(&a, value, &rec__source_group__descriptor);
 		if (other == NULL) {
 			store_fail(tx, RC_CORRUPT,
 			    "a source group is damaged; restore a backup");

@@ -3,32 +3,9 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/mem.h"
+#include "lib/store/message.h"
 #include "lib/store/store_impl.h"
 #include "lib/store/table.h"
-
-static void *
-record_on_alloc(void *arena, size_t n)
-{
-	return arena_alloc(arena, n);
-}
-
-static void
-record_on_free(void *arena, void *p)
-{
-	/* The arena frees all of it at once. */
-	(void)arena;
-	(void)p;
-}
-
-void *
-table_try_unpack(struct arena *a, struct str value,
-    const ProtobufCMessageDescriptor *d)
-{
-	ProtobufCAllocator alloc = { record_on_alloc, record_on_free, a };
-
-	return protobuf_c_message_unpack(d, &alloc, value.n,
-	    (const uint8_t *)value.p);
-}
 
 void *
 table_unpack(struct store_tx *tx, enum table t, struct str value,
@@ -37,7 +14,7 @@ table_unpack(struct store_tx *tx, enum table t, struct str value,
 	void *m;
 
 	ASSERT(tx->arena != NULL);
-	m = table_try_unpack(tx->arena, value, d);
+	m = message_unpack(tx->arena, value, d);
 	if (m != NULL)
 		return m;
 	if (arena_rc(tx->arena) != RC_OK)

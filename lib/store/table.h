@@ -154,10 +154,6 @@ void *table_get(struct store_tx *tx, enum table t, const struct key *k,
 /* A stored value as a record; damage is RC_CORRUPT. */
 void *table_unpack(struct store_tx *tx, enum table t, struct str value,
     const ProtobufCMessageDescriptor *d);
-/* The same into another arena; NULL: damaged, or no room, and the transaction
- * does not mind. */
-void *table_try_unpack(struct arena *a, struct str value,
-    const ProtobufCMessageDescriptor *d);
 bool table_put_record(struct store_tx *tx, enum table t, const struct key *k,
     const ProtobufCMessage *m);
 

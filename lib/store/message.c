@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "lib/store/message.h"
+
+#include "lib/base/arena.h"
+
+static void *
+message_on_alloc(void *arena, size_t n)
+{
+	return arena_alloc(arena, n);
+}
+
+static void
+message_on_free(void *arena, void *p)
+{
+	/* The arena frees all of it at once. */
+	(void)arena;
+	(void)p;
+}
+
+void *
+message_unpack(struct arena *a, struct str bytes,
+    const ProtobufCMessageDescriptor *d)
+{
+	ProtobufCAllocator alloc = { message_on_alloc, message_on_free, a };
+
+	return protobuf_c_message_unpack(d, &alloc, bytes.n,
+	    (const uint8_t *)bytes.p);
+}
