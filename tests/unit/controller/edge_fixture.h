@@ -41,6 +41,7 @@ struct edge {
 	int fd;
 	struct buf answer;
 	unsigned status;
+	char cookie[128]; /* a header line of ann's, or nothing */
 	/* stop waiting when it says so, instead of at the answer */
 	bool (*until)(struct edge *e);
 };
@@ -131,7 +132,7 @@ static inline void
 edge_post(struct edge *e, const char *path, const char *fields,
     const char *body)
 {
-	char request[4096];
+	char request[2048];
 
 	assert_true(str_fmt(request, sizeof(request),
 	    "POST %s HTTP/1.1\r\nHost: localhost\r\n"
@@ -155,6 +156,29 @@ edge_cookie(const struct edge *e, char *dst, size_t cap)
 	assert_non_null(at);
 	assert_true(
 	    str_fmt(dst, cap, "Cookie: %.*s\r\n", (int)strcspn(at, ";"), at));
+}
+
+#define EDGE_ANN "{\"username\":\"ann\",\"password\":\"a long password\"}"
+
+/* The first user, an administrator, who is signed in. */
+static inline void
+edge_make_ann(struct edge *e)
+{
+	edge_post(e, "/api/bootstrap", "", EDGE_ANN);
+	assert_int_equal(e->status, 200);
+	edge_cookie(e, e->cookie, sizeof(e->cookie));
+}
+
+/* fields: more header lines, each with its line end; gives the status. */
+static inline unsigned
+edge_get(struct edge *e, const char *path, const char *fields)
+{
+	char request[512];
+
+	assert_true(str_fmt(request, sizeof(request),
+	    "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, fields));
+	edge_ask(e, request);
+	return e->status;
 }
 
 static inline int

@@ -15,30 +15,11 @@
 	"{\"current_password\":\"" from "\",\"new_password\":\"" to "\"}"
 
 static void
-make_ann(struct edge *e, char *cookie, size_t cap)
-{
-	edge_post(e, "/api/bootstrap", "", LOGIN(OLD));
-	assert_int_equal(e->status, 200);
-	edge_cookie(e, cookie, cap);
-}
-
-static void
 sign_in(struct edge *e, char *cookie, size_t cap)
 {
 	edge_post(e, "/api/auth/login", "", LOGIN(OLD));
 	assert_int_equal(e->status, 200);
 	edge_cookie(e, cookie, cap);
-}
-
-static unsigned
-get(struct edge *e, const char *path, const char *fields)
-{
-	char request[1024];
-
-	assert_true(str_fmt(request, sizeof(request),
-	    "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, fields));
-	edge_ask(e, request);
-	return e->status;
 }
 
 static bool
@@ -79,19 +60,19 @@ static void
 a_new_password_ends_the_other_sessions(void **state)
 {
 	struct edge *e = *state;
-	char here[128], there[128];
+	char there[128];
 
-	make_ann(e, here, sizeof(here));
+	edge_make_ann(e);
 	sign_in(e, there, sizeof(there));
-	assert_int_equal(get(e, "/api/account", here), 200);
+	assert_int_equal(edge_get(e, "/api/account", e->cookie), 200);
 	assert_true(edge_said(e, "\"username\":\"ann\",\"role\":\"admin\""));
 	assert_true(edge_said(e, "\"sessions\":2"));
-	edge_post(e, "/api/account/password", here, CHANGE(OLD, NEW));
+	edge_post(e, "/api/account/password", e->cookie, CHANGE(OLD, NEW));
 	assert_int_equal(e->status, 200);
 	assert_true(edge_said(e, "{\"sessions_ended\":1}"));
 	assert_latest(e, "user.password_changed ann");
-	assert_int_equal(get(e, "/api/account", here), 200);
-	assert_int_equal(get(e, "/api/account", there), 401);
+	assert_int_equal(edge_get(e, "/api/account", e->cookie), 200);
+	assert_int_equal(edge_get(e, "/api/account", there), 401);
 	edge_post(e, "/api/auth/login", "", LOGIN(OLD));
 	assert_int_equal(e->status, 401);
 	edge_post(e, "/api/auth/login", "", LOGIN(NEW));
@@ -102,26 +83,25 @@ static void
 the_old_password_is_asked_for(void **state)
 {
 	struct edge *e = *state;
-	char cookie[128];
 	unsigned i;
 
-	make_ann(e, cookie, sizeof(cookie));
-	edge_post(e, "/api/account/password", cookie,
+	edge_make_ann(e);
+	edge_post(e, "/api/account/password", e->cookie,
 	    "{\"new_password\":\"" NEW "\"}");
 	assert_int_equal(e->status, 422);
-	edge_post(e, "/api/account/password", cookie, CHANGE(OLD, "short"));
+	edge_post(e, "/api/account/password", e->cookie, CHANGE(OLD, "short"));
 	assert_int_equal(e->status, 422);
 	assert_true(edge_said(e, "12 characters"));
 	for (i = 0; i < 5; i++) {
-		edge_post(e, "/api/account/password", cookie,
+		edge_post(e, "/api/account/password", e->cookie,
 		    CHANGE("wrong", NEW));
 		assert_int_equal(e->status, 422);
 		assert_true(edge_said(e, "\"wrong_password\""));
 	}
-	edge_post(e, "/api/account/password", cookie, CHANGE("wrong", NEW));
+	edge_post(e, "/api/account/password", e->cookie, CHANGE("wrong", NEW));
 	assert_int_equal(e->status, 429);
 	assert_true(edge_said(e, "\r\nretry-after: "));
-	assert_int_equal(get(e, "/api/account", cookie), 200);
+	assert_int_equal(edge_get(e, "/api/account", e->cookie), 200);
 }
 
 /* M-027: the flag leaves nothing but the change, which asks for no old
@@ -130,24 +110,23 @@ static void
 who_must_change_it_can_do_nothing_else(void **state)
 {
 	struct edge *e = *state;
-	char cookie[128];
 
-	make_ann(e, cookie, sizeof(cookie));
+	edge_make_ann(e);
 	demand_change(e);
-	assert_int_equal(get(e, "/api/hosts", cookie), 403);
+	assert_int_equal(edge_get(e, "/api/hosts", e->cookie), 403);
 	assert_true(edge_said(e, "\"password_change_required\""));
-	assert_int_equal(get(e, "/", cookie), 303);
+	assert_int_equal(edge_get(e, "/", e->cookie), 303);
 	assert_true(edge_said(e, "location: /settings/account\r\n"));
-	edge_post(e, "/api/tokens", cookie,
+	edge_post(e, "/api/tokens", e->cookie,
 	    "{\"name\":\"n\",\"role\":\"viewer\",\"expires_in_days\":1}");
 	assert_int_equal(e->status, 403);
-	assert_int_equal(get(e, "/api/account", cookie), 200);
+	assert_int_equal(edge_get(e, "/api/account", e->cookie), 200);
 	assert_true(edge_said(e, "\"must_change_password\":true"));
-	assert_int_equal(get(e, "/healthz", cookie), 204);
-	edge_post(e, "/api/account/password", cookie,
+	assert_int_equal(edge_get(e, "/healthz", e->cookie), 204);
+	edge_post(e, "/api/account/password", e->cookie,
 	    "{\"new_password\":\"" NEW "\"}");
 	assert_int_equal(e->status, 200);
-	assert_int_equal(get(e, "/api/hosts", cookie), 200);
+	assert_int_equal(edge_get(e, "/api/hosts", e->cookie), 200);
 }
 
 /* Kept for the one who made it, once, and not for long. */

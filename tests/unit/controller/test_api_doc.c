@@ -3,7 +3,7 @@
  * docs/api.md is the table of routes in words, docs/automation.md the table
  * of results: what stands on one side only fails here.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include "controller/auth.h"
 #include "controller/route.h"
@@ -24,22 +24,6 @@ struct page {
 	struct entry entries[ENTRIES_MAX];
 	size_t n;
 };
-
-static void
-read_file(const char *path, struct buf *out)
-{
-	char piece[4096];
-	FILE *f = fopen(path, "r");
-	size_t n;
-
-	assert_non_null(f);
-	buf_init(out, MIB(1));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(out, piece, n);
-	assert_int_equal(fclose(f), 0);
-	assert_rc(buf_rc(out), RC_OK);
-	assert_true(out->len > 0);
-}
 
 /* "### `GET /x`" begins a section, "| `GET /x` | ..." is one by itself. */
 static bool

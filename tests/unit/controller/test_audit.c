@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include "controller/audit_own.h"
 #include "controller/route.h"
@@ -71,19 +71,6 @@ payloads_do_not_break_an_answer(void **state)
 
 /* ------------------------------------------------------- what is audited */
 
-static void
-read_table(struct buf *text)
-{
-	char piece[4096];
-	size_t n;
-	FILE *f = fopen("tests/data/audited", "r");
-
-	assert_non_null(f);
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(text, piece, n);
-	assert_int_equal(fclose(f), 0);
-}
-
 static struct str
 word(struct str *line)
 {
@@ -121,8 +108,7 @@ every_change_has_an_action(void **state)
 	struct buf text;
 
 	(void)state;
-	buf_init(&text, MIB(1));
-	read_table(&text);
+	read_file("tests/data/audited", &text);
 	table = buf_str(&text);
 	rows = route_table(&n);
 	for (i = 0; i < n; i++) {

@@ -17,40 +17,14 @@ static const int64_t t1 = 1700000000000;
 static const struct ulid host = { { 1, 2, 3 } }, group = { { 4 } },
                          job = { { 5 } };
 
-struct signed_in {
-	struct edge *e;
-	char cookie[128];
-};
-
-static void
-sign_in(struct edge *e, struct signed_in *s)
-{
-	s->e = e;
-	edge_post(e, "/api/bootstrap", "",
-	    "{\"username\":\"ann\",\"password\":\"a long password\"}");
-	assert_int_equal(e->status, 200);
-	edge_cookie(e, s->cookie, sizeof(s->cookie));
-}
-
 static unsigned
-get(const struct signed_in *s, const char *path)
-{
-	char request[512];
-
-	assert_true(str_fmt(request, sizeof(request),
-	    "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, s->cookie));
-	edge_ask(s->e, request);
-	return s->e->status;
-}
-
-static unsigned
-get_of_host(const struct signed_in *s, const char *rest)
+get_of_host(struct edge *e, const char *rest)
 {
 	char path[128], id[ULID_TEXT_CAP];
 
 	ulid_text(&host, id);
 	assert_true(str_fmt(path, sizeof(path), "/api/hosts/%s%s", id, rest));
-	return get(s, path);
+	return edge_get(e, path, e->cookie);
 }
 
 static void
@@ -144,17 +118,16 @@ a_host_is_told_with_every_field(void **state)
 		"\"applied_config_version\":403", "\"bandwidth_up_kbps\":505",
 		"\"bandwidth_down_kbps\":606", "\"init_job_id\":null", NULL };
 	struct edge *e = *state;
-	struct signed_in s;
 
-	sign_in(e, &s);
+	edge_make_ann(e);
 	put_full_host(e, true, false);
-	assert_int_equal(get_of_host(&s, ""), 200);
+	assert_int_equal(get_of_host(e, ""), 200);
 	assert_says(e, parts);
-	assert_int_equal(get(&s, "/api/hosts"), 200);
+	assert_int_equal(edge_get(e, "/api/hosts", e->cookie), 200);
 	assert_true(edge_said(e, "{\"items\":[{\"id\":\""));
 	assert_says(e, parts);
 	put_full_host(e, false, true);
-	assert_int_equal(get_of_host(&s, ""), 200);
+	assert_int_equal(get_of_host(e, ""), 200);
 	assert_true(edge_said(e, "\"status\":\"offline\""));
 	assert_true(edge_said(e, "\"last_backup_status\":\"incomplete\""));
 }
@@ -165,15 +138,14 @@ presence_is_fresher_than_the_record(void **state)
 	struct edge *e = *state;
 	struct Rec__Presence p = REC__PRESENCE__INIT;
 	struct store_tx *tx;
-	struct signed_in s;
 
-	sign_in(e, &s);
+	edge_make_ann(e);
 	put_full_host(e, true, false);
 	p.last_seen_ms = t1 + 60000;
 	tx = store_begin_write(e->c.live, &e->f.arena);
 	live_put_presence(tx, &host, &p);
 	commit(e, tx);
-	assert_int_equal(get_of_host(&s, ""), 200);
+	assert_int_equal(get_of_host(e, ""), 200);
 	assert_true(
 	    edge_said(e, "\"last_seen_at\":\"2023-11-14T22:14:20.000Z\""));
 }
@@ -186,12 +158,11 @@ snapshots_come_newest_first(void **state)
 	struct edge *e = *state;
 	struct Rec__Snapshot n = REC__SNAPSHOT__INIT;
 	struct store_tx *tx;
-	struct signed_in s;
 	const char *older, *newer;
 
-	sign_in(e, &s);
+	edge_make_ann(e);
 	put_full_host(e, true, false);
-	assert_int_equal(get_of_host(&s, "/snapshots"), 200);
+	assert_int_equal(get_of_host(e, "/snapshots"), 200);
 	assert_true(edge_said(e, "\"items\":[],\"total\":0,\"page\":1"));
 	n.paths = paths;
 	n.n_paths = 2;
@@ -209,7 +180,7 @@ snapshots_come_newest_first(void **state)
 	snap_store_stage(tx, &host, &n);
 	assert_int_equal(snap_store_replace(tx, &host), 2);
 	commit(e, tx);
-	assert_int_equal(get_of_host(&s, "/snapshots"), 200);
+	assert_int_equal(get_of_host(e, "/snapshots"), 200);
 	assert_true(edge_said(e,
 	    "\"refreshed_at\":\"2023-11-14T22:13:22.000Z\",\"items\":["));
 	assert_true(edge_said(e, "\"paths\":[\"/etc\",\"/home\"]"));
@@ -228,9 +199,8 @@ source_groups_are_listed(void **state)
 	struct edge *e = *state;
 	struct Rec__SourceGroup g = REC__SOURCE_GROUP__INIT;
 	struct store_tx *tx;
-	struct signed_in s;
 
-	sign_in(e, &s);
+	edge_make_ann(e);
 	put_full_host(e, true, false);
 	g.id = id_bytes(&group);
 	g.host_id = id_bytes(&host);
@@ -243,7 +213,7 @@ source_groups_are_listed(void **state)
 	tx = store_begin_write(e->c.state, &e->f.arena);
 	plan_store_put(tx, &g);
 	commit(e, tx);
-	assert_int_equal(get_of_host(&s, "/source-groups"), 200);
+	assert_int_equal(get_of_host(e, "/source-groups"), 200);
 	assert_true(edge_said(e, "\"name\":\"default\""));
 	assert_true(edge_said(e, "\"includes\":[\"/srv\"],\"excludes\":[]"));
 	assert_true(edge_said(e, "\"last_status\":\"failed\""));
@@ -270,10 +240,9 @@ the_summary_adds_the_fleet_up(void **state)
 		"\"partial\":false", NULL };
 	struct edge *e = *state;
 	struct store_tx *tx;
-	struct signed_in s;
 	size_t i;
 
-	sign_in(e, &s);
+	edge_make_ann(e);
 	put_full_host(e, true, false);
 	tx = store_begin_write(e->c.state, &e->f.arena);
 	for (i = 0; i < JOBS; i++) {
@@ -289,7 +258,7 @@ the_summary_adds_the_fleet_up(void **state)
 		job_store_put(tx, &j);
 	}
 	commit(e, tx);
-	assert_int_equal(get(&s, "/api/fleet/summary"), 200);
+	assert_int_equal(edge_get(e, "/api/fleet/summary", e->cookie), 200);
 	assert_says(e, parts);
 }
 
@@ -297,15 +266,17 @@ static void
 strangers_and_unknown_ids_get_nothing(void **state)
 {
 	struct edge *e = *state;
-	struct signed_in s = { .e = e };
 
 	put_full_host(e, true, false);
-	assert_int_equal(get_of_host(&s, ""), 401);
+	assert_int_equal(get_of_host(e, ""), 401);
 	assert_false(edge_said(e, "db-02"));
-	sign_in(e, &s);
-	assert_int_equal(get(&s, "/api/hosts/01ARZ3NDEKTSV4RRFFQ69G5FAV"), 404);
-	assert_int_equal(get(&s, "/api/hosts/x/snapshots"), 404);
-	assert_int_equal(get(&s, "/api/hosts/x/source-groups"), 404);
+	edge_make_ann(e);
+	assert_int_equal(edge_get(e, "/api/hosts/01ARZ3NDEKTSV4RRFFQ69G5FAV",
+	                     e->cookie),
+	    404);
+	assert_int_equal(edge_get(e, "/api/hosts/x/snapshots", e->cookie), 404);
+	assert_int_equal(edge_get(e, "/api/hosts/x/source-groups", e->cookie),
+	    404);
 	assert_true(edge_said(e, "{\"code\":\"not_found\""));
 }
 

@@ -8,21 +8,6 @@
 
 #define JOB "01HZZZZZZZZZZZZZZZZZZZZZZA"
 
-struct session {
-	struct edge *e;
-	char cookie[128];
-};
-
-static void
-sign_in(struct session *s, struct edge *e)
-{
-	s->e = e;
-	edge_post(e, "/api/bootstrap", "",
-	    "{\"username\":\"admin\",\"password\":\"correct horse battery\"}");
-	assert_int_equal(e->status, 200);
-	edge_cookie(e, s->cookie, sizeof(s->cookie));
-}
-
 /* Chunked to its end, or an answer with a length. */
 static bool
 all_there(struct edge *e)
@@ -33,15 +18,11 @@ all_there(struct edge *e)
 }
 
 static void
-ask(struct session *s, const char *path)
+ask(struct edge *e, const char *path)
 {
-	char request[512];
-
-	assert_true(str_fmt(request, sizeof(request),
-	    "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, s->cookie));
-	s->e->until = all_there;
-	edge_ask(s->e, request);
-	s->e->until = NULL;
+	e->until = all_there;
+	edge_get(e, path, e->cookie);
+	e->until = NULL;
 }
 
 /* A job with this log, of which `committed` bytes count (0: all). */
@@ -83,18 +64,18 @@ three_lines(struct buf *b)
 static void
 json_lines_have_number_time_stream_and_payload(void **state)
 {
-	struct session s;
+	struct edge *e = *state;
 	struct buf b;
 
-	sign_in(&s, *state);
+	edge_make_ann(e);
 	three_lines(&b);
-	put_log(s.e, &b, 0, false);
-	ask(&s, "/api/jobs/" JOB "/log.ndjson");
-	assert_int_equal(s.e->status, 200);
-	assert_true(edge_said(s.e, "content-type: application/x-ndjson"));
-	assert_true(edge_said(s.e,
+	put_log(e, &b, 0, false);
+	ask(e, "/api/jobs/" JOB "/log.ndjson");
+	assert_int_equal(e->status, 200);
+	assert_true(edge_said(e, "content-type: application/x-ndjson"));
+	assert_true(edge_said(e,
 	    "attachment; filename=\"restic-manager-job-" JOB ".ndjson\""));
-	assert_true(edge_said(s.e,
+	assert_true(edge_said(e,
 	    "{\"seq\":1,\"ts\":\"2023-11-14T22:13:20.123Z\","
 	    "\"stream\":\"sys\",\"payload\":\"job=x\"}\n"
 	    "{\"seq\":2,\"ts\":\"2023-11-14T22:13:21.000Z\","
@@ -107,104 +88,102 @@ json_lines_have_number_time_stream_and_payload(void **state)
 static void
 text_has_a_head_and_short_times(void **state)
 {
-	struct session s;
+	struct edge *e = *state;
 	struct buf b;
 
-	sign_in(&s, *state);
+	edge_make_ann(e);
 	three_lines(&b);
-	put_log(s.e, &b, 0, false);
-	ask(&s, "/api/jobs/" JOB "/log.txt");
-	assert_int_equal(s.e->status, 200);
-	assert_true(edge_said(s.e, "# job " JOB "\n# kind backup\n"
-	                           "# host web-1\n# state running\n"));
-	assert_true(edge_said(s.e, "22:13:20.123  SYS   job=x\n"
-	                           "22:13:21.000  OUT   said \"quoted\"\n"
-	                           "22:13:22.000  ERR   tab\\x09here\n"));
+	put_log(e, &b, 0, false);
+	ask(e, "/api/jobs/" JOB "/log.txt");
+	assert_int_equal(e->status, 200);
+	assert_true(edge_said(e, "# job " JOB "\n# kind backup\n"
+	                         "# host web-1\n# state running\n"));
+	assert_true(edge_said(e, "22:13:20.123  SYS   job=x\n"
+	                         "22:13:21.000  OUT   said \"quoted\"\n"
+	                         "22:13:22.000  ERR   tab\\x09here\n"));
 	buf_fini(&b);
 }
 
 static void
 what_is_not_committed_is_not_shown(void **state)
 {
-	struct session s;
+	struct edge *e = *state;
 	struct buf b;
 
-	sign_in(&s, *state);
+	edge_make_ann(e);
 	three_lines(&b);
-	put_log(s.e, &b, strlen("2023-11-14T22:13:20.123Z sys  job=x\n"),
-	    false);
-	ask(&s, "/api/jobs/" JOB "/log.ndjson");
-	assert_true(edge_said(s.e, "\"seq\":1,"));
-	assert_false(edge_said(s.e, "\"seq\":2,"));
+	put_log(e, &b, strlen("2023-11-14T22:13:20.123Z sys  job=x\n"), false);
+	ask(e, "/api/jobs/" JOB "/log.ndjson");
+	assert_true(edge_said(e, "\"seq\":1,"));
+	assert_false(edge_said(e, "\"seq\":2,"));
 	buf_fini(&b);
 }
 
 static void
 a_long_log_comes_in_pieces_and_whole(void **state)
 {
-	struct session s;
+	struct edge *e = *state;
 	struct buf b;
 	char line[64];
 	unsigned n;
 
-	sign_in(&s, *state);
+	edge_make_ann(e);
 	buf_init(&b, MIB(1));
 	for (n = 1; n <= 6000; n++) {
 		assert_true(str_fmt(line, sizeof(line), "line %u of it", n));
 		joblog_line(&b, 1700000000000, JOBLOG_OUT, str_of(line));
 	}
-	put_log(s.e, &b, 0, false);
-	ask(&s, "/api/jobs/" JOB "/log.ndjson");
-	assert_true(edge_said(s.e, "\"seq\":6000,"));
-	assert_true(edge_said(s.e, "\"payload\":\"line 1 of it\""));
-	assert_true(edge_said(s.e, "\"payload\":\"line 3000 of it\""));
+	put_log(e, &b, 0, false);
+	ask(e, "/api/jobs/" JOB "/log.ndjson");
+	assert_true(edge_said(e, "\"seq\":6000,"));
+	assert_true(edge_said(e, "\"payload\":\"line 1 of it\""));
+	assert_true(edge_said(e, "\"payload\":\"line 3000 of it\""));
 	buf_fini(&b);
 }
 
 static void
 a_job_without_a_line_has_an_empty_log(void **state)
 {
-	struct session s;
+	struct edge *e = *state;
 	struct buf b;
 
-	sign_in(&s, *state);
+	edge_make_ann(e);
 	buf_init(&b, KIB(1));
-	put_log(s.e, &b, 0, false);
-	ask(&s, "/api/jobs/" JOB "/log.ndjson");
-	assert_int_equal(s.e->status, 200);
-	assert_false(edge_said(s.e, "seq"));
-	ask(&s, "/api/jobs/" JOB "/log.txt");
-	assert_int_equal(s.e->status, 200);
-	assert_true(edge_said(s.e, "# host web-1\n"));
+	put_log(e, &b, 0, false);
+	ask(e, "/api/jobs/" JOB "/log.ndjson");
+	assert_int_equal(e->status, 200);
+	assert_false(edge_said(e, "seq"));
+	ask(e, "/api/jobs/" JOB "/log.txt");
+	assert_int_equal(e->status, 200);
+	assert_true(edge_said(e, "# host web-1\n"));
 	buf_fini(&b);
 }
 
 static void
 logs_that_are_gone_are_told(void **state)
 {
-	struct session s;
+	struct edge *e = *state;
 	struct ulid u;
 	struct buf b;
-	struct err e;
+	struct err err;
 	char path[JOBLOG_PATH_CAP];
 
-	sign_in(&s, *state);
-	ask(&s, "/api/jobs/" JOB "/log.txt");
-	assert_int_equal(s.e->status, 404);
-	ask(&s, "/api/jobs/nonsense/log.ndjson");
-	assert_int_equal(s.e->status, 404);
+	edge_make_ann(e);
+	ask(e, "/api/jobs/" JOB "/log.txt");
+	assert_int_equal(e->status, 404);
+	ask(e, "/api/jobs/nonsense/log.ndjson");
+	assert_int_equal(e->status, 404);
 	three_lines(&b);
-	put_log(s.e, &b, 0, true);
-	ask(&s, "/api/jobs/" JOB "/log.txt");
-	assert_int_equal(s.e->status, 410);
+	put_log(e, &b, 0, true);
+	ask(e, "/api/jobs/" JOB "/log.txt");
+	assert_int_equal(e->status, 410);
 	/* Not expired, and not there. */
-	put_log(s.e, &b, 0, false);
+	put_log(e, &b, 0, false);
 	assert_true(ulid_parse(STR(JOB), &u));
-	assert_rc(joblog_path(s.e->spool, &u, false, path, sizeof(path)),
-	    RC_OK);
-	assert_rc(fsio_remove(path, &e), RC_OK);
-	ask(&s, "/api/jobs/" JOB "/log.txt");
-	assert_int_equal(s.e->status, 404);
+	assert_rc(joblog_path(e->spool, &u, false, path, sizeof(path)), RC_OK);
+	assert_rc(fsio_remove(path, &err), RC_OK);
+	ask(e, "/api/jobs/" JOB "/log.txt");
+	assert_int_equal(e->status, 404);
 	buf_fini(&b);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Labels: threads */
+#include "tests/unit/read_file.h"
 #include "tests/unit/store/store_fixture.h"
 
 #include "controller/metrics_own.h"
@@ -132,19 +133,6 @@ write_all(struct fixture *f, struct buf *b)
 	assert_rc(buf_rc(b), RC_OK);
 }
 
-static void
-read_all(const char *path, struct buf *b)
-{
-	char piece[4096];
-	size_t n;
-	FILE *file = fopen(path, "r");
-
-	assert_non_null(file);
-	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
-		buf_put(b, piece, n);
-	assert_int_equal(fclose(file), 0);
-}
-
 /* M-349 to M-358, M-361: names, labels, escaping, order, byte for byte; the
  * build's own labels aside. */
 static void
@@ -156,7 +144,6 @@ what_is_rendered_is_what_is_written_down(void **state)
 
 	fill(f);
 	buf_init(&got, MIB(1));
-	buf_init(&want, MIB(1));
 	write_all(f, &got);
 	if (getenv("RM_WRITE_GOLDEN") != NULL) {
 		FILE *file = fopen(GOLDEN, "w");
@@ -165,7 +152,7 @@ what_is_rendered_is_what_is_written_down(void **state)
 		assert_true(fputs(buf_text(&got), file) >= 0);
 		assert_int_equal(fclose(file), 0);
 	}
-	read_all(GOLDEN, &want);
+	read_file(GOLDEN, &want);
 	a = buf_str(&got);
 	b = buf_str(&want);
 	while (str_next(&b, '\n', &y)) {
@@ -202,11 +189,10 @@ every_metric_is_told_and_documented(void **state)
 
 	fill(f);
 	buf_init(&all, MIB(1));
-	buf_init(&doc, MIB(1));
 	write_all(f, &all);
 	metrics_write_sizes(&all, f->state, f->vault, f->live);
 	metrics_write_process(&all);
-	read_all("docs/metrics.md", &doc);
+	read_file("docs/metrics.md", &doc);
 	for (m = 0; m < METRICS_COUNT; m++) {
 		const struct metric_info *i = metric_info((enum metric)m);
 

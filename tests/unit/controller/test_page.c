@@ -52,7 +52,6 @@ struct actor {
 struct stage {
 	struct edge *e;
 	struct actor actor;
-	char cookie[128];
 };
 
 static void
@@ -245,10 +244,7 @@ setup(void **state)
 	assert_int_equal(pthread_create(&s->actor.thread, NULL, actor_main,
 	                     &s->actor),
 	    0);
-	edge_post(s->e, "/api/bootstrap", "",
-	    "{\"username\":\"ann\",\"password\":\"a long password\"}");
-	assert_int_equal(s->e->status, 200);
-	edge_cookie(s->e, s->cookie, sizeof(s->cookie));
+	edge_make_ann(s->e);
 	*state = s;
 	return 0;
 }
@@ -281,7 +277,7 @@ get(struct stage *s, const char *path)
 	assert_true(str_fmt(request, sizeof(request),
 	    "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n"
 	    "%s\r\n",
-	    path, s->cookie));
+	    path, s->e->cookie));
 	edge_ask(s->e, request);
 	return s->e->status;
 }
@@ -453,7 +449,7 @@ unchanged_pages_are_not_asked_for(void **state)
 		assert_true(str_fmt(request, sizeof(request),
 		    "GET / HTTP/1.1\r\nHost: localhost\r\n%s"
 		    "If-None-Match: \"x\", %s\r\n\r\n",
-		    s->cookie, etag));
+		    s->e->cookie, etag));
 		asked = atomic_load(&s->actor.asked);
 		edge_ask(s->e, request);
 		if (s->e->status == 304)
@@ -471,7 +467,7 @@ secrets_replace_their_markers(void **state)
 	char path[128], token[128], password[64];
 	const char *at;
 
-	edge_post(s->e, "/api/enrollment-tokens", s->cookie,
+	edge_post(s->e, "/api/enrollment-tokens", s->e->cookie,
 	    "{\"hostname\":\"web-1\",\"repo_url\":\"/srv/<r&d>\"}");
 	assert_int_equal(s->e->status, 200);
 	at = strstr(buf_text(&s->e->answer), "\"repo_password\":\"");

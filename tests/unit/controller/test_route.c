@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include "controller/auth.h"
 #include "controller/req.h"
@@ -39,15 +39,9 @@ static size_t
 read_matrix(struct buf *text)
 {
 	struct str rest, line;
-	char piece[4096];
-	size_t n, rows = 0;
-	FILE *f = fopen("tests/data/roles", "r");
+	size_t rows = 0;
 
-	assert_non_null(f);
-	buf_init(text, MIB(1));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(text, piece, n);
-	assert_int_equal(fclose(f), 0);
+	read_file("tests/data/roles", text);
 	rest = buf_str(text);
 	while (str_next(&rest, '\n', &line))
 		rows += line.n > 0 && line.p[0] != '#';

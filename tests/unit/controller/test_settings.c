@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include "controller/settings.h"
 #include "lib/base/buf.h"
@@ -203,20 +203,6 @@ proxies_are_matched_by_network(void **state)
 }
 
 static void
-read_file(const char *path, struct buf *out)
-{
-	char piece[4096];
-	size_t n;
-	FILE *f = fopen(path, "r");
-
-	assert_non_null(f);
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(out, piece, n);
-	assert_int_equal(fclose(f), 0);
-	assert_rc(buf_rc(out), RC_OK);
-}
-
-static void
 every_key_is_in_the_sample_and_the_manual(void **state)
 {
 	struct buf sample, file, manual;
@@ -226,8 +212,6 @@ every_key_is_in_the_sample_and_the_manual(void **state)
 	(void)state;
 	keys = settings_keys(&n);
 	buf_init(&sample, 65536);
-	buf_init(&file, 65536);
-	buf_init(&manual, 65536);
 	conf_sample(keys, n, &sample);
 	read_file("etc/controller.yaml", &file);
 	read_file("docs/man/controller.yaml.5", &manual);

@@ -9,7 +9,6 @@
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
 
-#define ADMIN "{\"username\":\"ann\",\"password\":\"a long password\"}"
 #define NEW "{\"name\":\"nightly\",\"role\":\"%s\",\"expires_in_days\":%d}"
 
 struct made {
@@ -17,14 +16,6 @@ struct made {
 	char id[ULID_TEXT_CAP];
 	char bearer[128]; /* a header line */
 };
-
-static void
-make_ann(struct edge *e, char *cookie, size_t cap)
-{
-	edge_post(e, "/api/bootstrap", "", ADMIN);
-	assert_int_equal(e->status, 200);
-	edge_cookie(e, cookie, cap);
-}
 
 static void
 take(const struct edge *e, const char *name, char *dst, size_t cap)
@@ -110,10 +101,10 @@ a_token_signs_in_and_is_stored_as_its_hash(void **state)
 	struct store_tx *tx;
 	struct ulid id, owner;
 	struct made m;
-	char cookie[128], row[256];
+	char row[256];
 
-	make_ann(e, cookie, sizeof(cookie));
-	m = make_token(e, cookie, "operator", 90);
+	edge_make_ann(e);
+	m = make_token(e, e->cookie, "operator", 90);
 	assert_true(str_starts(str_of(m.token), STR("rmt_")));
 	assert_int_equal(strlen(m.token), 4 + 43);
 	latest(e, row);
@@ -133,11 +124,10 @@ the_lower_role_counts_at_each_request(void **state)
 {
 	struct edge *e = *state;
 	struct made high, low;
-	char cookie[128];
 
-	make_ann(e, cookie, sizeof(cookie));
-	high = make_token(e, cookie, "admin", 1);
-	low = make_token(e, cookie, "viewer", 1);
+	edge_make_ann(e);
+	high = make_token(e, e->cookie, "admin", 1);
+	low = make_token(e, e->cookie, "viewer", 1);
 	edge_post(e, "/api/enrollment-tokens", low.bearer, "{}");
 	assert_int_equal(e->status, 403);
 	edge_post(e, "/api/enrollment-tokens", high.bearer, "{}");
@@ -155,10 +145,10 @@ nobody_makes_more_than_he_is(void **state)
 {
 	struct edge *e = *state;
 	struct made m;
-	char cookie[128], body[128];
+	char body[128];
 
-	make_ann(e, cookie, sizeof(cookie));
-	m = make_token(e, cookie, "operator", 10);
+	edge_make_ann(e);
+	m = make_token(e, e->cookie, "operator", 10);
 	/* By the token: no more role, no longer life. */
 	edge_post(e, "/api/tokens", m.bearer,
 	    "{\"name\":\"n\",\"role\":\"admin\",\"expires_in_days\":1}");
@@ -169,7 +159,7 @@ nobody_makes_more_than_he_is(void **state)
 	(void)make_token(e, m.bearer, "viewer", 9);
 	change_ann(e, REC__ROLE__ROLE_VIEWER, 0);
 	assert_true(str_fmt(body, sizeof(body), NEW, "operator", 1));
-	edge_post(e, "/api/tokens", cookie, body);
+	edge_post(e, "/api/tokens", e->cookie, body);
 	assert_int_equal(e->status, 422);
 }
 
@@ -190,12 +180,11 @@ bad_input_is_named(void **state)
 		"\"expires_in_days\":1}",
 	};
 	struct edge *e = *state;
-	char cookie[128];
 	size_t i;
 
-	make_ann(e, cookie, sizeof(cookie));
+	edge_make_ann(e);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		edge_post(e, "/api/tokens", cookie, bad[i]);
+		edge_post(e, "/api/tokens", e->cookie, bad[i]);
 		assert_int_equal(e->status, 422);
 	}
 }
@@ -206,26 +195,26 @@ a_bearer_needs_no_origin_and_wins_over_the_cookie(void **state)
 	static const char body[] =
 	    "{\"hostname\":\"web-1\",\"repo_url\":\"/srv/r\"}";
 	struct edge *e = *state;
-	char cookie[128], fields[512];
+	char fields[512];
 	struct made m;
 
-	make_ann(e, cookie, sizeof(cookie));
-	m = make_token(e, cookie, "viewer", 1);
+	edge_make_ann(e);
+	m = make_token(e, e->cookie, "viewer", 1);
 	assert_true(str_fmt(fields, sizeof(fields),
-	    "%s%sOrigin: https://other.example\r\n", cookie, m.bearer));
+	    "%s%sOrigin: https://other.example\r\n", e->cookie, m.bearer));
 	edge_post(e, "/api/enrollment-tokens", fields, body);
 	assert_int_equal(e->status, 403);
 	assert_true(edge_said(e, "\"forbidden\""));
 	assert_int_equal(ask(e, "GET", "/api/hosts", fields), 200);
 	assert_true(str_fmt(fields, sizeof(fields),
-	    "%sAuthorization: Bearer rmt_unknown\r\n", cookie));
+	    "%sAuthorization: Bearer rmt_unknown\r\n", e->cookie));
 	assert_int_equal(ask(e, "GET", "/api/hosts", fields), 401);
 	/* Another scheme, another bearer: the cookie counts. */
 	assert_true(str_fmt(fields, sizeof(fields),
-	    "%sAuthorization: Bearer something\r\n", cookie));
+	    "%sAuthorization: Bearer something\r\n", e->cookie));
 	assert_int_equal(ask(e, "GET", "/api/hosts", fields), 200);
 	assert_true(str_fmt(fields, sizeof(fields),
-	    "%sAuthorization: Basic rmt_x\r\n", cookie));
+	    "%sAuthorization: Basic rmt_x\r\n", e->cookie));
 	assert_int_equal(ask(e, "GET", "/api/hosts", fields), 200);
 	edge_post(e, "/api/auth/logout", m.bearer, "");
 	assert_int_equal(e->status, 422);
@@ -235,22 +224,22 @@ static void
 revoking_ends_it_at_once(void **state)
 {
 	struct edge *e = *state;
-	char cookie[128], path[64], row[256];
+	char path[64], row[256];
 	struct made m;
 
-	make_ann(e, cookie, sizeof(cookie));
-	m = make_token(e, cookie, "viewer", 1);
+	edge_make_ann(e);
+	m = make_token(e, e->cookie, "viewer", 1);
 	assert_int_equal(ask(e, "GET", "/api/tokens", m.bearer), 200);
 	assert_true(edge_said(e, m.id));
 	assert_false(edge_said(e, m.token));
 	assert_true(str_fmt(path, sizeof(path), "/api/tokens/%s", m.id));
-	assert_int_equal(ask(e, "DELETE", path, cookie), 204);
+	assert_int_equal(ask(e, "DELETE", path, e->cookie), 204);
 	latest(e, row);
 	assert_true(str_starts(str_of(row), STR("token.revoked nightly")));
 	assert_int_equal(ask(e, "GET", "/api/hosts", m.bearer), 401);
-	assert_int_equal(ask(e, "DELETE", path, cookie), 404);
-	assert_int_equal(ask(e, "DELETE", "/api/tokens/x", cookie), 404);
-	assert_int_equal(ask(e, "GET", "/api/tokens", cookie), 200);
+	assert_int_equal(ask(e, "DELETE", path, e->cookie), 404);
+	assert_int_equal(ask(e, "DELETE", "/api/tokens/x", e->cookie), 404);
+	assert_int_equal(ask(e, "GET", "/api/tokens", e->cookie), 200);
 	assert_true(edge_said(e, "\"items\":[],\"total\":0"));
 }
 
@@ -258,21 +247,21 @@ static void
 fifty_a_user(void **state)
 {
 	struct edge *e = *state;
-	char cookie[128], body[128];
+	char body[128];
 	int i;
 
-	make_ann(e, cookie, sizeof(cookie));
+	edge_make_ann(e);
 	for (i = 0; i < TOKENS_PER_USER_MAX; i++)
-		(void)make_token(e, cookie, "viewer", 1);
+		(void)make_token(e, e->cookie, "viewer", 1);
 	assert_true(str_fmt(body, sizeof(body), NEW, "viewer", 1));
-	edge_post(e, "/api/tokens", cookie, body);
+	edge_post(e, "/api/tokens", e->cookie, body);
 	assert_int_equal(e->status, 409);
 	assert_int_equal(ask(e, "GET", "/api/tokens?page=2&per_page=40",
-	                     cookie),
+	                     e->cookie),
 	    200);
 	assert_true(edge_said(e, "\"total\":50,\"page\":2,\"per_page\":40"));
-	assert_int_equal(ask(e, "GET", "/api/tokens?page=0", cookie), 422);
-	assert_int_equal(ask(e, "GET", "/api/tokens?per_page=501", cookie),
+	assert_int_equal(ask(e, "GET", "/api/tokens?page=0", e->cookie), 422);
+	assert_int_equal(ask(e, "GET", "/api/tokens?per_page=501", e->cookie),
 	    422);
 }
 
@@ -310,11 +299,10 @@ uses_are_stored_by_the_minute(void **state)
 {
 	struct edge *e = *state;
 	struct op_stats before, after;
-	char cookie[128];
 	struct made m;
 
-	make_ann(e, cookie, sizeof(cookie));
-	m = make_token(e, cookie, "viewer", 1);
+	edge_make_ann(e);
+	m = make_token(e, e->cookie, "viewer", 1);
 	op_queue_stats(e->c.ops, &before);
 	assert_int_equal(ask(e, "GET", "/api/hosts", m.bearer), 200);
 	assert_int_equal(ask(e, "GET", "/api/hosts", m.bearer), 200);
@@ -332,7 +320,7 @@ uses_are_stored_by_the_minute(void **state)
 	tokens_tick(e->c.tokens);
 	op_queue_stats(e->c.ops, &after);
 	assert_int_equal(before.ops, after.ops);
-	assert_int_equal(ask(e, "GET", "/api/tokens", cookie), 200);
+	assert_int_equal(ask(e, "GET", "/api/tokens", e->cookie), 200);
 	assert_false(edge_said(e, "\"last_used_at\":null"));
 }
 
@@ -341,11 +329,10 @@ expired_tokens_are_dead_and_swept(void **state)
 {
 	struct edge *e = *state;
 	int64_t now = clock_now_ms(), mono = clock_mono_ms();
-	char cookie[128];
 	struct made m;
 
-	make_ann(e, cookie, sizeof(cookie));
-	m = make_token(e, cookie, "viewer", 1);
+	edge_make_ann(e);
+	m = make_token(e, e->cookie, "viewer", 1);
 	now += 86400000;
 	clock_fake(now - 5000, mono);
 	assert_int_equal(ask(e, "GET", "/api/hosts", m.bearer), 200);
@@ -363,12 +350,11 @@ static void
 guessing_is_slowed_down(void **state)
 {
 	struct edge *e = *state;
-	char cookie[128];
 	struct made used;
 	unsigned i, refused = 0;
 
-	make_ann(e, cookie, sizeof(cookie));
-	used = make_token(e, cookie, "viewer", 1);
+	edge_make_ann(e);
+	used = make_token(e, e->cookie, "viewer", 1);
 	assert_int_equal(ask(e, "GET", "/api/hosts", used.bearer), 200);
 	for (i = 0; i < 10; i++)
 		refused += ask(e, "GET", "/api/version",
@@ -377,7 +363,7 @@ guessing_is_slowed_down(void **state)
 	assert_true(edge_said(e, "\r\nretry-after: "));
 	/* Its owner goes on; the password is another counter. */
 	assert_int_equal(ask(e, "GET", "/api/hosts", used.bearer), 200);
-	edge_post(e, "/api/auth/login", "", ADMIN);
+	edge_post(e, "/api/auth/login", "", EDGE_ANN);
 	assert_int_equal(e->status, 200);
 }
 

@@ -10,7 +10,6 @@
 #include "lib/store/user_store.h"
 #include "lib/store/vault_store.h"
 
-#define ADMIN "{\"username\":\"ann\",\"password\":\"a long password\"}"
 #define BOB "{\"username\":\"bob\",\"password\":\"bobs long password\"}"
 
 struct person {
@@ -22,9 +21,8 @@ struct person {
 static void
 make_ann(struct edge *e, struct person *p)
 {
-	edge_post(e, "/api/bootstrap", "", ADMIN);
-	assert_int_equal(e->status, 200);
-	edge_cookie(e, p->cookie, sizeof(p->cookie));
+	edge_make_ann(e);
+	assert_true(str_copy(p->cookie, sizeof(p->cookie), str_of(e->cookie)));
 }
 
 static void

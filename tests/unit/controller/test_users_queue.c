@@ -5,8 +5,6 @@
 
 #include "controller/users_own.h"
 
-#define ADMIN "{\"username\":\"ann\",\"password\":\"a long password\"}"
-
 enum {
 	CROWD_MAX = 40,
 	ANSWER_CAP = 4096
@@ -134,8 +132,9 @@ setup(void **state)
 	if (edge_setup(state) != 0)
 		return 1;
 	e = *state;
-	edge_post(e, "/api/bootstrap", "", ADMIN);
-	edge_post(e, "/api/auth/login", "", ADMIN); /* known from 127.0.0.1 */
+	edge_post(e, "/api/bootstrap", "", EDGE_ANN);
+	edge_post(e, "/api/auth/login", "",
+	    EDGE_ANN); /* known from 127.0.0.1 */
 	return e->status == 200 ? 0 : 1;
 }
 
@@ -180,7 +179,7 @@ all_strangers_have_so_many_places(void **state)
 	assert_true(e->c.users->waiting <= USERS_STRANGERS_MAX);
 	assert_true(answered(503) + answered(401) >= 6);
 	/* Places are kept for those we know. */
-	guess(e, 1, ADMIN);
+	guess(e, 1, EDGE_ANN);
 	run_until(e, the_last_is_answered);
 	assert_int_equal(crowd.status[crowd.n - 1], 200);
 }
@@ -195,7 +194,7 @@ who_is_known_goes_before_strangers(void **state)
 		stranger(e, 9 + i / 2);
 	crowd.stop_at = 8;
 	run_until(e, so_many_wait);
-	guess(e, 1, ADMIN);
+	guess(e, 1, EDGE_ANN);
 	run_until(e, the_last_is_answered);
 	assert_int_equal(crowd.status[crowd.n - 1], 200);
 	/* The one whose hash was under way, and what the look missed. */
@@ -215,7 +214,7 @@ a_known_account_from_elsewhere_is_not_known(void **state)
 		stranger(e, 9);
 	crowd.stop_at = USERS_ADDRESS_MAX;
 	run_until(e, so_many_wait);
-	guess(e, 9, ADMIN);
+	guess(e, 9, EDGE_ANN);
 	run_until(e, the_last_is_answered);
 	assert_int_equal(crowd.status[crowd.n - 1], 503);
 }

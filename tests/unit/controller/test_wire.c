@@ -4,7 +4,7 @@
  * tests/data/wire: agents and files of earlier versions know them (M-458).
  * What was pinned stays; what is new gets a line of its own there.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -103,21 +103,6 @@ walk_message(struct walk *w, const ProtobufCMessageDescriptor *m)
 	}
 }
 
-static void
-read_pins(const char *path, struct buf *out)
-{
-	char piece[4096];
-	FILE *f = fopen(path, "r");
-	size_t n;
-
-	assert_non_null(f);
-	buf_init(out, MIB(1));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(out, piece, n);
-	assert_int_equal(fclose(f), 0);
-	assert_rc(buf_rc(out), RC_OK);
-}
-
 static bool
 has_line(const struct buf *text, struct str want)
 {
@@ -152,7 +137,7 @@ compare(struct walk *w, const char *path)
 
 	assert_rc(buf_rc(&w->lines), RC_OK);
 	assert_true(w->lines.len > 0);
-	read_pins(path, &pins);
+	read_file(path, &pins);
 	bad = missing_lines(&pins, &w->lines, "pinned, but not there any more");
 	bad += missing_lines(&w->lines, &pins, "new: pin it");
 	if (bad > 0)

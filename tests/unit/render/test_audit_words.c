@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "render/audit_words.h"
 
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include "lib/base/buf.h"
 
@@ -32,17 +32,11 @@ static void
 every_audited_action_has_words(void **state)
 {
 	struct str rest, line, action;
-	char piece[4096];
 	struct buf text;
 	size_t n;
-	FILE *f = fopen("tests/data/audited", "r");
 
 	(void)state;
-	assert_non_null(f);
-	buf_init(&text, MIB(1));
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(&text, piece, n);
-	assert_int_equal(fclose(f), 0);
+	read_file("tests/data/audited", &text);
 	rest = buf_str(&text);
 	while (str_next(&rest, '\n', &line)) {
 		if (line.n == 0 || line.p[0] == '#' ||

@@ -4,7 +4,7 @@
  * RM_GOLDEN=write in the environment writes these files instead: read what
  * changed before it is committed.
  */
-#include "tests/unit/unit.h"
+#include "tests/unit/read_file.h"
 
 #include <stdlib.h>
 
@@ -71,20 +71,6 @@ dump(struct buf *out, const struct value *v, int depth)
 }
 
 static void
-read_all(const char *path, struct buf *out)
-{
-	FILE *f = fopen(path, "re");
-	char piece[4096];
-	size_t n;
-
-	if (f == NULL)
-		return;
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
-		buf_put(out, piece, n);
-	(void)fclose(f);
-}
-
-static void
 write_all(const char *path, const struct buf *b)
 {
 	FILE *f = fopen(path, "we");
@@ -106,7 +92,6 @@ check(const char *name, const struct trend *t)
 	    str_fmt(path, sizeof(path), "tests/data/trend/%s.txt", name));
 	arena_init(&a, MIB(4));
 	buf_init(&have, TEXT_MAX);
-	buf_init(&want, TEXT_MAX);
 	root = value_root(&a);
 	trend_put(root, t);
 	assert_int_equal(arena_rc(&a), RC_OK);
@@ -114,7 +99,7 @@ check(const char *name, const struct trend *t)
 	assert_int_equal(buf_rc(&have), RC_OK);
 	if (getenv("RM_GOLDEN") != NULL)
 		write_all(path, &have);
-	read_all(path, &want);
+	read_file(path, &want);
 	assert_string_equal(buf_text(&have), buf_text(&want));
 	buf_fini(&want);
 	buf_fini(&have);
