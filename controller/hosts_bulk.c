@@ -89,17 +89,6 @@ join_tags(const struct Rec__Host *h, const struct bulk *b, char **out,
 	return true;
 }
 
-static bool
-same_tags(const struct Rec__Host *h, char *const *v, size_t n)
-{
-	size_t i;
-
-	for (i = 0; h->n_tags == n && i < n; i++)
-		if (strcmp(h->tags[i], v[i]) != 0)
-			return false;
-	return h->n_tags == n;
-}
-
 static void
 audit(struct store_tx *tx, const struct op *op, const struct bulk *b,
     const struct Rec__Host *h, const struct ulid *id)
@@ -132,7 +121,7 @@ change(struct store_tx *tx, const struct op *op, const struct bulk *b,
 	if (b->tags) {
 		if (h->n_tags > TAGS_MAX || !join_tags(h, b, tags, &n))
 			return BULK_FULL;
-		if (same_tags(h, tags, n))
+		if (tags_are(h, tags, n))
 			return BULK_SAME;
 		h->tags = tags;
 		h->n_tags = n;

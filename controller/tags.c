@@ -101,17 +101,15 @@ audit(struct store_tx *tx, const struct op *op, const struct tags_edit *ed,
 	json_doc_fini(&doc);
 }
 
-static bool
-same(const struct Rec__Host *h, const struct json_strs *tags)
+bool
+tags_are(const struct Rec__Host *h, char *const *v, size_t n)
 {
 	size_t i;
 
-	if (h->n_tags != tags->n)
-		return false;
-	for (i = 0; i < tags->n; i++)
-		if (strcmp(h->tags[i], tags->v[i]) != 0)
+	for (i = 0; h->n_tags == n && i < n; i++)
+		if (strcmp(h->tags[i], v[i]) != 0)
 			return false;
-	return true;
+	return h->n_tags == n;
 }
 
 static enum rc
@@ -123,7 +121,7 @@ tags_op(struct store_tx *state, struct store_tx *vault, struct op *op)
 	(void)vault;
 	if (h == NULL)
 		return store_rc(state);
-	ed->changed = !same(h, ed->tags);
+	ed->changed = !tags_are(h, ed->tags->v, ed->tags->n);
 	if (!ed->changed)
 		return RC_OK;
 	audit(state, op, ed, h);
