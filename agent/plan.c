@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/due.h"
+#include "agent/run.h"
 #include "lib/base/buf.h"
 #include "lib/base/cron.h"
 #include "lib/base/mem.h"
@@ -150,24 +151,13 @@ plan_unpack(struct str packed)
 	return wire__plan__unpack(NULL, packed.n, (const uint8_t *)packed.p);
 }
 
-static void
-plan_wipe_body(ProtobufCBinaryData *body)
-{
-	if (body->len > 0)
-		mem_wipe(body->data, body->len);
-}
-
 void
 plan_wipe(Wire__Plan *p)
 {
 	size_t i;
 
-	for (i = 0; p != NULL && i < p->n_groups; i++) {
-		if (p->groups[i]->hooks == NULL)
-			continue;
-		plan_wipe_body(&p->groups[i]->hooks->pre);
-		plan_wipe_body(&p->groups[i]->hooks->post);
-	}
+	for (i = 0; p != NULL && i < p->n_groups; i++)
+		run_wipe_hooks(p->groups[i]->hooks);
 }
 
 void

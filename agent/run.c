@@ -15,33 +15,31 @@ enum {
 	RUN_EXCLUDES_MAX = 1 << 20
 };
 
-Wire__CommandRun *
-run_copy(const Wire__CommandRun *cmd)
+static void *
+run_copy_of(const ProtobufCMessage *m)
 {
-	size_t n = wire__command_run__get_packed_size(cmd);
-	uint8_t *bytes = mem_alloc(n);
-	Wire__CommandRun *copy;
+	size_t n = protobuf_c_message_get_packed_size(m);
+	uint8_t *bytes = mem_alloc(n + 1); /* an empty one takes none */
+	void *copy;
 
-	wire__command_run__pack(cmd, bytes);
-	copy = wire__command_run__unpack(NULL, n, bytes);
+	protobuf_c_message_pack(m, bytes);
+	copy = protobuf_c_message_unpack(m->descriptor, NULL, n, bytes);
 	mem_wipe(bytes, n);
 	mem_free(bytes);
 	ASSERT(copy != NULL);
 	return copy;
 }
 
+Wire__CommandRun *
+run_copy(const Wire__CommandRun *cmd)
+{
+	return run_copy_of(&cmd->base);
+}
+
 Wire__OwnRun *
 run_own_copy(const Wire__OwnRun *own)
 {
-	size_t n = wire__own_run__get_packed_size(own);
-	uint8_t *bytes = mem_alloc(n + 1); /* an empty one takes none */
-	Wire__OwnRun *copy;
-
-	wire__own_run__pack(own, bytes);
-	copy = wire__own_run__unpack(NULL, n, bytes);
-	mem_free(bytes);
-	ASSERT(copy != NULL);
-	return copy;
+	return run_copy_of(&own->base);
 }
 
 static void
@@ -63,16 +61,27 @@ run_wipe_slot(Wire__RepoSlot *slot)
 		run_wipe_text(slot->extra[i]->value);
 }
 
+static void
+run_wipe_body(ProtobufCBinaryData *body)
+{
+	if (body->len > 0)
+		mem_wipe(body->data, body->len);
+}
+
+void
+run_wipe_hooks(Wire__Hooks *hooks)
+{
+	if (hooks == NULL)
+		return;
+	run_wipe_body(&hooks->pre);
+	run_wipe_body(&hooks->post);
+}
+
 void
 run_wipe(Wire__CommandRun *cmd)
 {
 	run_wipe_slot(cmd->admin);
-	if (cmd->hooks == NULL)
-		return;
-	if (cmd->hooks->pre.len > 0)
-		mem_wipe(cmd->hooks->pre.data, cmd->hooks->pre.len);
-	if (cmd->hooks->post.len > 0)
-		mem_wipe(cmd->hooks->post.data, cmd->hooks->post.len);
+	run_wipe_hooks(cmd->hooks);
 }
 
 void

@@ -13,6 +13,7 @@ Wire__OwnRun *run_own_copy(const Wire__OwnRun *own);
 /* The secrets only, where the message is somebody else's. */
 void run_wipe(Wire__CommandRun *cmd);
 void run_wipe_slot(Wire__RepoSlot *slot); /* NULL is fine */
+void run_wipe_hooks(Wire__Hooks *hooks);  /* NULL is fine */
 /* Why it cannot be run; NULL: it can, as far as it says. */
 const char *run_objection(const Wire__CommandRun *cmd);
 #endif
