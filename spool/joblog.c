@@ -35,6 +35,17 @@ joblog_path(const char *root, const struct ulid *id, bool compressed, char *dst,
 	           : RC_LIMIT;
 }
 
+enum rc
+joblog_files(const char *root, const struct ulid *id, struct joblog_files *out,
+    struct err *e)
+{
+	if (joblog_path(root, id, false, out->log, JOBLOG_PATH_CAP) == RC_OK &&
+	    joblog_path(root, id, true, out->zst, JOBLOG_PATH_CAP) == RC_OK &&
+	    str_fmt(out->tmp, JOBLOG_PATH_CAP, "%s.tmp", out->zst))
+		return RC_OK;
+	return err_set(e, RC_LIMIT, "the path is too long: %.100s...", root);
+}
+
 static enum rc
 path_of(const char *root, const struct ulid *id, char path[JOBLOG_PATH_CAP],
     struct err *e)

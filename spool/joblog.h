@@ -49,6 +49,15 @@ enum {
  * year 9999 lie in its last hour.  RC_LIMIT: longer than cap. */
 MUST_USE enum rc joblog_path(const char *root, const struct ulid *id,
     bool compressed, char *dst, size_t cap);
+/* What one of its files is made of and becomes: tmp is given the other's name
+ * when it is whole. */
+struct joblog_files {
+	char log[JOBLOG_PATH_CAP];
+	char zst[JOBLOG_PATH_CAP];
+	char tmp[JOBLOG_PATH_CAP];
+};
+MUST_USE enum rc joblog_files(const char *root, const struct ulid *id,
+    struct joblog_files *out, struct err *e);
 
 /* Formats one line, newline included, at most JOBLOG_STORED_MAX bytes. */
 void joblog_line(struct buf *out, int64_t ts_ms, enum joblog_tag tag,

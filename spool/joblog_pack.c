@@ -24,9 +24,7 @@ enum {
 };
 
 struct pack {
-	char log[JOBLOG_PATH_CAP];
-	char zst[JOBLOG_PATH_CAP];
-	char tmp[JOBLOG_PATH_CAP];
+	struct joblog_files at;
 	int in;
 	int out;
 	uint64_t bytes; /* of the text */
@@ -36,41 +34,30 @@ struct pack {
 	ZSTD_CCtx *zstd;
 };
 
-static enum rc
-pack_paths(struct pack *p, const char *root, const struct ulid *id,
-    struct err *e)
-{
-	if (joblog_path(root, id, false, p->log, sizeof(p->log)) == RC_OK &&
-	    joblog_path(root, id, true, p->zst, sizeof(p->zst)) == RC_OK &&
-	    str_fmt(p->tmp, sizeof(p->tmp), "%s.tmp", p->zst))
-		return RC_OK;
-	return err_set(e, RC_LIMIT, "the path is too long: %.100s...", root);
-}
-
 /* No text but a compressed file: it was done before. */
 static enum rc
 pack_open(struct pack *p, bool *done, struct err *e)
 {
 	struct stat st;
 
-	p->in = open(p->log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (p->in < 0 && errno == ENOENT && access(p->zst, F_OK) == 0) {
+	p->in = open(p->at.log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (p->in < 0 && errno == ENOENT && access(p->at.zst, F_OK) == 0) {
 		*done = true;
 		return RC_OK;
 	}
 	if (p->in < 0)
-		return err_errno(e, errno, "%s: cannot open", p->log);
+		return err_errno(e, errno, "%s: cannot open", p->at.log);
 	if (fstat(p->in, &st) != 0)
 		return err_errno(e, errno, "%s: cannot ask for its size",
-		    p->log);
+		    p->at.log);
 	if ((uint64_t)st.st_size < p->bytes)
 		return err_set(e, RC_CORRUPT,
-		    "%s: has %lld bytes, but %llu were committed", p->log,
+		    "%s: has %lld bytes, but %llu were committed", p->at.log,
 		    (long long)st.st_size, (unsigned long long)p->bytes);
-	p->out = open(p->tmp,
+	p->out = open(p->at.tmp,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (p->out < 0)
-		return err_errno(e, errno, "%s: cannot create", p->tmp);
+		return err_errno(e, errno, "%s: cannot create", p->at.tmp);
 	return RC_OK;
 }
 
@@ -92,10 +79,11 @@ read_text(struct pack *p, uint64_t at, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_errno(e, errno, "%s: cannot read", p->log);
+			return err_errno(e, errno, "%s: cannot read",
+			    p->at.log);
 		if (n == 0)
 			return err_set(e, RC_CORRUPT, "%s: became shorter",
-			    p->log);
+			    p->at.log);
 		buf_added(&p->text, (size_t)n);
 		want -= (size_t)n;
 	}
@@ -136,7 +124,7 @@ write_out(struct pack *p, struct str data, struct err *e)
 	const enum rc rc = fsio_write_all(p->out, data, e);
 
 	if (rc != RC_OK && e != NULL)
-		(void)err_wrap(e, "%s", p->tmp);
+		(void)err_wrap(e, "%s", p->at.tmp);
 	return rc;
 }
 
@@ -154,7 +142,7 @@ write_frame(struct pack *p, struct err *e)
 	ASSERT(dst != NULL);
 	n = ZSTD_compress2(p->zstd, dst, room, p->text.data, p->text.len);
 	if (ZSTD_isError(n))
-		return err_set(e, RC_IO, "%s: cannot compress: %s", p->log,
+		return err_set(e, RC_IO, "%s: cannot compress: %s", p->at.log,
 		    ZSTD_getErrorName(n));
 	buf_added(&p->packed, n);
 	frame.packed = (uint32_t)n;
@@ -180,7 +168,7 @@ write_frames(struct pack *p, struct err *e)
 	joblog_index_put(&p->packed, buf_str(&p->rows));
 	if (buf_rc(&p->rows) != RC_OK || buf_rc(&p->packed) != RC_OK)
 		return err_set(e, RC_LIMIT, "%s: too large to compress",
-		    p->log);
+		    p->at.log);
 	return write_out(p, buf_str(&p->packed), e);
 }
 
@@ -188,20 +176,20 @@ write_frames(struct pack *p, struct err *e)
 static enum rc
 put_in_place(struct pack *p, struct err *e)
 {
-	char *slash = strrchr(p->tmp, '/');
+	char *slash = strrchr(p->at.tmp, '/');
 	enum rc rc;
 
 	if (fsync(p->out) != 0)
-		return err_errno(e, errno, "%s: cannot sync", p->tmp);
-	if (rename(p->tmp, p->zst) != 0)
-		return err_errno(e, errno, "%s: cannot name", p->zst);
+		return err_errno(e, errno, "%s: cannot sync", p->at.tmp);
+	if (rename(p->at.tmp, p->at.zst) != 0)
+		return err_errno(e, errno, "%s: cannot name", p->at.zst);
 	*slash = '\0';
-	rc = fsio_sync_dir(p->tmp, e);
+	rc = fsio_sync_dir(p->at.tmp, e);
 	*slash = '/';
 	if (rc != RC_OK)
 		return rc;
-	if (unlink(p->log) != 0)
-		return err_errno(e, errno, "%s: cannot remove", p->log);
+	if (unlink(p->at.log) != 0)
+		return err_errno(e, errno, "%s: cannot remove", p->at.log);
 	return RC_OK;
 }
 
@@ -246,7 +234,7 @@ pack_run(struct pack *p, struct err *e)
 	if ((rc = write_frames(p, e)) == RC_OK)
 		rc = put_in_place(p, e);
 	if (rc != RC_OK)
-		(void)unlink(p->tmp);
+		(void)unlink(p->at.tmp);
 	return rc;
 }
 
@@ -259,7 +247,7 @@ joblog_compress(const char *root, const struct ulid *id, uint64_t bytes,
 
 	p->bytes = bytes;
 	if ((rc = pack_init(p, e)) == RC_OK &&
-	    (rc = pack_paths(p, root, id, e)) == RC_OK)
+	    (rc = joblog_files(root, id, &p->at, e)) == RC_OK)
 		rc = pack_run(p, e);
 	pack_fini(p);
 	mem_free(p);

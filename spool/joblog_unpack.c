@@ -40,26 +40,9 @@ pour(struct joblog_reader *r, uint64_t bytes, int out, struct err *e)
 	return rc;
 }
 
-struct unpack {
-	char log[JOBLOG_PATH_CAP];
-	char zst[JOBLOG_PATH_CAP];
-	char tmp[JOBLOG_PATH_CAP];
-};
-
 static enum rc
-unpack_paths(struct unpack *u, const char *root, const struct ulid *id,
-    struct err *e)
-{
-	if (joblog_path(root, id, false, u->log, sizeof(u->log)) == RC_OK &&
-	    joblog_path(root, id, true, u->zst, sizeof(u->zst)) == RC_OK &&
-	    str_fmt(u->tmp, sizeof(u->tmp), "%s.tmp", u->zst))
-		return RC_OK;
-	return err_set(e, RC_LIMIT, "the path is too long: %.100s...", root);
-}
-
-static enum rc
-write_text(const struct unpack *u, struct joblog_reader *r, uint64_t bytes,
-    struct err *e)
+write_text(const struct joblog_files *u, struct joblog_reader *r,
+    uint64_t bytes, struct err *e)
 {
 	enum rc rc;
 	int out;
@@ -79,7 +62,7 @@ write_text(const struct unpack *u, struct joblog_reader *r, uint64_t bytes,
 
 /* The text has its name before what it was made of goes. */
 static enum rc
-put_in_place(struct unpack *u, struct err *e)
+put_in_place(struct joblog_files *u, struct err *e)
 {
 	char *slash = strrchr(u->tmp, '/');
 	enum rc rc;
@@ -98,11 +81,11 @@ enum rc
 joblog_unpack(const char *root, const struct ulid *id, uint64_t bytes,
     struct err *e)
 {
-	struct unpack *u = MEM_NEW(struct unpack);
+	struct joblog_files *u = MEM_NEW(struct joblog_files);
 	struct joblog_reader *r = NULL;
 	enum rc rc;
 
-	rc = unpack_paths(u, root, id, e);
+	rc = joblog_files(root, id, u, e);
 	if (rc == RC_OK)
 		rc = joblog_open(root, id, bytes, &r, e);
 	if (rc == RC_OK)
