@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The text format of Prometheus, version 0.0.4. */
-#include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "controller/metrics_own.h"
 #include "lib/base/attr.h"
@@ -34,14 +34,16 @@ metric_head(struct buf *b, enum metric m)
 static void
 put_escaped(struct buf *b, const char *z)
 {
-	for (; *z != '\0'; z++) {
-		if (*z == '\\' || *z == '"')
-			buf_putc(b, '\\');
-		if (*z == '\n')
-			buf_puts(b, "\\n");
-		else
-			buf_putc(b, *z);
+	size_t plain = strcspn(z, "\\\"\n");
+
+	while (z[plain] != '\0') {
+		buf_put(b, z, plain);
+		buf_putc(b, '\\');
+		buf_putc(b, z[plain] == '\n' ? 'n' : z[plain]);
+		z += plain + 1;
+		plain = strcspn(z, "\\\"\n");
 	}
+	buf_put(b, z, plain);
 }
 
 /* le: one more label, or NULL. */
@@ -54,7 +56,9 @@ put_labels(struct buf *b, const struct metric_labels *l, const char *le)
 	for (i = 0; l != NULL && i < METRIC_LABELS_MAX; i++) {
 		if (l->v[i].name == NULL)
 			break;
-		buf_printf(b, "%s%s=\"", before, l->v[i].name);
+		buf_puts(b, before);
+		buf_puts(b, l->v[i].name);
+		buf_puts(b, "=\"");
 		put_escaped(b, l->v[i].value);
 		buf_putc(b, '"');
 		before = ",";
@@ -67,14 +71,22 @@ put_labels(struct buf *b, const struct metric_labels *l, const char *le)
 		buf_putc(b, '}');
 }
 
+static void
+put_count(struct buf *b, uint64_t n)
+{
+	buf_putc(b, ' ');
+	buf_put_dec(b, n);
+	buf_putc(b, '\n');
+}
+
 /* Whole numbers in full: Prometheus reads both forms, people rather one. */
 static void
 put_value(struct buf *b, double v)
 {
 	static const double exact = 9007199254740992.0; /* 2^53 */
 
-	if (v == floor(v) && fabs(v) < exact)
-		buf_printf(b, " %.0f\n", v);
+	if (v >= 0 && v == floor(v) && v < exact)
+		put_count(b, (uint64_t)v);
 	else
 		buf_printf(b, " %.15g\n", v);
 }
@@ -92,7 +104,8 @@ static void
 put_bucket(struct buf *b, enum metric m, const struct metric_labels *l,
     const char *le)
 {
-	buf_printf(b, "%s_bucket", metric_info(m)->name);
+	buf_puts(b, metric_info(m)->name);
+	buf_puts(b, "_bucket");
 	put_labels(b, l, le);
 }
 
@@ -110,15 +123,17 @@ metric_put_histogram(struct buf *b, enum metric m,
 		if (!str_fmt(le, sizeof(le), "%.10g", h->bounds_s[i]))
 			continue;
 		put_bucket(b, m, l, le);
-		buf_printf(b, " %" PRIu64 "\n", sum);
+		put_count(b, sum);
 	}
 	sum += h->bucket[h->bounds];
 	put_bucket(b, m, l, "+Inf");
-	buf_printf(b, " %" PRIu64 "\n", sum);
-	buf_printf(b, "%s_sum", name);
+	put_count(b, sum);
+	buf_puts(b, name);
+	buf_puts(b, "_sum");
 	put_labels(b, l, NULL);
 	put_value(b, h->sum_s);
-	buf_printf(b, "%s_count", name);
+	buf_puts(b, name);
+	buf_puts(b, "_count");
 	put_labels(b, l, NULL);
-	buf_printf(b, " %" PRIu64 "\n", sum);
+	put_count(b, sum);
 }

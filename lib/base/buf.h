@@ -42,6 +42,7 @@ void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16(struct buf *b, uint16_t v); /* big-endian, as all */
 void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
+void buf_put_dec(struct buf *b, uint64_t v); /* its decimal digits */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Room for n more bytes to be filled in by the caller, then buf_added(m),
  * m <= n.  NULL when it would pass max. */

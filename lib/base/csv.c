@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/base/csv.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "lib/base/buf.h"
@@ -63,7 +62,8 @@ csv_z(struct buf *b, const char *z)
 void
 csv_uint(struct buf *b, uint64_t v)
 {
-	buf_printf(b, "%" PRIu64 ",", v);
+	buf_put_dec(b, v);
+	buf_putc(b, ',');
 }
 
 void

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The writer of json.h. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -34,25 +33,29 @@ put_escaped(struct buf *b, unsigned char c)
 	}
 }
 
+/* A byte that stands for itself. */
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 /* Length of the run at the front that needs no change. */
 static size_t
 plain_run(struct str s)
 {
-	size_t i = 0;
+	size_t i = 0, n;
 
-	while (i < s.n) {
-		const unsigned char c = (unsigned char)s.p[i];
-		size_t n = 1;
-
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-			break;
-		if (c >= 0x80)
-			n = str_utf8_len(str_sub(s, i, s.n - i));
+	for (;;) {
+		while (i < s.n && is_plain((unsigned char)s.p[i]))
+			i++;
+		if (i == s.n || (unsigned char)s.p[i] < 0x80)
+			return i;
+		n = str_utf8_len(str_sub(s, i, s.n - i));
 		if (n == 0)
-			break;
+			return i;
 		i += n;
 	}
-	return i;
 }
 
 static void
@@ -150,14 +153,16 @@ void
 json_put_int(struct json_out *j, const char *name, int64_t v)
 {
 	before(j, name);
-	buf_printf(j->b, "%" PRId64, v);
+	if (v < 0)
+		buf_putc(j->b, '-');
+	buf_put_dec(j->b, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void
 json_put_uint(struct json_out *j, const char *name, uint64_t v)
 {
 	before(j, name);
-	buf_printf(j->b, "%" PRIu64, v);
+	buf_put_dec(j->b, v);
 }
 
 /* The shorter of two forms that reads back as the same number. */
@@ -168,6 +173,10 @@ json_put_num(struct json_out *j, const char *name, double v)
 
 	if (!isfinite(v)) {
 		json_put_null(j, name);
+		return;
+	}
+	if (v == floor(v) && fabs(v) < 1e15) {
+		json_put_int(j, name, (int64_t)v);
 		return;
 	}
 	if (!str_fmt(text, sizeof(text), "%.15g", v) ||

@@ -210,6 +210,7 @@ class Controller:
         self.env.update(env)
         self.log = lab.path / f"{name}.log"
         self.program = None
+        self.under = ()  # what it runs under: a program and its options
         self.client = Client(self.port)
 
     def seed(self, *options, **numbers):
@@ -226,8 +227,9 @@ class Controller:
         return json.loads(counts), [line.split(" ", 3) for line in hosts]
 
     def start(self, wait=True):
-        self.program = self.lab.start([BIN / "restic-manager-controller"],
-                                      clean_env(**self.env), self.log)
+        self.program = self.lab.start(
+            [*self.under, BIN / "restic-manager-controller"],
+            clean_env(**self.env), self.log)
         if wait:
             wait_for("the controller", self.healthy)
         return self

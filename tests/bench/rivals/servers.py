@@ -108,13 +108,15 @@ class Server:
                            + self.log.read_text(errors="replace")[-1000:])
 
 
-def grpc_server(b, plain=False):
-    """Session on gRPC C++ over TLS; plain: also without TLS, on plain_port."""
+def grpc_server(b, plain=False, under=()):
+    """Session on gRPC C++ over TLS; plain: also without TLS, on plain_port.
+    under: a program and its options that it runs under."""
     program = b.build / "tests/bench_grpc_server"
     if not program.exists():
         raise measure.Absent("it was not built (tools/install-deps bench)")
     cert, key, pin = certificate(b)
-    server = Server(b, "grpc", [program, cert, key, *(["plain"] * plain)],
+    server = Server(b, "grpc",
+                    [*under, program, cert, key, *(["plain"] * plain)],
                     stdout=subprocess.PIPE, text=True)
     server.pin = pin
     ports = {}

@@ -374,6 +374,29 @@ rest_and_emptiness_are_told_apart(void **state)
 	assert_rc(rd_rc(&r), RC_PROTO);
 }
 
+static void
+numbers_are_put_in_decimal_digits(void **state)
+{
+	static const uint64_t v[] = { 0, 7, 10, 4294967296, UINT64_MAX };
+	struct buf b;
+	size_t i;
+
+	(void)state;
+	buf_init(&b, 64);
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		buf_put_dec(&b, v[i]);
+		buf_putc(&b, ' ');
+	}
+	assert_string_equal(buf_text(&b),
+	    "0 7 10 4294967296 18446744073709551615 ");
+	buf_put_dec(&b, UINT64_MAX);
+	assert_int_equal(buf_rc(&b), RC_OK);
+	buf_put_dec(&b, UINT64_MAX); /* no part of it */
+	assert_int_equal(buf_rc(&b), RC_LIMIT);
+	assert_int_equal(buf_str(&b).n, 59);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -397,6 +420,7 @@ main(void)
 		cmocka_unit_test(random_steps_match_a_plain_array),
 		cmocka_unit_test(reading_past_the_end_fails_for_good),
 		cmocka_unit_test(rest_and_emptiness_are_told_apart),
+		cmocka_unit_test(numbers_are_put_in_decimal_digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
