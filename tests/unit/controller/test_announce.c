@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What announcing and deciding change, and what a crash leaves of it. */
 #include "tests/unit/controller/op_help.h"
+#include "tests/unit/time_help.h"
 
 #include "controller/announce_own.h"
 #include "controller/controller.h"
 #include "controller/creds.h"
 #include "lib/base/buf.h"
-#include "lib/base/clock.h"
 #include "lib/store/audit_store.h"
 #include "lib/store/pending_store.h"
 #include "lib/store/plan_store.h"
@@ -16,7 +16,6 @@ struct bench {
 	struct fixture f;
 	struct controller c;
 	struct err err; /* of the last op that failed */
-	int64_t now;
 	/* out of the last ops */
 	struct announce_join joined;
 	struct announce_handover handed;
@@ -30,8 +29,7 @@ setup(void **state)
 
 	fixture_init(&b->f);
 	b->c.state = b->f.state;
-	b->now = 1700000000000;
-	clock_fake(b->now, b->now);
+	time_stop(1700000000000);
 	*state = b;
 	return 0;
 }
@@ -39,19 +37,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct bench *b = *state;
-
-	clock_fake(-1, 0);
-	fixture_fini(&b->f);
-	mem_free(b);
-	return 0;
-}
-
-static void
-pass(struct bench *b, int64_t ms)
-{
-	b->now += ms;
-	clock_fake(b->now, b->now);
+	time_run();
+	return fixture_teardown(state);
 }
 
 static enum rc
@@ -159,7 +146,7 @@ accepting_makes_the_host_and_no_bearer(void **state)
 	struct Rec__Host *h;
 
 	join(b, 1, "web-1");
-	assert_int_equal(b->joined.expires_at_ms, b->now + 3600000);
+	assert_int_equal(b->joined.expires_at_ms, now + 3600000);
 	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_OK);
 	tx = fixture_read(&b->f);
 	h = host_store_get(tx, &b->host);
@@ -187,7 +174,7 @@ a_bearer_is_made_at_each_handing_over(void **state)
 	join(b, 1, "web-1");
 	assert_rc(hand_over(b, 1), RC_GONE);
 	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_OK);
-	pass(b, (int64_t)30 * 86400000); /* it has no end of its own */
+	pass((int64_t)30 * 86400000); /* it has no end of its own */
 	assert_rc(hand_over(b, 2), RC_GONE);
 	assert_rc(hand_over(b, 1), RC_OK);
 	assert_true(ulid_eq(&b->handed.host, &b->host));
@@ -219,7 +206,7 @@ half_an_acceptance_leaves_nothing(void **state)
 	assert_int_equal(vault_reconcile(tx, vault), 1);
 	fixture_commit(vault);
 	assert_int_equal(host_store_count(tx), 0);
-	assert_int_equal(pending_store_waiting(tx, b->now), 1);
+	assert_int_equal(pending_store_waiting(tx, now), 1);
 	store_abort(tx);
 	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_OK);
 	assert_rc(hand_over(b, 1), RC_OK);
@@ -237,19 +224,19 @@ the_same_key_refreshes_its_row_when_it_is_proven(void **state)
 
 	join(b, 1, "web-1");
 	id = b->joined.id;
-	pass(b, 60000);
+	pass(60000);
 	join(b, 1, "web-2");
 	assert_true(ulid_eq(&b->joined.id, &id));
-	pass(b, 60000);
+	pass(60000);
 	assert_rc(join_as(b, 1, "web-3", false), RC_OK);
 	assert_true(ulid_eq(&b->joined.id, &id));
 	tx = fixture_read(&b->f);
 	p = pending_store_find(tx, &id);
 	assert_non_null(p);
 	assert_string_equal(p->hostname, "web-2");
-	assert_int_equal(p->last_seen_at_ms, b->now);
-	assert_int_equal(p->first_seen_at_ms, b->now - 120000);
-	assert_int_equal(p->expires_at_ms, b->now + PENDING_EXPIRES_MS);
+	assert_int_equal(p->last_seen_at_ms, now);
+	assert_int_equal(p->first_seen_at_ms, now - 120000);
+	assert_int_equal(p->expires_at_ms, now + PENDING_EXPIRES_MS);
 	store_abort(tx);
 }
 
@@ -265,10 +252,10 @@ a_rejected_key_is_told_for_an_hour(void **state)
 	assert_rc(decide(b, announce_reject_op, OP_KEPT), RC_OK);
 	assert_rc(decide(b, announce_reject_op, OP_KEPT), RC_GONE);
 	assert_rc(decide(b, announce_accept_op, OP_KEPT), RC_GONE);
-	pass(b, PENDING_EXPIRES_MS - 1);
+	pass(PENDING_EXPIRES_MS - 1);
 	join(b, 1, "web-1");
 	assert_int_equal(b->joined.state, REC__PENDING_STATE__PENDING_REJECTED);
-	pass(b, 1);
+	pass(1);
 	join(b, 1, "web-1");
 	assert_int_equal(b->joined.state, REC__PENDING_STATE__PENDING_WAITING);
 	assert_false(ulid_eq(&b->joined.id, &id));
@@ -292,7 +279,7 @@ a_hundred_rows_are_enough(void **state)
 	assert_rc(decide(b, announce_reject_op, OP_KEPT), RC_OK);
 	join(b, 200, "late");
 	assert_rc(join_as(b, 201, "later", true), RC_BUSY);
-	pass(b, PENDING_EXPIRES_MS);
+	pass(PENDING_EXPIRES_MS);
 	join(b, 201, "later");
 }
 

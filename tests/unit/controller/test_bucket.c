@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/time_help.h"
 #include "tests/unit/unit.h"
 
 #include "controller/bucket.h"
-#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 
 enum {
@@ -10,14 +10,11 @@ enum {
 	TOKEN_MS = 6000
 };
 
-static int64_t now;
-
 static int
 setup(void **state)
 {
 	assert_rc(crypt_init(NULL), RC_OK);
-	now = 1000000;
-	clock_fake(now, now);
+	time_stop(1000000);
 	*state = buckets_new(PER_MINUTE);
 	return 0;
 }
@@ -26,15 +23,8 @@ static int
 teardown(void **state)
 {
 	buckets_free(*state);
-	clock_fake(-1, 0);
+	time_run();
 	return 0;
-}
-
-static void
-pass(int64_t ms)
-{
-	now += ms;
-	clock_fake(now, now);
 }
 
 static void

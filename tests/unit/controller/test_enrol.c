@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/controller/op_help.h"
+#include "tests/unit/time_help.h"
 
 #include "controller/controller.h"
 #include "controller/creds.h"
@@ -19,7 +20,6 @@ struct bench {
 	uint8_t hash[CRYPT_HASH_SIZE];
 	struct enrol_out out; /* of the last enrolment that worked */
 	struct err err;       /* of the last that did not */
-	int64_t now;
 };
 
 /* A token as minting leaves it, with or without paths. */
@@ -48,8 +48,8 @@ put_token(struct bench *b, char **paths, size_t n)
 	t.repo_url = repo.url;
 	t.repo_username = repo.username;
 	t.sealed_repo = bytes_of(sealed.data, sealed.len);
-	t.created_at_ms = b->now;
-	t.expires_at_ms = b->now + ENROL_TTL_MS;
+	t.created_at_ms = now;
+	t.expires_at_ms = now + ENROL_TTL_MS;
 	vault_put_token(tx, b->hash, &t);
 	fixture_commit(tx);
 	buf_fini(&sealed);
@@ -62,8 +62,7 @@ setup(void **state)
 
 	fixture_init(&b->f);
 	memset(b->c.key, 3, sizeof(b->c.key));
-	b->now = 1700000000000;
-	clock_fake(b->now, b->now);
+	time_stop(1700000000000);
 	put_token(b, NULL, 0);
 	*state = b;
 	return 0;
@@ -72,12 +71,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct bench *b = *state;
-
-	clock_fake(-1, 0);
-	fixture_fini(&b->f);
-	mem_free(b);
-	return 0;
+	time_run();
+	return fixture_teardown(state);
 }
 
 static struct enrol_in
@@ -284,7 +279,7 @@ a_lost_reply_can_be_asked_for_again(void **state)
 	who = owner(b, b->out.bearer);
 	assert_true(ulid_eq(&who, &b->out.host));
 	/* Within the token's life only. */
-	clock_fake(b->now + ENROL_TTL_MS, b->now);
+	clock_fake(now + ENROL_TTL_MS, now);
 	assert_rc(enrol(b, &in), RC_GONE);
 }
 
@@ -396,10 +391,10 @@ an_hour_later_it_has_expired(void **state)
 	struct bench *b = *state;
 	struct enrol_in in = request(b, "x");
 
-	clock_fake(b->now + ENROL_TTL_MS, b->now);
+	clock_fake(now + ENROL_TTL_MS, now);
 	assert_rc(enrol(b, &in), RC_GONE);
 	assert_int_equal(fixture_hosts(&b->f), 0);
-	clock_fake(b->now + ENROL_TTL_MS - 1, b->now);
+	clock_fake(now + ENROL_TTL_MS - 1, now);
 	assert_rc(enrol(b, &in), RC_OK);
 }
 
@@ -415,7 +410,7 @@ the_wire_does_not_tell_used_from_expired(void **state)
 	in.enrol_id = "y";
 	assert_rc(enrol(b, &in), RC_GONE);
 	used = b->err;
-	clock_fake(b->now + ENROL_TTL_MS, b->now);
+	clock_fake(now + ENROL_TTL_MS, now);
 	assert_rc(enrol(b, &in), RC_GONE);
 	assert_string_equal(b->err.msg, used.msg);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/time_help.h"
 #include "tests/unit/unit.h"
 
 #include "controller/controller.h"
 #include "controller/quota.h"
 #include "controller/req.h"
-#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -20,15 +20,6 @@ struct fixture {
 	struct req reqs[QUOTA_ANSWERS + 1];
 };
 
-static int64_t now;
-
-static void
-pass(int64_t ms)
-{
-	now += ms;
-	clock_fake(now, now);
-}
-
 static int
 make(void **state)
 {
@@ -36,8 +27,7 @@ make(void **state)
 	struct err e;
 
 	log_open(STDERR_FILENO, LOG_ERROR);
-	now = 1000000;
-	pass(0);
+	time_stop(1000000);
 	assert_rc(loop_new(&f->c.loop, &e), RC_OK);
 	f->c.offences = offences_new(NULL);
 	f->c.quota = quota_new(f->c.loop);
@@ -54,7 +44,7 @@ destroy(void **state)
 	offences_free(f->c.offences);
 	loop_free(f->c.loop);
 	mem_free(f);
-	clock_fake(-1, -1);
+	time_run();
 	return 0;
 }
 

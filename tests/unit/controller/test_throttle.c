@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/time_help.h"
 #include "tests/unit/unit.h"
 
 #include "controller/throttle.h"
-#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 
 static const int64_t day_ms = 86400000;
-static int64_t now;
-
-static void
-pass(int64_t ms)
-{
-	now += ms;
-	clock_fake(now, now);
-}
-
 static int
 make(void **state)
 {
-	now = 1000 * day_ms;
-	pass(0);
+	time_stop(1000 * day_ms);
 	*state = throttle_new();
 	return 0;
 }
@@ -28,7 +18,7 @@ static int
 destroy(void **state)
 {
 	throttle_free(*state);
-	clock_fake(-1, -1);
+	time_run();
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/time_help.h"
 #include "tests/unit/unit.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/mem.h"
 #include "lib/net/admit.h"
@@ -37,15 +37,6 @@ struct fixture {
 	struct client clients[CLIENTS];
 	unsigned n, begun;
 };
-
-static int64_t now;
-
-static void
-pass(int64_t ms)
-{
-	now += ms;
-	clock_fake(now, now);
-}
 
 static void
 on_begin(void *ctx, struct admit_conn *c)
@@ -92,8 +83,7 @@ make(void **state)
 	struct fixture *f = MEM_NEW(struct fixture);
 	struct err e;
 
-	now = 1000000;
-	pass(0);
+	time_stop(1000000);
 	assert_rc(loop_new(&f->loop, &e), RC_OK);
 	f->stop = loop_timer_new(f->loop, on_stop, f->loop);
 	f->admit = admit_new(f->loop,
@@ -123,7 +113,7 @@ destroy(void **state)
 	loop_timer_free(f->stop);
 	loop_free(f->loop);
 	mem_free(f);
-	clock_fake(-1, -1);
+	time_run();
 	return 0;
 }
 

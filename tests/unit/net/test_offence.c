@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/time_help.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/crypt.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
@@ -16,21 +16,12 @@ enum {
 	TEXT_CAP = 65536
 };
 
-static int64_t now;
 static FILE *out;
-
-static void
-pass(int64_t ms)
-{
-	now += ms;
-	clock_fake(now, now);
-}
 
 static int
 make(void **state)
 {
-	now = 1000000;
-	pass(0);
+	time_stop(1000000);
 	out = tmpfile();
 	assert_non_null(out);
 	log_open(fileno(out), LOG_INFO);
@@ -44,7 +35,7 @@ destroy(void **state)
 	offences_free(*state);
 	log_open(STDERR_FILENO, LOG_INFO);
 	(void)fclose(out);
-	clock_fake(-1, -1);
+	time_run();
 	return 0;
 }
 
