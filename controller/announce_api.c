@@ -209,8 +209,8 @@ refuse(struct req *r, const struct refusal *why)
 	                strcmp(why->e.code, "duplicate_hostname") == 0);
 
 	if (r->wants_html && form)
-		page_reply(r, rc_info(why->e.rc)->http_status, "dashboard",
-		    params, ARRAY_LEN(params), NULL);
+		page_refused(r, "dashboard", params, ARRAY_LEN(params),
+		    &why->e);
 	else
 		req_fail(r, &why->e);
 }

@@ -118,12 +118,7 @@ creds_page_again(struct req *r, const char *param, const struct err *e)
 				    url ? creds_url_again(&r->arena, f->value)
 				        : f->value };
 	}
-	/* No such host, no page of it. */
-	if (e->rc == RC_NOTFOUND)
-		req_fail(r, e);
-	else
-		page_reply(r, rc_info(e->rc)->http_status, "host_repo", params,
-		    n, NULL);
+	page_refused(r, "host_repo", params, n, e);
 }
 
 /* ------------------------------------------------------------------ forms */

@@ -84,8 +84,7 @@ form_again(struct req *r, const struct mint_refusal *why)
 		{ twice ? "error.hostname" : why->param, str_of(why->e.msg) },
 	};
 
-	page_reply(r, rc_info(why->e.rc)->http_status, "host_new", params,
-	    ARRAY_LEN(params), NULL);
+	page_refused(r, "host_new", params, ARRAY_LEN(params), &why->e);
 }
 
 static void

@@ -354,13 +354,10 @@ page_again(struct req *r, const struct err *e)
 		    str_of(arena_dup(&r->arena, e->msg)) },
 	};
 
-	if (e->rc == RC_NOTFOUND)
-		req_fail(r, e);
-	else if (r->vars[1].p == NULL)
+	if (r->vars[1].p == NULL)
 		creds_page_again(r, param, e);
 	else
-		page_reply(r, rc_info(e->rc)->http_status, "host_source",
-		    params, ARRAY_LEN(params), NULL);
+		page_refused(r, "host_source", params, ARRAY_LEN(params), e);
 }
 
 static void

@@ -239,8 +239,7 @@ mode_again(struct req *r, const struct err *e)
 		    str_of(arena_dup(&r->arena, e->msg)) },
 	};
 
-	page_reply(r, rc_info(e->rc)->http_status, "host", params,
-	    ARRAY_LEN(params), NULL);
+	page_refused(r, "host", params, ARRAY_LEN(params), e);
 }
 
 void

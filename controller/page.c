@@ -443,6 +443,17 @@ page_reply(struct req *r, int status, const char *page,
 	refused(r, status, &ask);
 }
 
+void
+page_refused(struct req *r, const char *page, const struct page_param *params,
+    size_t n, const struct err *e)
+{
+	if (e->rc == RC_NOTFOUND)
+		req_fail(r, e);
+	else
+		page_reply(r, rc_info(e->rc)->http_status, page, params, n,
+		    NULL);
+}
+
 bool
 page_may_show(const struct req *r)
 {

@@ -41,6 +41,10 @@ void page_client_tick(struct page_client *p);
 void page_reply(struct req *r, int status, const char *page,
     const struct page_param *params, size_t n,
     const struct page_secrets *secrets);
+/* The page a form stands on once more, refused with e, which params tell.
+ * RC_NOTFOUND: what it is about is gone, and so is the page. */
+void page_refused(struct req *r, const char *page,
+    const struct page_param *params, size_t n, const struct err *e);
 
 /* Whether a secret that is shown once may be spent on the answer to r: it is
  * no HEAD, and there is somebody to draw the page. */

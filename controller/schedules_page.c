@@ -69,12 +69,11 @@ form_again(struct req *r, const struct err *e)
 		              : STR("") },
 	};
 
-	/* No such host or schedule, no form of it. */
-	if (e != NULL && e->rc == RC_NOTFOUND)
-		req_fail(r, e);
+	if (e != NULL)
+		page_refused(r, "host_schedule", params, ARRAY_LEN(params), e);
 	else
-		page_reply(r, e != NULL ? rc_info(e->rc)->http_status : 200,
-		    "host_schedule", params, ARRAY_LEN(params), NULL);
+		page_reply(r, 200, "host_schedule", params, ARRAY_LEN(params),
+		    NULL);
 }
 
 static void
@@ -85,11 +84,7 @@ list_again(struct req *r, const struct err *e)
 		{ "error", str_of(arena_dup(&r->arena, e->msg)) },
 	};
 
-	if (e->rc == RC_NOTFOUND)
-		req_fail(r, e);
-	else
-		page_reply(r, rc_info(e->rc)->http_status, "host_schedules",
-		    params, ARRAY_LEN(params), NULL);
+	page_refused(r, "host_schedules", params, ARRAY_LEN(params), e);
 }
 
 static bool

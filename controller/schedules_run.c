@@ -144,15 +144,14 @@ refuse(struct req *r, const struct run *run, const struct err *e)
 		{ "error", str_of(arena_dup(&r->arena, e->msg)) },
 	};
 
-	if (!r->wants_html || e->rc == RC_NOTFOUND)
+	if (!r->wants_html)
 		req_fail(r, e);
-	else if (run->paused)
+	else if (run->paused && e->rc != RC_NOTFOUND)
 		req_redirect(r, arena_printf(&r->arena,
 		                    "/hosts/%.*s/schedules?confirm=%.*s",
 		                    STR_ARG(r->vars[0]), STR_ARG(r->vars[1])));
 	else
-		page_reply(r, rc_info(e->rc)->http_status, "host_schedules",
-		    params, ARRAY_LEN(params), NULL);
+		page_refused(r, "host_schedules", params, ARRAY_LEN(params), e);
 }
 
 static void

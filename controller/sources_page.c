@@ -42,16 +42,10 @@ form_again(struct req *r, const struct err *e)
 	};
 	size_t i;
 
-	/* No such host or group, no form of it. */
-	if (e->rc == RC_NOTFOUND) {
-		req_fail(r, e);
-		return;
-	}
 	for (i = 0; i < ARRAY_LEN(typed); i++)
 		params[i + 5] =
 		    (struct page_param){ typed[i], req_field(r, typed[i]) };
-	page_reply(r, rc_info(e->rc)->http_status, "host_source", params,
-	    ARRAY_LEN(params), NULL);
+	page_refused(r, "host_source", params, ARRAY_LEN(params), e);
 }
 
 /* ----------------------------------------------------------------- reading */
@@ -177,11 +171,9 @@ sources_on_delete_form(struct req *r, struct op *op)
 		req_redirect(r, arena_printf(&r->arena,
 		                    "/hosts/%.*s/sources?saved=source-deleted",
 		                    STR_ARG(r->vars[0])));
-	} else if (op->err.rc == RC_NOTFOUND) {
-		req_fail(r, &op->err);
 	} else {
-		page_reply(r, rc_info(op->err.rc)->http_status, "host_sources",
-		    params, ARRAY_LEN(params), NULL);
+		page_refused(r, "host_sources", params, ARRAY_LEN(params),
+		    &op->err);
 	}
 }
 
