@@ -4,11 +4,13 @@
 /*
  * A connection to a controller that is made up: one call on it, whose answers
  * the test says with line_say() and line_end().  What the agent sends comes
- * to the test's own grpc_call_send().
+ * to the test's own grpc_call_send().  And the agent's own configuration.
  */
 #include "tests/unit/agent/agent_help.h"
 
+#include "agent/settings.h"
 #include "lib/net/grpc_client.h"
+#include "lib/net/tls.h"
 
 struct grpc_conn {
 	struct grpc_dial_opts o;
@@ -88,5 +90,36 @@ line_end(enum grpc_status st, const char *msg, const char *code)
 {
 	line.call.o.on_end(line.call.o.ctx, &line.call, st, str_of(msg),
 	    str_of(code));
+}
+
+void
+tls_ctx_unref(struct tls_ctx *c)
+{
+	(void)c;
+}
+
+/* agent.yaml as another process finds it; settings_free() afterwards. */
+static inline void
+load(struct settings *s, const char *dir)
+{
+	char path[256];
+	struct err e = { 0 };
+
+	help_path(path, dir, "agent.yaml");
+	assert_int_equal(setenv("RM_STATE_DIR", dir, 1), 0);
+	assert_rc(settings_load(s, path, &e), RC_OK);
+}
+
+/* The refusal says so, and nothing became an identity.  Frees s. */
+static inline void
+check_refused(struct settings *s, const char *dir, const struct err *e,
+    const char *says)
+{
+	assert_true(str_contains(str_of(e->msg), str_of(says)));
+	settings_free(s);
+	load(s, dir);
+	assert_null(s->host_id);
+	assert_null(s->agent_token);
+	settings_free(s);
 }
 #endif

@@ -158,6 +158,22 @@ finishes(struct fixture *f, struct client *who)
 	admit_leave(f->admit, &who->c);
 }
 
+/* Three addresses have all the places, the first one's at *first, and a fourth
+ * waits. */
+static struct client *
+waits_behind(struct fixture *f, struct client **first)
+{
+	struct client *last;
+
+	*first = asks(f, ANN);
+	asks(f, BOB);
+	asks(f, CARL);
+	last = asks(f, "192.0.2.4");
+	run(f);
+	assert_int_equal(last->begun, 0);
+	return last;
+}
+
 /* ------------------------------------------------------------------ entry */
 
 static void
@@ -250,14 +266,9 @@ static void
 so_many_are_in_progress(void **state)
 {
 	struct fixture *f = *state;
-	struct client *first = asks(f, ANN), *last;
+	struct client *first, *last = waits_behind(f, &first);
 
-	asks(f, BOB);
-	asks(f, CARL);
-	last = asks(f, "192.0.2.4");
-	run(f);
 	assert_int_equal(admit_in_progress(f->admit), PLACES);
-	assert_int_equal(last->begun, 0);
 	finishes(f, first);
 	run(f);
 	assert_int_equal(last->begun, PLACES + 1);
@@ -363,12 +374,8 @@ static void
 who_holds_no_more_has_three_seconds(void **state)
 {
 	struct fixture *f = *state;
-	struct client *first = asks(f, ANN), *last;
+	struct client *first, *last = waits_behind(f, &first);
 
-	asks(f, BOB);
-	asks(f, CARL);
-	last = asks(f, "192.0.2.4");
-	run(f);
 	pass(2999);
 	run(f);
 	assert_null(first->why);

@@ -66,10 +66,15 @@ marks_of(struct fixture *f, uint64_t seq)
 	buf_fini(&b);
 }
 
-/* "one" to "three" synced, "four" not; closed.  Gives the segment and where
- * the last record begins. */
-static size_t
-four_records(struct fixture *f, struct buf *seg)
+/* A queue as it was when its process was killed. */
+struct killed {
+	struct buf seg, marks;
+	size_t last; /* where the last record begins */
+};
+
+/* "one" to "three" synced, "four" not. */
+static void
+four_records(struct fixture *f, struct killed *k)
 {
 	fixture_open(f);
 	put(f, QUEUE_LOG, STR("one"));
@@ -78,8 +83,24 @@ four_records(struct fixture *f, struct buf *seg)
 	sync_now(f);
 	put(f, QUEUE_LOG, STR("four: a payload that is torn"));
 	close_queue(f);
-	load(fixture_seg(f, 1), seg);
-	return QUEUE_SEG_HEAD + 3 * QUEUE_REC_HEAD + 3 + 3 + 5;
+	load(fixture_seg(f, 1), &k->seg);
+	load(fixture_path(f, "marks"), &k->marks);
+	k->last = QUEUE_SEG_HEAD + 3 * QUEUE_REC_HEAD + 3 + 3 + 5;
+}
+
+static void
+killed_fini(struct killed *k)
+{
+	buf_fini(&k->seg);
+	buf_fini(&k->marks);
+}
+
+/* With this in place of its segment. */
+static void
+put_back(struct fixture *f, const struct killed *k, struct str seg)
+{
+	store(fixture_seg(f, 1), seg);
+	store(fixture_path(f, "marks"), buf_str(&k->marks));
 }
 
 static void
@@ -126,52 +147,40 @@ assert_three_left(struct fixture *f, size_t at)
 	close_queue(f);
 }
 
-/* As they were when the process was killed. */
-static void
-put_back(struct fixture *f, struct str seg, struct str marks)
-{
-	store(fixture_seg(f, 1), seg);
-	store(fixture_path(f, "marks"), marks);
-}
-
 static void
 a_tail_torn_at_any_byte_is_cut(void **state)
 {
 	struct fixture *f = *state;
-	struct buf seg, marks;
-	size_t at, last;
+	struct killed k;
+	size_t at;
 
-	last = four_records(f, &seg);
-	load(fixture_path(f, "marks"), &marks);
-	for (at = last; at < seg.len; at++) {
-		put_back(f, str_sub(buf_str(&seg), 0, at), buf_str(&marks));
+	four_records(f, &k);
+	for (at = k.last; at < k.seg.len; at++) {
+		put_back(f, &k, str_sub(buf_str(&k.seg), 0, at));
 		assert_three_left(f, at);
 	}
-	buf_fini(&seg);
-	buf_fini(&marks);
+	killed_fini(&k);
 }
 
 static void
 a_tail_changed_at_any_byte_is_cut(void **state)
 {
 	struct fixture *f = *state;
-	struct buf seg, marks;
-	size_t at, last;
+	struct killed k;
+	size_t at;
 
-	last = four_records(f, &seg);
-	load(fixture_path(f, "marks"), &marks);
-	for (at = last; at < seg.len; at++) {
-		seg.data[at] ^= 0x10;
-		put_back(f, buf_str(&seg), buf_str(&marks));
+	four_records(f, &k);
+	for (at = k.last; at < k.seg.len; at++) {
+		k.seg.data[at] ^= 0x10;
+		put_back(f, &k, buf_str(&k.seg));
 		assert_three_left(f, at);
-		seg.data[at] ^= 0x10;
+		k.seg.data[at] ^= 0x10;
 	}
 	/* Zeros, as some filesystems leave them after a power cut. */
-	memset(seg.data + last, 0, seg.len - last);
-	put_back(f, buf_str(&seg), buf_str(&marks));
-	assert_three_left(f, last);
-	buf_fini(&seg);
-	buf_fini(&marks);
+	memset(k.seg.data + k.last, 0, k.seg.len - k.last);
+	put_back(f, &k, buf_str(&k.seg));
+	assert_three_left(f, k.last);
+	killed_fini(&k);
 }
 
 static void
@@ -215,61 +224,55 @@ static void
 a_whole_record_behind_the_synced_ones_counts(void **state)
 {
 	struct fixture *f = *state;
-	struct buf seg;
+	struct killed k;
 
-	(void)four_records(f, &seg);
+	four_records(f, &k);
 	fixture_open(f);
 	assert_false(f->fresh);
 	assert_int_equal(queue_next(f->q), 5);
 	assert_int_equal(queue_synced(f->q), 4);
-	buf_fini(&seg);
+	killed_fini(&k);
 }
 
 static void
 damage_to_what_was_synced_makes_a_new_epoch(void **state)
 {
 	struct fixture *f = *state;
-	struct buf seg, marks;
-	size_t at, last;
+	struct killed k;
+	size_t at;
 
-	last = four_records(f, &seg);
-	load(fixture_path(f, "marks"), &marks);
-	for (at = 0; at < last; at += at < QUEUE_SEG_HEAD ? 5 : 3) {
+	four_records(f, &k);
+	for (at = 0; at < k.last; at += at < QUEUE_SEG_HEAD ? 5 : 3) {
 		if (at >= 8 && at < 12)
 			continue; /* the version, see below */
-		seg.data[at] ^= 0x01;
-		put_back(f, buf_str(&seg), buf_str(&marks));
+		k.seg.data[at] ^= 0x01;
+		put_back(f, &k, buf_str(&k.seg));
 		/* meta as it was: the epoch of the segment. */
 		close_queue(f);
 		fixture_open(f);
 		if (!f->fresh)
 			fail_msg("damage at %zu was not seen", at);
 		close_queue(f);
-		seg.data[at] ^= 0x01;
 		tmpdir_remove(f->dir);
-		buf_fini(&seg);
-		buf_fini(&marks);
-		last = four_records(f, &seg);
-		load(fixture_path(f, "marks"), &marks);
+		killed_fini(&k);
+		four_records(f, &k);
 	}
-	seg.data[60] ^= 1;
-	put_back(f, buf_str(&seg), buf_str(&marks));
+	k.seg.data[60] ^= 1;
+	put_back(f, &k, buf_str(&k.seg));
 	assert_new_epoch(f, 1);
-	buf_fini(&seg);
-	buf_fini(&marks);
+	killed_fini(&k);
 }
 
 static void
 synced_records_that_are_cut_off_make_a_new_epoch(void **state)
 {
 	struct fixture *f = *state;
-	struct buf seg;
-	size_t last;
+	struct killed k;
 
-	last = four_records(f, &seg);
-	assert_int_equal(truncate(fixture_seg(f, 1), (off_t)last - 1), 0);
+	four_records(f, &k);
+	assert_int_equal(truncate(fixture_seg(f, 1), (off_t)k.last - 1), 0);
 	assert_new_epoch(f, 1);
-	buf_fini(&seg);
+	killed_fini(&k);
 }
 
 static void
@@ -349,13 +352,14 @@ static void
 meta_missing_or_damaged_makes_a_new_epoch(void **state)
 {
 	struct fixture *f = *state;
-	struct buf meta, seg;
+	struct killed k;
+	struct buf meta;
 	size_t at;
 
 	for (at = 0; at < 33; at++) {
 		if (at >= 8 && at < 12)
 			continue;
-		(void)four_records(f, &seg);
+		four_records(f, &k);
 		load(fixture_path(f, "meta"), &meta);
 		if (at < meta.len)
 			meta.data[at] ^= 0x40;
@@ -365,12 +369,12 @@ meta_missing_or_damaged_makes_a_new_epoch(void **state)
 		assert_new_epoch(f, 1);
 		tmpdir_remove(f->dir);
 		buf_fini(&meta);
-		buf_fini(&seg);
+		killed_fini(&k);
 	}
-	(void)four_records(f, &seg);
+	four_records(f, &k);
 	assert_int_equal(unlink(fixture_path(f, "meta")), 0);
 	assert_new_epoch(f, 1);
-	buf_fini(&seg);
+	killed_fini(&k);
 }
 
 static void
@@ -517,17 +521,15 @@ static void
 segments_of_another_epoch_make_a_new_one(void **state)
 {
 	struct fixture *f = *state;
-	struct buf seg, meta;
+	struct killed k;
 
-	(void)four_records(f, &seg);
-	load(fixture_path(f, "meta"), &meta);
+	four_records(f, &k);
 	tmpdir_remove(f->dir);
 	fixture_open(f);
 	close_queue(f);
-	store(fixture_seg(f, 1), buf_str(&seg));
+	store(fixture_seg(f, 1), buf_str(&k.seg));
 	assert_new_epoch(f, 1);
-	buf_fini(&seg);
-	buf_fini(&meta);
+	killed_fini(&k);
 }
 
 static void
