@@ -50,9 +50,9 @@ access_merge_url(struct str url, struct str user, struct str password,
 	rest = str_sub(url, i + 3, url.n);
 	buf_put_str(out, scheme);
 	if (rest.n > 0) {
-		redact_percent(user, out);
+		buf_put_percent(out, user, "");
 		buf_putc(out, ':');
-		redact_percent(password, out);
+		buf_put_percent(out, password, "");
 		buf_putc(out, '@');
 	}
 	buf_put_str(out, rest);

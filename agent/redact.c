@@ -42,25 +42,10 @@ redact_free(struct redact *r)
 	mem_free(r);
 }
 
-static bool
-redact_unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-	       c == '~';
-}
-
-void
+static void
 redact_percent(struct str s, struct buf *out)
 {
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		if (redact_unreserved(s.p[i]))
-			buf_putc(out, s.p[i]);
-		else
-			buf_printf(out, "%%%02X", (unsigned char)s.p[i]);
-	}
+	buf_put_percent(out, s, "");
 }
 
 static void

@@ -23,6 +23,4 @@ void redact_document(struct redact *r, struct str text);
 void redact_url(struct redact *r, struct str url);
 /* Appends the text without its secrets; r may be NULL (URLs only). */
 void redact_text(const struct redact *r, struct str text, struct buf *out);
-/* Percent-encodes everything but unreserved characters (RFC 3986, 2.3). */
-void redact_percent(struct str s, struct buf *out);
 #endif

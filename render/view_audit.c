@@ -25,22 +25,6 @@ static const char *const filters[] = { "user", "action", "target", "q", "from",
 
 /* ------------------------------------------------------------------- links */
 
-static void
-put_encoded(struct buf *b, struct str s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr("-._~", c) != NULL)
-			buf_putc(b, s.p[i]);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
-}
-
 /* "user=anna&from=2026-11-20&", each one that is set. */
 static struct str
 query_of(struct view *v, const char *const *names)
@@ -55,7 +39,7 @@ query_of(struct view *v, const char *const *names)
 		if (value.n == 0)
 			continue;
 		buf_printf(&b, "%s=", *names);
-		put_encoded(&b, value);
+		buf_put_percent(&b, value, "");
 		buf_putc(&b, '&');
 	}
 	text = arena_str(v->arena, buf_str(&b));

@@ -140,22 +140,6 @@ http_untrusted(const struct http *h)
 	return h->untrusted;
 }
 
-void
-http_escape(struct buf *b, struct str s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		const unsigned char c = (unsigned char)s.p[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || memchr("-._~", c, 4) != NULL)
-			buf_putc(b, (char)c);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
-}
-
 /* ----------------------------------------------------------------- answer */
 
 static void

@@ -63,6 +63,4 @@ MUST_USE enum rc http_do(struct http *h, const struct http_request *q,
 void http_answer_fini(struct http_answer *a);
 /* Whether the last failure was that nobody vouches for the certificate. */
 bool http_untrusted(const struct http *h);
-/* Percent-encoded, for one part of a path or query. */
-void http_escape(struct buf *b, struct str s);
 #endif

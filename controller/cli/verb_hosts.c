@@ -78,7 +78,7 @@ verb_hosts_list(struct cli *c)
 	buf_puts(&a.path, "/api/hosts");
 	if (query != NULL) {
 		buf_puts(&a.path, "?q=");
-		http_escape(&a.path, str_of(query));
+		buf_put_percent(&a.path, str_of(query), "");
 		shape.nothing = "no host fits";
 	}
 	ask_list(&a, 0, &shape);

@@ -147,7 +147,7 @@ jobs_path(struct ask *a)
 	}
 	if (status != NULL) {
 		buf_printf(&a->path, "%cstate=", sign);
-		http_escape(&a->path, str_of(status));
+		buf_put_percent(&a->path, str_of(status), "");
 	}
 }
 

@@ -69,7 +69,7 @@ verb_search(struct cli *c)
 
 	ask_begin(&a, c);
 	buf_puts(&a.path, "/api/search?q=");
-	http_escape(&a.path, str_of(c->word[0]));
+	buf_put_percent(&a.path, str_of(c->word[0]), "");
 	ask_get(&a);
 	if (ask_ok(&a) && !ask_told(&a))
 		tell(c, a.doc);

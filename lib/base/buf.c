@@ -202,6 +202,28 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	va_end(ap);
 }
 
+static bool
+stands_in_url(char c, const char *also)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') ||
+	       (c != '\0' &&
+	           (strchr("-._~", c) != NULL || strchr(also, c) != NULL));
+}
+
+void
+buf_put_percent(struct buf *b, struct str s, const char *also)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		if (stands_in_url(s.p[i], also))
+			buf_putc(b, s.p[i]);
+		else
+			buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
+	}
+}
+
 void
 buf_drop(struct buf *b, size_t n)
 {

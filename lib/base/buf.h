@@ -44,6 +44,9 @@ void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_put_dec(struct buf *b, uint64_t v); /* its decimal digits */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Percent-encoded, for one part of a URL: all but the unreserved characters
+ * (RFC 3986, 2.3) and those of also. */
+void buf_put_percent(struct buf *b, struct str s, const char *also);
 /* Room for n more bytes to be filled in by the caller, then buf_added(m),
  * m <= n.  NULL when it would pass max. */
 MUST_USE char *buf_reserve(struct buf *b, size_t n);

@@ -397,6 +397,21 @@ numbers_are_put_in_decimal_digits(void **state)
 	buf_fini(&b);
 }
 
+static void
+percent_encoding_keeps_the_unreserved(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 256);
+	buf_put_percent(&b, STR("aZ09-._~ /:@\xc3\xa9"), "");
+	assert_str(buf_str(&b), "aZ09-._~%20%2F%3A%40%C3%A9");
+	buf_reset(&b);
+	buf_put_percent(&b, STR("tag:a b\0"), ":");
+	assert_str(buf_str(&b), "tag:a%20b%00");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -421,6 +436,7 @@ main(void)
 		cmocka_unit_test(reading_past_the_end_fails_for_good),
 		cmocka_unit_test(rest_and_emptiness_are_told_apart),
 		cmocka_unit_test(numbers_are_put_in_decimal_digits),
+		cmocka_unit_test(percent_encoding_keeps_the_unreserved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
