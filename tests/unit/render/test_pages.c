@@ -247,8 +247,8 @@ a_job_page_in_each_state(void **state)
 		{ SEED_JOB_OK,
 		    { ">OK<", "41.0 MiB", "7c1e9f04", "Run again" } },
 		{ SEED_JOB_INCOMPLETE,
-		    { ">Incomplete<", "37 files could not be read", "exit",
-		        "permission denied" } },
+		    { ">Incomplete<", "37 files could not be read",
+		        "exit <b class=\"m\">3<", "permission denied" } },
 		{ SEED_JOB_FAILED,
 		    { ">Failed<", "locked by PID 41220", "?from=201",
 		        "id=\"L1200\" class=\"bad\"" } },
@@ -256,7 +256,8 @@ a_job_page_in_each_state(void **state)
 		    { ">Cancelled<", "exit <b class=\"m\">130", "Run again",
 		        "&quot;" } },
 		{ SEED_JOB_EXPIRED,
-		    { ">OK<", "removed by retention", "Run again", "" } },
+		    { ">OK<", "removed by retention", "Run again",
+		        "exit <b class=\"m\">0<" } },
 	};
 	struct site *s = *state;
 	size_t i, k;

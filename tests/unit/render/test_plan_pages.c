@@ -32,7 +32,7 @@ sources_tell_paths_retention_use_and_conflict(void **state)
 	struct site *s = *state;
 
 	show_host(s, "host_sources", OPERATOR, SEED_APP);
-	must(s, ">default</a>");
+	must(s, "/edit\">default</a>");
 	must(s, "home &lt;b&gt;");
 	must(s, "/etc \xc2\xb7 /home");
 	must(s, "2 paths, 2 patterns left out");
