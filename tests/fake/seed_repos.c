@@ -25,6 +25,12 @@ text(const char *z)
 	return (char *)(uintptr_t)z;
 }
 
+static ProtobufCBinaryData
+id_bytes(struct ulid *id)
+{
+	return (ProtobufCBinaryData){ sizeof(id->b), id->b };
+}
+
 /* A job of the repository's upkeep that has ended. */
 static struct ulid
 put_job(struct store_tx *tx, enum seed_host h, const struct Rec__Job *like)
@@ -34,8 +40,8 @@ put_job(struct store_tx *tx, enum seed_host h, const struct Rec__Job *like)
 
 	id.b[8] = (uint8_t)(0x40 + like->kind);
 	id.b[15] = (uint8_t)h;
-	j.id = (ProtobufCBinaryData){ sizeof(id.b), id.b };
-	j.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
+	j.id = id_bytes(&id);
+	j.host_id = id_bytes(&host);
 	j.created_at_ms = j.started_at_ms = like->finished_at_ms - MINUTE_MS;
 	j.log_closed = true;
 	job_store_put(tx, &j);
@@ -93,9 +99,18 @@ upkeep(const char *cron, Rec__JobState state, int64_t ago_ms)
 }
 
 static void
+put_maintenance(struct store_tx *tx, enum seed_host h,
+    struct Rec__Maintenance *m)
+{
+	struct ulid host = seed_host_id(h);
+
+	m->host_id = id_bytes(&host);
+	upkeep_store_put(tx, m);
+}
+
+static void
 put_waiting(struct store_tx *tx)
 {
-	struct ulid host = seed_host_id(SEED_DB2);
 	struct ulid forgot = put_forget(tx),
 	            check = put_check(tx, SEED_DB2, false);
 	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
@@ -105,22 +120,20 @@ put_waiting(struct store_tx *tx)
 	struct Rec__Upkeep c =
 	    upkeep("0 5 1 * *", REC__JOB_STATE__JOB_SUCCEEDED, 4 * DAY_MS);
 
-	f.last_job = (ProtobufCBinaryData){ sizeof(forgot.b), forgot.b };
-	c.last_job = (ProtobufCBinaryData){ sizeof(check.b), check.b };
+	f.last_job = id_bytes(&forgot);
+	c.last_job = id_bytes(&check);
 	p.waiting = text("no_admin");
 	p.waiting_since_ms = SEED_NOW_MS - 4 * DAY_MS;
-	m.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
 	m.forget = &f;
 	m.prune = &p;
 	m.check = &c;
 	m.check_subset_pct = 5;
-	upkeep_store_put(tx, &m);
+	put_maintenance(tx, SEED_DB2, &m);
 }
 
 static void
 put_damaged(struct store_tx *tx)
 {
-	struct ulid host = seed_host_id(SEED_EVIL);
 	struct ulid check = put_check(tx, SEED_EVIL, true);
 	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
 	struct Rec__Upkeep p =
@@ -128,13 +141,12 @@ put_damaged(struct store_tx *tx)
 	struct Rec__Upkeep c =
 	    upkeep("0 5 1 * *", REC__JOB_STATE__JOB_FAILED, 4 * DAY_MS);
 
-	c.last_job = (ProtobufCBinaryData){ sizeof(check.b), check.b };
+	c.last_job = id_bytes(&check);
 	p.last_error = text("<img src=x>");
 	p.waiting = text("<b>odd</b>");
-	m.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
 	m.prune = &p;
 	m.check = &c;
-	upkeep_store_put(tx, &m);
+	put_maintenance(tx, SEED_EVIL, &m);
 }
 
 static void
@@ -178,8 +190,8 @@ share(struct store_tx *tx)
 	r = repo_store_find(tx, repo);
 	if (r == NULL)
 		return;
-	r->lease_job = (ProtobufCBinaryData){ sizeof(job.b), job.b };
-	r->lease_host = (ProtobufCBinaryData){ sizeof(web.b), web.b };
+	r->lease_job = id_bytes(&job);
+	r->lease_host = id_bytes(&web);
 	r->lease_kind = REC__JOB_KIND__KIND_PRUNE;
 	r->lease_since_ms = SEED_NOW_MS - 10 * MINUTE_MS;
 	r->last_prune_at_ms = SEED_NOW_MS - 3 * DAY_MS;
@@ -204,8 +216,8 @@ leave_lease(struct store_tx *tx)
 	r = repo_store_find(tx, repo);
 	if (r == NULL)
 		return;
-	r->lease_job = (ProtobufCBinaryData){ sizeof(job.b), job.b };
-	r->lease_host = (ProtobufCBinaryData){ sizeof(id.b), id.b };
+	r->lease_job = id_bytes(&job);
+	r->lease_host = id_bytes(&id);
 	r->lease_kind = REC__JOB_KIND__KIND_FORGET;
 	repo_store_put(tx, r);
 }
@@ -235,7 +247,6 @@ give_variables(struct store_tx *tx)
 static void
 put_refused(struct store_tx *tx)
 {
-	struct ulid host = seed_host_id(SEED_FS);
 	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
 	struct Rec__Upkeep f =
 	    upkeep("0 3 * * *", REC__JOB_STATE__JOB_FAILED, 11 * HOUR_MS);
@@ -244,25 +255,22 @@ put_refused(struct store_tx *tx)
 	    upkeep("0 5 1 * *", REC__JOB_STATE__JOB_SUCCEEDED, 4 * DAY_MS);
 
 	f.last_error = text("the server only lets append");
-	m.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
 	m.forget = &f;
 	m.prune = &p;
 	m.check = &c;
-	upkeep_store_put(tx, &m);
+	put_maintenance(tx, SEED_FS, &m);
 }
 
 /* Others of the repository prune it. */
 static void
 put_pruned_elsewhere(struct store_tx *tx)
 {
-	struct ulid host = seed_host_id(SEED_WEB);
 	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
 	struct Rec__Upkeep p =
 	    upkeep("0 4 * * 0", REC__JOB_STATE__JOB_FAILED, 40 * DAY_MS);
 
-	m.host_id = (ProtobufCBinaryData){ sizeof(host.b), host.b };
 	m.prune = &p;
-	upkeep_store_put(tx, &m);
+	put_maintenance(tx, SEED_WEB, &m);
 }
 
 static void

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which days count as missed, asleep or not scheduled. */
-#include "tests/unit/store/store_fixture.h"
+#include "tests/unit/render/view_help.h"
 
-#include "lib/store/host_store.h"
 #include "lib/store/plan_store.h"
-#include "lib/store/schedule_store.h"
 #include "render/host_month.h"
 #include "render/host_view.h"
-#include "render/view.h"
 
 enum {
 	TODAY = 20776 /* Thursday 19 November 2026 */
 };
-static const int64_t now_ms = INT64_C(1795097880000); /* 14:18 */
 static const int64_t day_ms = INT64_C(86400000);
 
 struct world {
@@ -71,26 +67,16 @@ static void
 month_at(struct fixture *f, struct host_months *kept, int64_t at_ms,
     struct host_month *out)
 {
-	struct Ipc__RenderRequest req = IPC__RENDER_REQUEST__INIT;
 	struct ulid host = id_n(1, 1);
 	struct host_view hv;
-	struct arena a;
-	struct view v;
+	struct look l;
 
-	arena_init(&a, MIB(1));
-	req.now_ms = at_ms;
-	v = (struct view){ .arena = &a,
-		.req = &req,
-		.clock = { "UTC", at_ms },
-		.months = kept };
-	v.state = store_begin_read(f->state, &a);
-	v.live = v.state;
-	host_view_init(&v, host_store_get(v.state, &host), &hv);
-	host_view_load(&v, &hv);
-	host_month_get(&v, &hv, out);
-	assert_rc(store_rc(v.state), RC_OK);
-	store_abort(v.state);
-	arena_fini(&a);
+	look_begin(&l, f, at_ms);
+	l.v.months = kept;
+	host_view_init(&l.v, host_store_get(l.v.state, &host), &hv);
+	host_view_load(&l.v, &hv);
+	host_month_get(&l.v, &hv, out);
+	look_end(&l);
 }
 
 static void

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "render/jobs_due.h"
 
+#include "tests/unit/render/view_help.h"
+
 #include "lib/base/buf.h"
-#include "lib/store/host_store.h"
-#include "lib/store/schedule_store.h"
 #include "lib/store/upkeep_store.h"
 #include "render/value.h"
-#include "render/view.h"
-#include "tests/unit/store/store_fixture.h"
 
-/* Thursday 19 November 2026, 14:18 UTC. */
-static const int64_t now_ms = INT64_C(1795097880000);
 static const int64_t minute_ms = 60000;
 
 enum {
@@ -23,22 +19,11 @@ enum {
 static void
 put(struct store_tx *tx, uint32_t n, const char *cron, int64_t prune_ms)
 {
-	struct ulid host = id_n(1, n), id = id_n(5, n);
+	struct ulid host = id_n(1, n);
 	struct Rec__Maintenance m = REC__MAINTENANCE__INIT;
-	struct Rec__Schedule s = REC__SCHEDULE__INIT;
 	struct Rec__Upkeep prune = REC__UPKEEP__INIT;
-	struct Rec__Host h = REC__HOST__INIT;
-	char name[16];
 
-	assert_true(str_fmt(name, sizeof(name), "host-%03u", (unsigned)n));
-	h.id = id_bytes(&host);
-	h.name = name;
-	host_store_put(tx, &h);
-	s.id = id_bytes(&id);
-	s.host_id = id_bytes(&host);
-	s.cron = text(cron);
-	s.enabled = true;
-	schedule_store_put(tx, &s);
+	put_scheduled(tx, n, cron, true);
 	if (prune_ms == 0)
 		return;
 	m.host_id = id_bytes(&host);
@@ -61,22 +46,15 @@ member(const struct value *item, const char *name)
 static void
 expect(struct fixture *f, const char *want)
 {
-	struct Ipc__RenderRequest req = IPC__RENDER_REQUEST__INIT;
 	const struct value *item;
 	struct value *root;
-	struct arena a;
-	struct view v;
+	struct look l;
 	struct buf got;
 
-	arena_init(&a, MIB(4));
+	look_begin(&l, f, now_ms);
 	buf_init(&got, KIB(4));
-	req.now_ms = now_ms;
-	v = (struct view){ .arena = &a,
-		.req = &req,
-		.clock = { "UTC", now_ms } };
-	v.state = store_begin_read(f->state, &a);
-	root = value_root(&a);
-	jobs_due_put(&v, root);
+	root = value_root(&l.arena);
+	jobs_due_put(&l.v, root);
 	for (item = value_get(root, STR("due"))->first; item != NULL;
 	     item = item->next) {
 		buf_put_str(&got, member(item, "time"));
@@ -91,11 +69,9 @@ expect(struct fixture *f, const char *want)
 		    member(item, "what").n == 0);
 		buf_put_str(&got, STR("\n"));
 	}
-	assert_rc(store_rc(v.state), RC_OK);
 	assert_string_equal(got.len > 0 ? got.data : "", want);
-	store_abort(v.state);
 	buf_fini(&got);
-	arena_fini(&a);
+	look_end(&l);
 }
 
 static void
