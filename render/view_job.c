@@ -87,14 +87,21 @@ struct in_a_row {
 	unsigned n, seen;
 };
 
+/* Those whose group nobody knows are taken for one. */
+static bool
+same_group(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+	return a->len == b->len &&
+	       (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
 static bool
 view_job_on_older(void *ctx, const struct Rec__Job *j)
 {
 	struct in_a_row *r = ctx;
 
 	if (j->kind != REC__JOB_KIND__KIND_BACKUP ||
-	    j->group_id.len != r->group.len ||
-	    memcmp(j->group_id.data, r->group.data, r->group.len) != 0)
+	    !same_group(&j->group_id, &r->group))
 		return true;
 	if (j->state == REC__JOB_STATE__JOB_FAILED)
 		r->n++;

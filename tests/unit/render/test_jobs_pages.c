@@ -130,6 +130,32 @@ a_failed_backup_says_what_is_left(void **state)
 	must_not(s, "rotected until</dt>");
 }
 
+/* As after a restore, when the agent tells how jobs of an unknown group ended. */
+static void
+failures_without_a_group_are_counted_too(void **state)
+{
+	struct site *s = *state;
+	struct ulid app = seed_host_id(SEED_APP), id;
+	struct Rec__Job j = REC__JOB__INIT;
+	char text[ULID_TEXT_CAP];
+	struct store *w;
+	struct store_tx *tx = edit_site(s, &w);
+
+	id = seed_job_id(SEED_JOB_FAILED);
+	j.id = (ProtobufCBinaryData){ sizeof(id.b), id.b };
+	j.host_id = (ProtobufCBinaryData){ sizeof(app.b), app.b };
+	j.kind = REC__JOB_KIND__KIND_BACKUP;
+	j.state = REC__JOB_STATE__JOB_FAILED;
+	j.created_at_ms = j.finished_at_ms = SEED_NOW_MS - 60000;
+	for (id.b[15] = 97; id.b[15] < 99; id.b[15]++)
+		job_store_put(tx, &j);
+	edit_done(s, tx, w);
+	id.b[15] = 98;
+	ulid_text(&id, text);
+	show(s, "job", OPERATOR, "id", text, NULL);
+	must(s, "<dt>Failed in a row</dt><dd>2</dd>");
+}
+
 static void
 a_log_that_is_gone_says_when_logs_go(void **state)
 {
@@ -230,6 +256,7 @@ main(void)
 		EMPTY(no_job_at_all_is_told),
 		FLEET(the_search_page_shows_what_was_found),
 		FLEET(a_failed_backup_says_what_is_left),
+		FLEET(failures_without_a_group_are_counted_too),
 		FLEET(a_log_that_is_gone_says_when_logs_go),
 		FLEET(a_long_log_can_be_walked_without_scripts),
 		FLEET(a_damaged_log_shows_what_is_left),
