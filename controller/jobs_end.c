@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/jobs_end.h"
 
-#include <string.h>
-
 #include "controller/lease.h"
 #include "controller/pb.h"
 #include "controller/rules.h"
@@ -10,15 +8,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/plan_store.h"
 #include "lib/store/schedule_store.h"
-
-static bool
-id_is(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
-{
-	return a->len == b->len && a->len > 0 &&
-	       memcmp(a->data, b->data, a->len) == 0;
-}
 
 static void
 move_group(struct store_tx *tx, const struct ulid *host,
@@ -124,7 +116,7 @@ jobs_end(struct store_tx *tx, struct Rec__Host *h, struct Rec__Job *j,
 	j->finished_at_ms = end->finished_at_ms;
 	j->error = pb_text(end->error);
 	j->cause = pb_text(end->cause);
-	if (id_is(&h->current_job, &j->id))
+	if (message_same_id(&h->current_job, &j->id))
 		h->current_job = (ProtobufCBinaryData){ 0, NULL };
 	rules_host_backup(h, j, end->now_ms);
 	rules_host_repo(h, j);

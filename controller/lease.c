@@ -7,6 +7,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_out.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/repo_store.h"
 #include "lib/store/store.h"
 
@@ -17,13 +18,6 @@ lease_exclusive(Rec__JobKind kind)
 	       kind == REC__JOB_KIND__KIND_PRUNE ||
 	       kind == REC__JOB_KIND__KIND_CHECK ||
 	       kind == REC__JOB_KIND__KIND_UNLOCK;
-}
-
-static bool
-same_bytes(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
-{
-	return a->len == b->len && a->len > 0 &&
-	       memcmp(a->data, b->data, a->len) == 0;
 }
 
 /* ------------------------------------------------------------ who is there */
@@ -62,7 +56,8 @@ is_gone(const struct look *l, const struct ulid *host, bool exclusive)
 static bool
 is_leased(const struct Rec__Repo *r, const struct Rec__Job *asking)
 {
-	return r->lease_job.len > 0 && !same_bytes(&r->lease_job, &asking->id);
+	return r->lease_job.len > 0 &&
+	       !message_same_id(&r->lease_job, &asking->id);
 }
 
 /* The next job behind *at that is out on a host of the repository.  Both are
@@ -177,7 +172,7 @@ turn_is_taken(const struct look *l, struct ulid *by)
 
 	next.asking = job_in_turn(l->tx, l->repo);
 	if (next.asking == NULL ||
-	    same_bytes(&next.asking->id, &l->asking->id) ||
+	    message_same_id(&next.asking->id, &l->asking->id) ||
 	    !pb_id_get(&next.asking->id, &next.job) ||
 	    !pb_id_get(&next.asking->host_id, &next.host) ||
 	    !repo_store_uses(l->tx, l->repo->id.data, &next.host))
@@ -216,7 +211,7 @@ lease_turn_due(struct store_tx *tx, const struct Rec__Host *h,
 	    now_ms < j->created_at_ms + LEASE_PATIENCE_MS)
 		return false;
 	l.repo = repo_store_of_host(tx, h);
-	return l.repo != NULL && !same_bytes(&l.repo->turn_job, &j->id) &&
+	return l.repo != NULL && !message_same_id(&l.repo->turn_job, &j->id) &&
 	       !turn_is_taken(&l, &by);
 }
 
@@ -245,7 +240,7 @@ set_lease(struct store_tx *tx, struct Rec__Repo *r, const struct Rec__Job *j,
 	r->lease_host = j != NULL ? j->host_id : none;
 	r->lease_kind = j != NULL ? j->kind : REC__JOB_KIND__KIND_UNKNOWN;
 	r->lease_since_ms = now_ms;
-	if (j != NULL && same_bytes(&r->turn_job, &j->id))
+	if (j != NULL && message_same_id(&r->turn_job, &j->id))
 		r->turn_job = none;
 	repo_store_put(tx, r);
 }
@@ -289,7 +284,7 @@ lease_end(struct store_tx *tx, const struct Rec__Host *h,
 	if (!lease_exclusive(j->kind) || !pb_id_get(&j->id, &l.job))
 		return;
 	l.repo = r = repo_store_of_host(tx, h);
-	if (r == NULL || !same_bytes(&r->lease_job, &j->id))
+	if (r == NULL || !message_same_id(&r->lease_job, &j->id))
 		return;
 	heir = heir_of(&l);
 	set_lease(tx, r, heir, heir != NULL ? heir->sent_at_ms : 0);

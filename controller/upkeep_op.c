@@ -12,6 +12,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/cron.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/repo_store.h"
 #include "lib/store/store.h"
 #include "lib/store/upkeep_store.h"
@@ -263,8 +264,7 @@ upkeep_ended(struct store_tx *tx, const struct Rec__Host *h,
 	if (m == NULL)
 		return;
 	u = upkeep_of(m, j->kind);
-	if (u->open_job.len == j->id.len &&
-	    memcmp(u->open_job.data, j->id.data, j->id.len) == 0)
+	if (message_same_id(&u->open_job, &j->id))
 		u->open_job = none;
 	if (rules_never_ran(j))
 		owe_again(u, j, end->now_ms);

@@ -9,6 +9,7 @@
 #include "lib/store/host_store.h"
 #include "lib/store/job_query.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/user_store.h"
 #include "render/cause.h"
 #include "render/value.h"
@@ -137,8 +138,7 @@ job_view_waiting(struct view *v, const struct Rec__Job *j,
 		return status_asleep(h) ? "waits until the host wakes"
 		                        : "the host is offline";
 	if (h != NULL && h->current_job.len > 0 &&
-	    (h->current_job.len != j->id.len ||
-	        memcmp(h->current_job.data, j->id.data, j->id.len) != 0))
+	    !message_same_id(&h->current_job, &j->id))
 		return "waits for the job that runs there";
 	if (j->blocked[0] != '\0')
 		return busy_words(v, j);

@@ -8,6 +8,7 @@
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
 #include "lib/store/job_store.h"
+#include "lib/store/message.h"
 #include "lib/store/schedule_store.h"
 #include "render/cron_words.h"
 #include "render/value.h"
@@ -36,20 +37,13 @@ plan_view_load(struct view *v, const struct host_view *hv,
 		    out);
 }
 
-static bool
-same_id(ProtobufCBinaryData a, ProtobufCBinaryData b)
-{
-	return a.len == b.len && a.len > 0 &&
-	       memcmp(a.data, b.data, a.len) == 0;
-}
-
 bool
 plan_view_uses(const struct Rec__Schedule *s, const struct Rec__SourceGroup *g)
 {
 	size_t i;
 
 	for (i = 0; i < s->n_group_ids; i++)
-		if (same_id(s->group_ids[i], g->id))
+		if (message_same_id(&s->group_ids[i], &g->id))
 			return true;
 	return false;
 }
@@ -70,7 +64,7 @@ group_name(const struct plan_view *p, ProtobufCBinaryData id)
 	size_t i;
 
 	for (i = 0; i < p->hv->n_groups; i++)
-		if (same_id(p->hv->groups[i]->id, id))
+		if (message_same_id(&p->hv->groups[i]->id, &id))
 			return p->hv->groups[i]->name;
 	return "a removed group";
 }

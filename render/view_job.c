@@ -9,6 +9,7 @@
 #include "lib/store/job_retry.h"
 #include "lib/store/job_store.h"
 #include "lib/store/live.h"
+#include "lib/store/message.h"
 #include "lib/store/snap_store.h"
 #include "render/by_hand.h"
 #include "render/cause.h"
@@ -91,8 +92,7 @@ struct in_a_row {
 static bool
 same_group(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
 {
-	return a->len == b->len &&
-	       (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+	return (a->len == 0 && b->len == 0) || message_same_id(a, b);
 }
 
 static bool

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/store/job_retry.h"
 
-#include <string.h>
-
 #include "lib/store/host_store.h"
+#include "lib/store/message.h"
 #include "lib/store/schedule_store.h"
 #include "lib/store/status.h"
 #include "lib/store/table.h"
-
-static bool
-same_bytes(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
-{
-	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
 
 static bool
 is_wanted_by(struct store_tx *tx, const struct Rec__Job *j,
@@ -26,7 +19,7 @@ is_wanted_by(struct store_tx *tx, const struct Rec__Job *j,
 		return false;
 	s = schedule_store_find(tx, &host, &id);
 	for (i = 0; s != NULL && s->enabled && i < s->n_group_ids; i++)
-		if (same_bytes(&s->group_ids[i], &j->group_id))
+		if (message_same_id(&s->group_ids[i], &j->group_id))
 			return true;
 	return false;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "lib/store/message.h"
 
+#include <string.h>
+
 #include "lib/base/arena.h"
 
 static void *
@@ -25,4 +27,11 @@ message_unpack(struct arena *a, struct str bytes,
 
 	return protobuf_c_message_unpack(d, &alloc, bytes.n,
 	    (const uint8_t *)bytes.p);
+}
+
+bool
+message_same_id(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+	return a->len > 0 && a->len == b->len &&
+	       memcmp(a->data, b->data, a->len) == 0;
 }

@@ -3,6 +3,7 @@
 #define LIB_STORE_MESSAGE_H
 /* Protobuf messages, of records and of the wire, within an arena. */
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 
 #include "lib/base/str.h"
 
@@ -12,4 +13,7 @@ struct arena;
  * (arena_rc() tells).  Any thread. */
 void *message_unpack(struct arena *a, struct str bytes,
     const ProtobufCMessageDescriptor *d);
+/* Whether two ids are both set and the same. */
+bool message_same_id(const ProtobufCBinaryData *a,
+    const ProtobufCBinaryData *b);
 #endif
