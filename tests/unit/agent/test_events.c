@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Labels: threads */
 /* On a real queue.  What a full disk does: test_events_full.c. */
-#include "tests/unit/agent/agent_help.h"
+#include "tests/unit/agent/events_help.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/ulid.h"
-
-#define JOB "01JD0000000000000000000000"
 
 struct fixture {
 	struct loop *l;
@@ -42,29 +40,6 @@ put_started(struct events *ev, const char *kind, bool now)
 	e.body_case = WIRE__EVENT__BODY_JOB_STARTED;
 	e.job_started = &s;
 	events_put(ev, &e, now);
-}
-
-static void
-put_log(struct events *ev, uint64_t first, size_t n, size_t len)
-{
-	Wire__LogChunk c = WIRE__LOG_CHUNK__INIT;
-	Wire__LogLine *ptrs[64], rows[64];
-	char *text = mem_alloc(len + 1);
-	size_t i;
-
-	memset(text, 'x', len);
-	for (i = 0; i < n; i++) {
-		wire__log_line__init(&rows[i]);
-		rows[i].payload.data = (uint8_t *)text;
-		rows[i].payload.len = len;
-		ptrs[i] = &rows[i];
-	}
-	c.job_id = (char[]){ JOB };
-	c.first_line = first;
-	c.lines = ptrs;
-	c.n_lines = n;
-	events_put_log(ev, &c);
-	mem_free(text);
 }
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Labels: threads */
 /* Replaces spool/queue.c by a disk that is full when told so. */
-#include "tests/unit/unit.h"
+#include "tests/unit/agent/events_help.h"
 
 #include "agent/events.h"
 #include "lib/base/buf.h"
@@ -9,9 +9,6 @@
 #include "lib/base/mem.h"
 #include "lib/net/loop.h"
 #include "spool/queue.h"
-#include "tests/unit/agent/agent_help.h"
-
-#define JOB "01JD0000000000000000000000"
 
 static struct disk {
 	bool full_for_logs, full, no_sync;
@@ -170,27 +167,6 @@ put_finished(struct events *ev)
 	e.body_case = WIRE__EVENT__BODY_JOB_FINISHED;
 	e.job_finished = &s;
 	events_put(ev, &e, true);
-}
-
-static void
-put_log(struct events *ev, uint64_t first, size_t n, size_t len)
-{
-	Wire__LogChunk c = WIRE__LOG_CHUNK__INIT;
-	Wire__LogLine row, *ptrs[64];
-	char *text = mem_alloc(len + 1);
-	size_t i;
-
-	wire__log_line__init(&row);
-	row.payload.data = (uint8_t *)text;
-	row.payload.len = len;
-	for (i = 0; i < n; i++)
-		ptrs[i] = &row;
-	c.job_id = (char[]){ JOB };
-	c.first_line = first;
-	c.lines = ptrs;
-	c.n_lines = n;
-	events_put_log(ev, &c);
-	mem_free(text);
 }
 
 static Wire__Event *
