@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "controller/hosts_bulk.h"
 
-#include <string.h>
-
 #include "controller/bulk.h"
 #include "controller/controller.h"
 #include "controller/op.h"
@@ -57,17 +55,6 @@ struct bulk {
 
 /* ---------------------------------------------------------- on the store */
 
-static bool
-among(char *const *v, size_t n, const char *z)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(v[i], z) == 0)
-			return true;
-	return false;
-}
-
 /* What stays, then what is new; false: no room for all of it. */
 static bool
 join_tags(const struct Rec__Host *h, const struct bulk *b, char **out,
@@ -77,10 +64,10 @@ join_tags(const struct Rec__Host *h, const struct bulk *b, char **out,
 
 	*n = 0;
 	for (i = 0; i < h->n_tags; i++)
-		if (!among(b->remove->v, b->remove->n, h->tags[i]))
+		if (!str_among(b->remove->v, b->remove->n, h->tags[i]))
 			out[(*n)++] = h->tags[i];
 	for (i = 0; i < b->add->n; i++) {
-		if (among(out, *n, b->add->v[i]))
+		if (str_among(out, *n, b->add->v[i]))
 			continue;
 		if (*n >= TAGS_MAX)
 			return false;

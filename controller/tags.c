@@ -52,17 +52,6 @@ tag_ok(const char *z)
 	return (size_t)(p - z) <= TAG_MAX_BYTES && (alnum(*z) || *z == '_');
 }
 
-static bool
-among(const struct json_strs *tags, size_t n, const char *tag)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(tags->v[i], tag) == 0)
-			return true;
-	return false;
-}
-
 enum rc
 tags_check(struct json_strs *tags, struct err *e)
 {
@@ -75,7 +64,7 @@ tags_check(struct json_strs *tags, struct err *e)
 			    "letters, digits and . - _, no blanks, at most %d "
 			    "characters",
 			    i + 1, (int)TAG_MAX_BYTES);
-		if (!among(tags, n, tags->v[i]))
+		if (!str_among(tags->v, n, tags->v[i]))
 			tags->v[n++] = tags->v[i];
 	}
 	tags->n = n;

@@ -75,17 +75,6 @@ number(const struct form *f, uint32_t n)
 
 /* -------------------------------------------------------------- variables */
 
-static bool
-among(char *const *names, size_t n, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* A REST server has all it needs in the connection. */
 static size_t
 first_shown(enum repo_backend b)
@@ -112,7 +101,7 @@ put_variables(const struct form *f, const char *url, char *const *stored,
 	size_t i, seen = 0;
 
 	for (i = 0; (e = repo_env_at(i)) != NULL; i++) {
-		bool held = among(stored, n, e->name);
+		bool held = str_among(stored, n, e->name);
 		bool suits = repo_env_suits(e, backend);
 		struct value *item;
 

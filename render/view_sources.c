@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One host: the tab Sources. */
-#include <string.h>
-
 #include "lib/base/arena.h"
 #include "lib/base/attr.h"
 #include "lib/base/buf.h"
@@ -29,15 +27,12 @@ static bool
 view_sources_on_snapshot(void *ctx, const struct Rec__Snapshot *s)
 {
 	struct tally *t = ctx;
-	size_t i, k;
+	size_t i;
 
 	t->seen++;
 	for (i = 0; i < t->hv->n_groups; i++)
-		for (k = 0; k < s->n_tags; k++)
-			if (strcmp(s->tags[k], t->hv->groups[i]->name) == 0) {
-				t->of[i]++;
-				break;
-			}
+		t->of[i] +=
+		    str_among(s->tags, s->n_tags, t->hv->groups[i]->name);
 	return true;
 }
 

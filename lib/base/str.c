@@ -84,6 +84,17 @@ str_case_contains(struct str s, struct str part)
 	return false;
 }
 
+bool
+str_among(char *const *v, size_t n, const char *z)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(v[i], z) == 0)
+			return true;
+	return false;
+}
+
 int
 str_cmp(struct str a, struct str b)
 {

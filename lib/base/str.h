@@ -29,6 +29,8 @@ bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_contains(struct str s, struct str part);
 bool str_case_contains(struct str s, struct str part); /* ASCII only */
+/* Whether z is one of the n texts. */
+bool str_among(char *const *v, size_t n, const char *z);
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 struct str str_sub(struct str s, size_t from, size_t n); /* clamped */
 struct str str_trim(struct str s);                       /* ASCII white space */

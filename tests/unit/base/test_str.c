@@ -481,10 +481,24 @@ a_place_that_is_too_small_aborts(void **state)
 	assert_false(unit_aborts(encode_into, &fine));
 }
 
+static void
+a_text_is_one_of_some(void **state)
+{
+	char one[] = "one", two[] = "two";
+	char *const v[] = { one, two };
+
+	(void)state;
+	assert_true(str_among(v, 2, "two"));
+	assert_false(str_among(v, 1, "two"));
+	assert_false(str_among(v, 2, "tw"));
+	assert_false(str_among(NULL, 0, "one"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_text_is_one_of_some),
 		cmocka_unit_test(equality_is_by_bytes_and_length),
 		cmocka_unit_test(prefix_suffix_and_part),
 		cmocka_unit_test(order_is_bytewise_unsigned_shorter_first),
