@@ -136,6 +136,7 @@ what_cannot_be_meant_is_refused(void **state)
 	assert_rc(load(&c, &e, "--pin", "abc"), RC_INVALID);
 	assert_int_equal(setenv("RM_API_TOKEN", "rmt_x\r\nX-Odd: 1", 1), 0);
 	assert_rc(load(&c, &e, NULL, NULL), RC_INVALID);
+	assert_non_null(strstr(e.msg, "RM_API_TOKEN"));
 	assert_null(strstr(e.msg, "Odd"));
 	assert_int_equal(unsetenv("RM_API_TOKEN"), 0);
 	assert_int_equal(unsetenv("HOME"), 0);

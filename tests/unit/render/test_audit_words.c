@@ -33,7 +33,7 @@ every_audited_action_has_words(void **state)
 {
 	struct str rest, line, action;
 	struct buf text;
-	size_t n;
+	size_t n, found = 0;
 
 	(void)state;
 	read_file("tests/data/audited", &text);
@@ -49,7 +49,9 @@ every_audited_action_has_words(void **state)
 		if (audit_word_find(action) == NULL)
 			fail_msg("render/audit_words.c has no words for %.*s",
 			    STR_ARG(action));
+		found++;
 	}
+	assert_true(found >= 90); /* or this finds none any more */
 	buf_fini(&text);
 }
 
