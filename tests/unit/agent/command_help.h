@@ -40,7 +40,7 @@ job_start(struct agent *a, const Wire__CommandRun *cmd, const Wire__OwnRun *own,
 {
 	(void)a;
 	fake.own = own != NULL;
-	assert_false(fake.runs); /* one at a time */
+	assert_false(fake.runs); /* one at a time */
 	fake.runs = true;
 	fake.started++;
 	memset(&fake.job, 0, sizeof(fake.job));

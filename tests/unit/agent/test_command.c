@@ -53,6 +53,7 @@ a_repeat_gets_the_same_answer_and_no_run(void **state)
 	fixture_stop(&f);
 }
 
+/* one at a time. */
 static void
 another_one_meanwhile_is_told_busy(void **state)
 {
