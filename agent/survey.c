@@ -94,6 +94,22 @@ survey_add_lock(struct job *j, const struct restic_lock *l)
 	j->locks.holder = arena_dup(&j->arena, l->holder);
 }
 
+static step_done_fn survey_on_lock;
+
+/* One after the other; what is known of them when there are no more. */
+static void
+survey_ask_locks(struct job *j)
+{
+	if (j->locks_left > 0 && !j->cancelled) {
+		j->locks_left--;
+		step_run_ids(j, RESTIC_LOCK, j->lock_ids + j->locks_left, 1,
+		    survey_on_lock);
+		return;
+	}
+	survey_put_locks(j);
+	survey_next(j);
+}
+
 static void
 survey_on_lock(struct job *j, const struct err *step_err)
 {
@@ -104,13 +120,7 @@ survey_on_lock(struct job *j, const struct err *step_err)
 	if (e.rc == RC_OK &&
 	    restic_read_lock(buf_str(&j->step.document), &lock, &e) == RC_OK)
 		survey_add_lock(j, &lock);
-	if (--j->locks_left > 0 && !j->cancelled) {
-		step_run_ids(j, RESTIC_LOCK, j->lock_ids + j->locks_left - 1, 1,
-		    survey_on_lock);
-		return;
-	}
-	survey_put_locks(j);
-	survey_next(j);
+	survey_ask_locks(j);
 }
 
 /* Ids of the first few; the number of them all. */
@@ -145,13 +155,7 @@ survey_on_locks(struct job *j, const struct err *e)
 	}
 	j->locks.at_ms = clock_now_ms();
 	j->locks.count = survey_read_locks(j);
-	if (j->locks_left > 0) {
-		step_run_ids(j, RESTIC_LOCK, j->lock_ids + j->locks_left - 1, 1,
-		    survey_on_lock);
-		return;
-	}
-	survey_put_locks(j);
-	survey_next(j);
+	survey_ask_locks(j);
 }
 
 /* ------------------------------------------------------------- its size */

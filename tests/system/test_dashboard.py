@@ -456,6 +456,7 @@ def test_ticked_rows_without_scripts(live):
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Accept": "text/html", "Referer": live.url + back})
 
+    press((f"host-{live.away}", 1))  # waits from now on
     answer = press((f"host-{live.a.host_id}", 1), (f"host-{live.away}", 1))
     assert answer.status == 303
     assert answer.headers["location"] == (
