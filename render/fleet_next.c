@@ -12,13 +12,18 @@
 #include "render/view.h"
 
 enum {
-	SPARE = 1000 /* entries of hosts that are gone, before all are */
+	SPARE = 1000, /* entries of hosts that are gone, before all are */
+	ZONE_CAP = 64
 };
 
+/* Good while the host is the one it was made of: a change of its schedules
+ * is a new version of its configuration, its zone is in its record.  What is
+ * in step with the last run needs the host's own version, which costs more. */
 struct entry {
-	uint64_t version;
+	uint64_t config, version;
 	int64_t next_ms; /* 0: none */
-	bool made;
+	bool made, in_step;
+	char zone[ZONE_CAP];
 };
 
 struct fleet_nexts {
@@ -59,9 +64,10 @@ fleet_next_on_schedule(void *ctx, const struct Rec__Schedule *s)
 	struct next_run n;
 
 	if (!s->enabled ||
-	    !next_run_rule(s, next_run_zone(s, f->host, f->v->clock.zone),
-	        &r) ||
-	    !next_run(&r, f->v->req->now_ms, &n))
+	    !next_run_rule(s, next_run_zone(s, f->host, f->v->clock.zone), &r))
+		return true;
+	f->e->in_step |= r.cron.every_s > 0;
+	if (!next_run(&r, f->v->req->now_ms, &n))
 		return true;
 	if (f->e->next_ms == 0 || n.at_ms < f->e->next_ms)
 		f->e->next_ms = n.at_ms;
@@ -84,18 +90,28 @@ entry_of(struct fleet_nexts *kept, const struct ulid *id, struct entry *one)
 	return e;
 }
 
+static bool
+is_good(struct view *v, const struct Rec__Host *h, const struct ulid *id,
+    const struct entry *e)
+{
+	return e->made && e->config == h->config_version &&
+	       (e->next_ms == 0 || v->req->now_ms < e->next_ms) &&
+	       strcmp(e->zone, h->zone) == 0 &&
+	       (!e->in_step || e->version == store_host_version(v->state, id));
+}
+
 static const struct entry *
 look_up(struct view *v, const struct Rec__Host *h, const struct ulid *id,
     struct entry *one)
 {
-	uint64_t version = store_host_version(v->state, id);
 	struct entry *e = entry_of(v->nexts, id, one);
 	struct soonest f = { v, h, e };
 
-	if (e->made && e->version == version &&
-	    (e->next_ms == 0 || v->req->now_ms < e->next_ms))
+	if (is_good(v, h, id, e))
 		return e;
-	*e = (struct entry){ .version = version, .made = true };
+	*e = (struct entry){ .config = h->config_version,
+		.version = store_host_version(v->state, id) };
+	e->made = str_copy(e->zone, sizeof(e->zone), str_of(h->zone));
 	schedule_store_of_host(v->state, id, fleet_next_on_schedule, &f);
 	return e;
 }

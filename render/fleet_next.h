@@ -3,7 +3,7 @@
 #define RENDER_FLEET_NEXT_H
 /*
  * What the fleet's schedules run next.  Each host's is kept until the host
- * changes or it has come, so that a page of 5,000 hosts reads a version each.
+ * changes or it has come, so that a page of 5,000 hosts reads nothing for them.
  */
 #include <stdint.h>
 

@@ -5,12 +5,47 @@
 
 static const int64_t hour_ms = 3600000, minute_ms = 60000;
 
+/* As the controller does: with a new version of the configuration. */
 static void
 put(struct fixture *f, uint32_t n, const char *cron, bool enabled)
 {
+	static uint64_t version;
 	struct store_tx *tx = fixture_write(f);
+	const struct ulid host = id_n(1, n);
+	struct Rec__Host *h;
 
 	put_scheduled(tx, n, cron, enabled);
+	h = host_store_get(tx, &host);
+	assert_non_null(h);
+	h->config_version = ++version;
+	host_store_put(tx, h);
+	fixture_commit(tx);
+}
+
+/* What the end of a job does to its schedule. */
+static void
+put_last_run(struct fixture *f, uint32_t n, int64_t due_ms)
+{
+	struct store_tx *tx = fixture_write(f);
+	const struct ulid host = id_n(1, n), id = id_n(5, n);
+	struct Rec__Schedule *s = schedule_store_get(tx, &host, &id);
+
+	assert_non_null(s);
+	s->last_due_ms = due_ms;
+	schedule_store_put(tx, s);
+	fixture_commit(tx);
+}
+
+static void
+put_zone(struct fixture *f, uint32_t n, const char *zone)
+{
+	struct store_tx *tx = fixture_write(f);
+	const struct ulid host = id_n(1, n);
+	struct Rec__Host *h = host_store_get(tx, &host);
+
+	assert_non_null(h);
+	h->zone = text(zone);
+	host_store_put(tx, h);
 	fixture_commit(tx);
 }
 
@@ -76,12 +111,29 @@ what_is_kept_follows_time_and_changes(void **state)
 	fleet_nexts_free(kept);
 }
 
+static void
+what_is_kept_follows_the_last_run_and_the_zone(void **state)
+{
+	struct fleet_nexts *kept = fleet_nexts_new();
+
+	put(*state, 1, "@every 6h", true);
+	put(*state, 2, "0 18 * * *", true);
+	put_last_run(*state, 1, now_ms - 2 * hour_ms);
+	expect(*state, kept, now_ms, "host-001@18:18 host-002@18:00 ");
+	put_last_run(*state, 1, now_ms - hour_ms);
+	expect(*state, kept, now_ms, "host-001@19:18 host-002@18:00 ");
+	put_zone(*state, 2, "Etc/GMT-2");
+	expect(*state, kept, now_ms, "host-001@19:18 host-002@16:00 ");
+	fleet_nexts_free(kept);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		store_test(each_host_has_its_next_run_of_the_time_asked),
 		store_test(what_is_kept_follows_time_and_changes),
+		store_test(what_is_kept_follows_the_last_run_and_the_zone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
